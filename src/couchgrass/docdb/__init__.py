@@ -1,0 +1,1 @@
+"""The document database: compatible with CouchDB 3.5, durable and fast."""

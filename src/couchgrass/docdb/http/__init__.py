@@ -1,0 +1,1 @@
+"""The CouchDB HTTP API."""

@@ -1,0 +1,1 @@
+"""One SQLite file a database: one writer, many readers."""

@@ -1,0 +1,150 @@
+"""The one family of errors.
+
+The domain raises these; the HTTP edge turns them once into CouchDB's answer
+``{"error": ..., "reason": ...}`` with `status`; a client turns that answer back with `from_answer`.
+`status` and `error` are CouchDB's own (its ``chttpd:error_info``).
+"""
+
+from __future__ import annotations
+
+
+class CouchgrassError(Exception):
+    """Base of the family. `reason` is shown to the caller, so it never holds a secret."""
+
+    status = 500
+    error = "internal_server_error"
+
+    def __init__(self, reason: str = "", *, error: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        if error is not None:
+            self.error = error
+
+
+class BadRequest(CouchgrassError):
+    status = 400
+    error = "bad_request"
+
+
+class QueryParseError(CouchgrassError):
+    """A query option has the wrong form."""
+
+    status = 400
+    error = "query_parse_error"
+
+
+class DocValidation(CouchgrassError):
+    """A document breaks a rule of form, such as an unknown underscore field."""
+
+    status = 400
+    error = "doc_validation"
+
+
+class IllegalDocId(CouchgrassError):
+    status = 400
+    error = "illegal_docid"
+
+
+class IllegalDatabaseName(CouchgrassError):
+    status = 400
+    error = "illegal_database_name"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"Name: '{name}'. Only lowercase characters (a-z), digits (0-9), and any of the "
+            "characters _, $, (, ), +, -, and / are allowed. Must begin with a letter."
+        )
+
+
+class Unauthorized(CouchgrassError):
+    status = 401
+    error = "unauthorized"
+
+
+class Forbidden(CouchgrassError):
+    status = 403
+    error = "forbidden"
+
+
+class NotFound(CouchgrassError):
+    status = 404
+    error = "not_found"
+
+
+class MethodNotAllowed(CouchgrassError):
+    """`allowed` is the list of methods for the Allow header."""
+
+    status = 405
+    error = "method_not_allowed"
+
+    def __init__(self, *allowed: str) -> None:
+        super().__init__(f"Only {','.join(allowed)} allowed")
+        self.allowed = allowed
+
+
+class NotAcceptable(CouchgrassError):
+    status = 406
+    error = "not_acceptable"
+
+
+class Conflict(CouchgrassError):
+    status = 409
+    error = "conflict"
+
+    def __init__(self, reason: str = "Document update conflict.", *, error: str | None = None) -> None:
+        super().__init__(reason, error=error)
+
+
+class FileExists(CouchgrassError):
+    """The database is there already."""
+
+    status = 412
+    error = "file_exists"
+
+    def __init__(self, reason: str = "The database could not be created, the file already exists.") -> None:
+        super().__init__(reason)
+
+
+class MissingStub(CouchgrassError):
+    """An attachment stub names an attachment that the parent revision does not have."""
+
+    status = 412
+    error = "missing_stub"
+
+
+class TooLarge(CouchgrassError):
+    """A body, document or attachment is over its limit; `error` says which."""
+
+    status = 413
+    error = "too_large"
+
+
+class BadContentType(CouchgrassError):
+    status = 415
+    error = "bad_content_type"
+
+
+class UnsupportedEncoding(CouchgrassError):
+    """A Content-Encoding that the server does not decode."""
+
+    status = 415
+    error = "bad_ctype"
+
+
+class RangeNotSatisfiable(CouchgrassError):
+    status = 416
+    error = "requested_range_not_satisfiable"
+
+
+class ServiceUnavailable(CouchgrassError):
+    """The server can't do it now: it stops, or a queue is at its bound. Try again later."""
+
+    status = 503
+    error = "service_unavailable"
+
+
+class StorageFull(CouchgrassError):
+    """The disk refused the write; nothing of it was kept."""
+
+    status = 507
+    error = "insufficient_storage"

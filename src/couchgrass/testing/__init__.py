@@ -1,0 +1,1 @@
+"""Clocks, faults and servers for the tests of this project and of its users."""
