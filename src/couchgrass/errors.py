@@ -140,7 +140,7 @@ class ServiceUnavailable(CouchgrassError):
     """The server can't do it now: it stops, or a queue is at its bound. Try again later."""
 
     status = 503
-    error = "service_unavailable"
+    error = "service unavailable"
 
 
 class StorageFull(CouchgrassError):

@@ -1,0 +1,220 @@
+"""One HTTP request as the endpoints see it: path, options, headers, and a body with limits."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+from couchgrass import json
+from couchgrass.errors import BadContentType, BadRequest, QueryParseError, TooLarge, UnsupportedEncoding
+
+if TYPE_CHECKING:
+    from couchgrass.docdb.access import UserCtx
+    from couchgrass.docdb.http.server import Server
+    from couchgrass.docdb.sqlite.database import Database
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+JSON_BODY_MAX = 64 * 1024 * 1024
+"""A JSON body is held in memory; Cloudant's limit for a request bounds it. Attachments stream past it."""
+
+OPTIONS_MAX = 1000
+"""Options in one query string."""
+
+_INFLATE_STEP = 256 * 1024
+
+
+class ClientGone(Exception):
+    """The client hung up before its request was whole; there is nobody to answer."""
+
+
+def unquoted(segment: str) -> str:
+    """One percent-encoded path segment to text. A plus stays a plus."""
+    if "%" not in segment and segment.isascii():
+        return segment
+    try:
+        return unquote_to_bytes(segment.encode("latin-1")).decode()
+    except UnicodeDecodeError as bad:
+        raise BadRequest("The path is not valid UTF-8") from bad
+
+
+class Request:
+    """`path` is the raw path's segments, percent-encoded still; `ctx` and `db` are set on the way in."""
+
+    __slots__ = (
+        "_query", "_receive", "client", "ctx", "db", "doc_id", "headers", "method", "path",
+        "query_string", "server", "set_cookie",
+    )  # fmt: skip
+
+    ctx: UserCtx
+    db: Database
+    doc_id: str
+
+    def __init__(self, server: Server, scope: dict[str, Any], receive: Receive) -> None:
+        self.server = server
+        self.method: str = scope["method"]
+        self.path: list[str] = scope["raw_path"].decode("latin-1").split("/")[1:]
+        self.query_string: bytes = scope["query_string"]
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.client: str = scope["client"][0] if scope["client"] else ""
+        self._receive = receive
+        self._query: dict[str, str] | None = None
+        self.set_cookie: str | None = None
+
+    def header(self, name: bytes) -> str | None:
+        """A header's text, or None. `name` is lower case."""
+        found = self.headers.get(name)
+        return None if found is None else found.decode("latin-1")
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The options; of one given twice the last counts."""
+        if self._query is None:
+            self._query = {}
+            if self.query_string:
+                try:
+                    pairs = parse_qsl(
+                        self.query_string.decode("latin-1"),
+                        keep_blank_values=True,
+                        errors="strict",
+                        max_num_fields=OPTIONS_MAX,
+                    )
+                except ValueError as bad:
+                    raise BadRequest("The query string is not valid UTF-8 or has too many options") from bad
+                self._query = dict(pairs)
+        return self._query
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """A boolean option."""
+        text = self.query.get(name) if self.query_string else None
+        if text is None:
+            return default
+        lowered = text.lower()
+        if lowered == "true":
+            return True
+        if lowered == "false":
+            return False
+        raise QueryParseError(f"Invalid boolean parameter: {text!r}".replace("'", '"'))
+
+    def number(self, name: str, default: int) -> int:
+        """A non-negative integer option."""
+        text = self.query.get(name)
+        if text is None:
+            return default
+        try:
+            value = int(text)
+        except ValueError:
+            raise QueryParseError(f'Invalid value for integer: "{text}"') from None
+        if value < 0:
+            raise QueryParseError(f'Invalid value for positive integer: "{value}"')
+        return min(value, 2**62)
+
+    def json_option(self, name: str) -> Any:
+        """An option that is JSON text; None when it is not given."""
+        text = self.query.get(name)
+        return None if text is None else json.decode(text)
+
+    def accepts_json(self) -> bool:
+        accept = self.headers.get(b"accept")
+        return (
+            accept is None or b"*/*" in accept or b"application/json" in accept or b"application/*" in accept
+        )
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes, unpacked when it is gzip. Raises TooLarge past `max_http_request_size`."""
+        encoding = (self.headers.get(b"content-encoding") or b"identity").lower().strip()
+        if encoding == b"identity" or encoding == b"":
+            async for data in self.raw_chunks():
+                yield data
+            return
+        if encoding not in (b"gzip", b"x-gzip"):
+            raise UnsupportedEncoding(f"Unsupported Content-Encoding: {encoding.decode('latin-1')}")
+        inflater = zlib.decompressobj(31)
+        size, size_max = 0, self.server.settings.chttpd.max_http_request_size
+        try:
+            async for data in self.raw_chunks():
+                while data:
+                    plain = inflater.decompress(data, _INFLATE_STEP)
+                    size += len(plain)
+                    if size > size_max:
+                        raise TooLarge("the request entity is too large")
+                    if plain:
+                        yield plain
+                    data = inflater.unconsumed_tail
+                    if not plain and not data:
+                        break
+            rest = inflater.flush()
+        except zlib.error as bad:
+            raise BadRequest("The body is not valid gzip") from bad
+        if rest:
+            yield rest
+        if not inflater.eof:
+            raise BadRequest("The gzip body is cut short")
+
+    async def raw_chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes over the wire. Raises ClientGone when the client hangs up."""
+        size, size_max = 0, self.server.settings.chttpd.max_http_request_size
+        declared = self.headers.get(b"content-length")
+        if declared is not None and declared.isdigit() and int(declared) > size_max:
+            raise TooLarge("the request entity is too large")
+        while True:
+            message = await self._receive()
+            if message["type"] != "http.request":
+                raise ClientGone
+            data = message.get("body", b"")
+            size += len(data)
+            if size > size_max:
+                raise TooLarge("the request entity is too large")
+            if data:
+                yield data
+            if not message.get("more_body"):
+                return
+
+    async def body(self, bytes_max: int = JSON_BODY_MAX) -> bytes:
+        """The whole body. Raises TooLarge."""
+        declared = self.headers.get(b"content-length")
+        if declared is not None and declared.isdigit() and int(declared) > bytes_max:
+            raise TooLarge("the request entity is too large")
+        if b"content-encoding" not in self.headers:
+            message = await self._receive()
+            if message["type"] != "http.request":
+                raise ClientGone
+            if not message.get("more_body"):
+                data: bytes = message.get("body", b"")
+                if len(data) > min(bytes_max, self.server.settings.chttpd.max_http_request_size):
+                    raise TooLarge("the request entity is too large")
+                return data
+            parts = [message.get("body", b"")]
+        else:
+            parts = []
+        size = sum(map(len, parts))
+        async for data in self.chunks():
+            size += len(data)
+            if size > bytes_max:
+                raise TooLarge("the request entity is too large")
+            parts.append(data)
+        return b"".join(parts)
+
+    async def json(self) -> Any:
+        """The body as a JSON value. Raises BadRequest."""
+        return json.decode(await self.body())
+
+    async def json_object(self) -> dict[str, Any]:
+        """The body as a JSON object. Raises BadRequest "Request body must be a JSON object"."""
+        value = await self.json()
+        if type(value) is not dict:
+            raise BadRequest("Request body must be a JSON object")
+        return value
+
+    def require_json_type(self) -> None:
+        """Raises BadContentType unless the body is declared as JSON, which keeps cross-site forms out."""
+        declared = self.headers.get(b"content-type", b"").split(b";")[0].strip().lower()
+        if declared != b"application/json":
+            raise BadContentType("Content-Type must be application/json")
+
+    async def disconnected(self) -> None:
+        """Ends when the client has hung up. Only after the whole body was read."""
+        while (await self._receive())["type"] == "http.request":
+            pass

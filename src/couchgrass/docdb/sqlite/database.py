@@ -1,0 +1,150 @@
+"""One database: its settings, its readers, its writer's queue, and who waits for its changes."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+import msgspec
+
+from couchgrass import json
+from couchgrass.docdb.attachment import stored_stubs
+from couchgrass.docdb.sqlite import reads
+from couchgrass.docdb.sqlite.schema import open_reader
+from couchgrass.docdb.sqlite.transaction import Totals
+from couchgrass.docdb.sqlite.writer import Journal, Operation, WriterPool
+from couchgrass.errors import NotFound
+
+T = TypeVar("T")
+
+READERS_KEPT = 2
+"""Idle reading connections that a database keeps for its scans."""
+
+
+class About(msgspec.Struct, frozen=True):
+    """What a database is set to; the rows of ``meta`` but ``totals``.
+
+    `uuid` names this life of the database: it is behind every sequence, so that one from a deleted
+    database of the same name is known to be foreign. `created` is in seconds since the epoch.
+    """
+
+    uuid: str
+    created: int
+    security: dict[str, Any]
+    revs_limit: int = 1000
+    purged_infos_limit: int = 1000
+
+    @classmethod
+    def read(cls, meta: dict[str, Any]) -> About:
+        return cls(
+            meta["uuid"],
+            meta["created"],
+            json.decode(meta["security"]),
+            meta["revs_limit"],
+            meta["purged_infos_limit"],
+        )
+
+
+class Database:
+    """An open database. All methods but `scan`'s function run on the event loop."""
+
+    def __init__(self, name: str, path: Path, pool: WriterPool, threads: ThreadPoolExecutor) -> None:
+        self.name = name
+        self.path = path
+        self.closed = False
+        self.compacting = False
+        self.reader = _reader(path)
+        self.about = About.read(reads.meta_of(self.reader))
+        self.totals = reads.totals_of(self.reader)
+        self.suffix = "-" + self.about.uuid
+        self.used_at = 0.0
+        self.users = 0
+        self.on_change: Callable[[Database], None] | None = None
+        self._threads = threads
+        self._loop = pool.loop
+        self._journal = Journal(path, pool, self._committed)
+        self._readers: list[apsw.Connection] = []
+        self._readers_lock = threading.Lock()
+        self._changed: asyncio.Future[None] | None = None
+
+    def submit(self, operation: Operation[T]) -> asyncio.Future[T]:
+        """Runs an operation in the writer's next transaction; ends when that is on the disk."""
+        return self._journal.submit(operation)
+
+    async def scan(self, query: Callable[[apsw.Connection], T]) -> T:
+        """Runs a query on a thread, with a reading connection of its own."""
+        return await self._loop.run_in_executor(self._threads, self._scan, query)
+
+    def _scan(self, query: Callable[[apsw.Connection], T]) -> T:
+        if self.closed:
+            raise NotFound("Database does not exist.")
+        with self._readers_lock:
+            connection = self._readers.pop() if self._readers else None
+        connection = connection or _reader(self.path)
+        try:
+            return query(connection)
+        finally:
+            with self._readers_lock:
+                keep = len(self._readers) < READERS_KEPT and not self.closed
+                if keep:
+                    self._readers.append(connection)
+            if not keep:
+                connection.close()
+
+    async def change_setting(self, key: str, value: Any) -> None:
+        """Sets `security`, `revs_limit` or `purged_infos_limit`."""
+        stored = json.encode(value).decode() if key == "security" else value
+        await self.submit(lambda transaction: transaction.set_meta(key, stored))
+        self.about = msgspec.structs.replace(self.about, **{key: value})
+
+    def changed(self) -> asyncio.Future[None]:
+        """A future that ends with the next commit that moves the sequence, or with the database.
+
+        All that wait share it, so an idle feed costs one callback. Never cancel it: shield it.
+        """
+        if self._changed is None:
+            self._changed = self._loop.create_future()
+        return self._changed
+
+    def _committed(self, totals: Totals) -> None:
+        moved = totals.seq != self.totals.seq
+        self.totals = totals
+        if moved:
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._changed is not None:
+            self._changed.set_result(None)
+            self._changed = None
+        if self.on_change is not None:
+            self.on_change(self)
+
+    def seq(self, number: int) -> str:
+        """A sequence as clients see it."""
+        return f"{number}{self.suffix}"
+
+    def busy(self) -> bool:
+        """True while a request uses it or waits for it, so that it has to stay open."""
+        return self.users > 0 or self._changed is not None or self.compacting or self._journal.active()
+
+    async def close(self) -> None:
+        """Finishes what was taken, then closes all connections. Whoever waits for a change wakes up."""
+        self.closed = True
+        await asyncio.get_running_loop().run_in_executor(None, self._journal.close)
+        self.reader.close()
+        with self._readers_lock:
+            idle, self._readers = self._readers, []
+        for connection in idle:
+            connection.close()
+        self._wake()
+
+
+def _reader(path: Path) -> apsw.Connection:
+    connection = open_reader(path)
+    connection.create_scalar_function("attachment_stubs", stored_stubs, 1, deterministic=True)
+    return connection

@@ -1,0 +1,225 @@
+"""Queries over one database, each a plain function of a connection.
+
+Lists are read in chunks of about CHUNK_BYTES_MAX, each a query of its own that goes on after the last
+key: no read transaction stays open while a slow client takes its time, and no list is ever in memory
+whole. SQLite builds the rows' JSON itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import apsw
+import msgspec
+
+from couchgrass import json
+from couchgrass.docdb.sqlite.schema import CHUNKS_PER_BLOB_BITS
+from couchgrass.docdb.sqlite.transaction import ROW, Totals, as_row
+from couchgrass.docdb.update import Row
+
+CHUNK_BYTES_MAX = 256 * 1024
+"""A list is read and sent in pieces of about this size."""
+
+KEYS_AT_ONCE = 500
+"""Ids looked up by one statement."""
+
+_ROW_BY_ID = f"{ROW}=?"
+_ROWS_BY_ID = f"{ROW} IN (SELECT value FROM json_each(?))"
+
+_BODY = "CASE WHEN length(body)>2 THEN ','||substr(body,2,length(body)-2) ELSE '' END"
+_STUBS = "CASE WHEN atts IS NULL THEN '' ELSE attachment_stubs(atts) END"
+DOC_SQL = (
+    "'{\"_id\":'||json_quote(id)||',\"_rev\":'||json_quote(rev)"
+    "||CASE deleted WHEN 0 THEN '' ELSE ',\"_deleted\":true' END"
+    f"||{_BODY}||{_STUBS}||'}}'"
+)
+"""The winner of a row as JSON, as `render.doc_json` makes it. `attachment_stubs` is ours."""
+
+
+class Chunk(NamedTuple):
+    """Some rows of a list as JSON texts, and the key of the last one to go on from (None: the end)."""
+
+    rows: list[bytes]
+    last: Any
+
+
+class Range(msgspec.Struct, frozen=True):
+    """Which ids ``_all_docs`` lists, by their bytes. `low` and `high` are inclusive unless told."""
+
+    low: str | None = None
+    high: str | None = None
+    low_open: bool = False
+    high_open: bool = False
+    descending: bool = False
+
+    def after(self, doc_id: str) -> Range:
+        """The part of the range that follows this id in its direction."""
+        if self.descending:
+            return msgspec.structs.replace(self, high=doc_id, high_open=True)
+        return msgspec.structs.replace(self, low=doc_id, low_open=True)
+
+    def where(self) -> tuple[str, list[str]]:
+        terms, values = ["deleted=0"], []
+        if self.low is not None:
+            terms.append("id>?" if self.low_open else "id>=?")
+            values.append(self.low)
+        if self.high is not None:
+            terms.append("id<?" if self.high_open else "id<=?")
+            values.append(self.high)
+        return " AND ".join(terms), values
+
+
+def row_of(connection: apsw.Connection, doc_id: str) -> Row | None:
+    for found in connection.execute(_ROW_BY_ID, (doc_id,)):
+        return as_row(found)
+    return None
+
+
+def rows_of(connection: apsw.Connection, doc_ids: Sequence[str]) -> dict[str, Row]:
+    """The rows of those documents that are there."""
+    rows: dict[str, Row] = {}
+    for start in range(0, len(doc_ids), KEYS_AT_ONCE):
+        some = json.encode(doc_ids[start : start + KEYS_AT_ONCE]).decode()
+        rows.update((found[1], as_row(found)) for found in connection.execute(_ROWS_BY_ID, (some,)))
+    return rows
+
+
+def totals_of(connection: apsw.Connection) -> Totals:
+    found = connection.execute("SELECT value FROM meta WHERE key='totals'").fetchone()
+    return msgspec.json.decode(found[0], type=Totals)
+
+
+def meta_of(connection: apsw.Connection) -> dict[str, Any]:
+    return dict(connection.execute("SELECT key,value FROM meta"))
+
+
+def all_docs(
+    connection: apsw.Connection, ids: Range, *, limit: int, skip: int = 0, include_docs: bool = False
+) -> Chunk:
+    """The next rows of ``_all_docs``: ``{"id":…,"key":…,"value":{"rev":…}[,"doc":…]}``."""
+    where, values = ids.where()
+    doc = f"||',\"doc\":'||{DOC_SQL}" if include_docs else ""
+    sql = (
+        "SELECT CAST('{\"id\":'||json_quote(id)||',\"key\":'||json_quote(id)"
+        f"||',\"value\":{{\"rev\":'||json_quote(rev)||'}}'{doc}||'}}' AS BLOB),id"
+        f" FROM docs WHERE {where} ORDER BY id {'DESC' if ids.descending else 'ASC'} LIMIT ? OFFSET ?"
+    )
+    return _chunk(connection.execute(sql, (*values, limit, skip)))
+
+
+def id_rows(connection: apsw.Connection, ids: Range, *, limit: int, skip: int = 0) -> list[Row]:
+    """Whole rows in ``_all_docs`` order, for the options that SQL alone can't answer."""
+    where, values = ids.where()
+    order = "DESC" if ids.descending else "ASC"
+    sql = ROW.replace("WHERE id", f"WHERE {where} ORDER BY id {order} LIMIT ? OFFSET ?")
+    return _rows(connection.execute(sql, (*values, limit, skip)))
+
+
+def count_before(connection: apsw.Connection, ids: Range) -> int:
+    """How many documents come before the range: ``offset`` of ``_all_docs``."""
+    edge, is_open = (ids.high, ids.high_open) if ids.descending else (ids.low, ids.low_open)
+    if edge is None:
+        return 0
+    sign = (">=" if is_open else ">") if ids.descending else ("<=" if is_open else "<")
+    counted = connection.execute(f"SELECT count(*) FROM docs WHERE deleted=0 AND id{sign}?", (edge,))  # noqa: S608
+    return int(counted.fetchone()[0])
+
+
+def local_docs(
+    connection: apsw.Connection, ids: Range, *, limit: int, skip: int = 0, include_docs: bool = False
+) -> Chunk:
+    """The next rows of ``_local_docs``."""
+    where, values = ids.where()
+    where = where.replace("deleted=0", "1")
+    doc = (
+        "||',\"doc\":{\"_id\":'||json_quote(id)||',\"_rev\":\"0-'||rev||'\"'"
+        "||CASE WHEN length(body)>2 THEN ','||substr(body,2) ELSE '}' END"
+        if include_docs
+        else ""
+    )
+    sql = (
+        "SELECT CAST('{\"id\":'||json_quote(id)||',\"key\":'||json_quote(id)"
+        f"||',\"value\":{{\"rev\":\"0-'||rev||'\"}}'{doc}||'}}' AS BLOB),id"
+        f" FROM local WHERE {where} ORDER BY id {'DESC' if ids.descending else 'ASC'} LIMIT ? OFFSET ?"
+    )
+    return _chunk(connection.execute(sql, (*values, limit, skip)))
+
+
+def changes(
+    connection: apsw.Connection,
+    since: int,
+    upto: int,
+    *,
+    suffix: str,
+    limit: int,
+    descending: bool = False,
+    all_leaves: bool = False,
+    include_docs: bool = False,
+    design_only: bool = False,
+) -> Chunk:
+    """The next rows of ``_changes`` with since < seq <= upto. `suffix` is set behind each number."""
+    revs = "json_quote(rev)||'}'"
+    listed = f"coalesce(leaves,'{{\"rev\":'||{revs})" if all_leaves else f"'{{\"rev\":'||{revs}"
+    doc = f"||',\"doc\":'||{DOC_SQL}" if include_docs else ""
+    only = " AND id>='_design/' AND id<'_design0'" if design_only else ""
+    sql = (
+        f"SELECT CAST('{{\"seq\":\"'||seq||'{suffix}\",\"id\":'||json_quote(id)||',\"changes\":['||{listed}||']'"
+        f"||CASE deleted WHEN 0 THEN '' ELSE ',\"deleted\":true' END{doc}||'}}' AS BLOB),seq"
+        f" FROM docs WHERE seq>? AND seq<=?{only} ORDER BY seq {'DESC' if descending else 'ASC'} LIMIT ?"
+    )
+    return _chunk(connection.execute(sql, (since, upto, limit)))
+
+
+def change_rows(
+    connection: apsw.Connection, since: int, upto: int, *, limit: int, descending: bool = False
+) -> list[Row]:
+    """Whole rows in ``_changes`` order, for filters and options that SQL alone can't answer."""
+    order = "DESC" if descending else "ASC"
+    sql = ROW.replace("WHERE id", f"WHERE seq>? AND seq<=? ORDER BY seq {order} LIMIT ?")
+    return _rows(connection.execute(sql, (since, upto, limit)))
+
+
+def pending(connection: apsw.Connection, since: int) -> int:
+    """How many changes come after this sequence."""
+    return int(connection.execute("SELECT count(*) FROM docs WHERE seq>?", (since,)).fetchone()[0])
+
+
+def chunk_of_blob(connection: apsw.Connection, blob: int, number: int) -> bytes | None:
+    found = connection.execute(
+        "SELECT data FROM chunks WHERE chunk=?", (blob << CHUNKS_PER_BLOB_BITS | number,)
+    ).fetchone()
+    return found[0] if found else None
+
+
+def blob_chunks(connection: apsw.Connection, blob: int) -> Iterator[bytes]:
+    """All the bytes of one attachment, piece by piece."""
+    number = 0
+    while (data := chunk_of_blob(connection, blob, number)) is not None:
+        yield data
+        number += 1
+
+
+def _chunk(found: Any) -> Chunk:
+    rows: list[bytes] = []
+    size, last = 0, None
+    for text, key in found:
+        rows.append(text)
+        last = key
+        size += len(text)
+        if size >= CHUNK_BYTES_MAX:
+            found.close(True)
+            break
+    return Chunk(rows, last)
+
+
+def _rows(found: Any) -> list[Row]:
+    rows: list[Row] = []
+    size = 0
+    for values in found:
+        rows.append(as_row(values))
+        size += len(values[7])
+        if size >= CHUNK_BYTES_MAX:
+            found.close(True)
+            break
+    return rows

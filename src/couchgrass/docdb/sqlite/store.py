@@ -1,0 +1,235 @@
+"""The data folder: its lock, the databases in it, and what makes and removes them.
+
+    DATA/couchgrass.json            says that the folder is ours, and its layout's version
+    DATA/lock                       held while a server runs
+    DATA/databases/NAME/data.sqlite one database, NAME percent-encoded
+    DATA/new, DATA/removed          databases on their way in and out
+
+A database is made in ``new`` and removed through ``removed``, each by one rename of its folder: it is
+there wholly or not at all, and no log file of an older life can be taken for its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+from couchgrass import json
+from couchgrass.docdb.sqlite.database import Database
+from couchgrass.docdb.sqlite.schema import open_writer
+from couchgrass.docdb.sqlite.transaction import Totals
+from couchgrass.docdb.sqlite.writer import WriterPool
+from couchgrass.errors import CouchgrassError, FileExists, IllegalDatabaseName, NotFound
+
+LAYOUT = 1
+NAME_BYTES_MAX = 238
+"""CouchDB's limit on a database's name; the folder's own name may be three times as long."""
+
+SYSTEM_DATABASES = frozenset({"_users", "_replicator", "_global_changes"})
+SCAN_THREADS = 3
+"""Threads for scans; on two cores more would only take turns."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_$()+/-]*")
+
+
+class FolderRefused(CouchgrassError):
+    """The data folder can't be used; `reason` says why and what to do."""
+
+
+class NameTooLong(CouchgrassError):
+    status = 400
+    error = "database_name_too_long"
+
+
+def check_name(name: str) -> None:
+    """Raises IllegalDatabaseName or NameTooLong unless a database may have this name."""
+    if name not in SYSTEM_DATABASES and not _NAME.fullmatch(name.removesuffix("/_replicator").removesuffix("/_users")):
+        raise IllegalDatabaseName(name)
+    if len(quote(name, safe="")) > NAME_BYTES_MAX:
+        raise NameTooLong(f"At least one path segment of `{name}` is too long.")
+
+
+class Store:
+    """All databases of one server. Made by `Store.open` on a running event loop."""
+
+    def __init__(self, folder: Path, lock: int, open_max: int) -> None:
+        self.folder = folder
+        self.open_max = open_max
+        self.on_event: Callable[[str, str], None] = lambda name, kind: None
+        self.on_change: Callable[[Database], None] | None = None
+        self._lock = lock
+        self._databases = folder / "databases"
+        self._pool = WriterPool(asyncio.get_running_loop())
+        self._threads = ThreadPoolExecutor(SCAN_THREADS, thread_name_prefix="scan")
+        self._open: dict[str, Database] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self._names = {unquote(entry.name) for entry in self._databases.iterdir() if entry.is_dir()}
+        self._sorted: list[str] | None = None
+
+    @classmethod
+    def open(cls, folder: Path, *, open_max: int = 500) -> Store:
+        """Opens or makes the data folder. Raises FolderRefused."""
+        lock = _take(folder)
+        for name in ("databases", "new", "removed"):
+            (folder / name).mkdir(exist_ok=True)
+        for leftover in (*(folder / "new").iterdir(), *(folder / "removed").iterdir()):
+            shutil.rmtree(leftover)
+        return cls(folder, lock, open_max)
+
+    def names(self) -> list[str]:
+        """All databases' names in byte order."""
+        if self._sorted is None:
+            self._sorted = sorted(self._names, key=str.encode)
+        return self._sorted
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._names
+
+    def get(self, name: str) -> Database:
+        """The open database. Raises NotFound."""
+        database = self._open.get(name)
+        if database is None:
+            database = self._opened(name)
+        database.used_at = time.monotonic()
+        return database
+
+    def _opened(self, name: str) -> Database:
+        if name not in self._names:
+            raise NotFound("Database does not exist.")
+        if len(self._open) >= self.open_max:
+            self._close_some()
+        database = Database(name, self._path(name), self._pool, self._threads)
+        database.on_change = self.on_change
+        self._open[name] = database
+        return database
+
+    def _close_some(self) -> None:
+        """Closes a tenth of the open databases: those unused for longest that nobody waits for."""
+        idle = sorted((db for db in self._open.values() if not db.busy()), key=lambda db: db.used_at)
+        for database in idle[: max(1, self.open_max // 10)]:
+            del self._open[database.name]
+            task = asyncio.ensure_future(database.close())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    async def create(self, name: str, security: dict[str, Any]) -> Database:
+        """Makes an empty database. Raises IllegalDatabaseName, NameTooLong or FileExists."""
+        check_name(name)
+        if name in self._names:
+            raise FileExists
+        self._names.add(name)
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._threads, self._create, name, security)
+        except BaseException:
+            self._names.discard(name)
+            raise
+        self._sorted = None
+        self.on_event(name, "created")
+        return self.get(name)
+
+    def _create(self, name: str, security: dict[str, Any]) -> None:
+        fresh = self.folder / "new" / uuid.uuid4().hex
+        fresh.mkdir()
+        connection = open_writer(fresh / "data.sqlite", create=True)
+        about = {
+            "uuid": uuid.uuid4().hex[:12],
+            "created": int(time.time()),
+            "security": json.encode(security).decode(),
+            "revs_limit": 1000,
+            "purged_infos_limit": 1000,
+            "totals": json.encode(Totals()).decode(),
+        }
+        with connection:
+            connection.executemany("INSERT INTO meta(key,value) VALUES(?,?)", about.items())
+        connection.close()
+        fresh.rename(self._path(name).parent)
+        _sync_folder(self._databases)
+
+    async def remove(self, name: str) -> None:
+        """Deletes a database. Raises NotFound."""
+        if name not in self._names:
+            raise NotFound("Database does not exist.")
+        self._names.discard(name)
+        self._sorted = None
+        database = self._open.pop(name, None)
+        if database is not None:
+            await database.close()
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._remove, name)
+        self.on_event(name, "deleted")
+
+    def _remove(self, name: str) -> None:
+        removed = self.folder / "removed" / uuid.uuid4().hex
+        self._path(name).parent.rename(removed)
+        _sync_folder(self._databases)
+        shutil.rmtree(removed, ignore_errors=True)
+
+    def _path(self, name: str) -> Path:
+        return self._databases / quote(name, safe="") / "data.sqlite"
+
+    def open_count(self) -> int:
+        return len(self._open)
+
+    async def close(self) -> None:
+        """Closes every database after what it was given is on the disk; lets the folder go."""
+        await asyncio.gather(*(database.close() for database in self._open.values()), *self._closing)
+        self._open.clear()
+        self._pool.stop()
+        self._threads.shutdown()
+        os.close(self._lock)
+
+
+def _take(folder: Path) -> int:
+    """Locks the folder for this process; makes it when it is not there. The lock's file descriptor."""
+    marker = folder / "couchgrass.json"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not marker.exists() and any(entry.name != "lock" for entry in folder.iterdir()):
+            raise FolderRefused(
+                f"{folder} holds other things and is no couchgrass folder: name an empty or new one with --data"
+            )
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as taken:
+            owner = os.pread(lock, 20, 0).decode("ascii", "replace").strip()
+            os.close(lock)
+            raise FolderRefused(
+                f"{folder} is in use by process {owner or '?'}: stop it or name another folder with --data"
+            ) from taken
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, str(os.getpid()).encode(), 0)
+        _check_layout(marker)
+    except OSError as refused:
+        raise FolderRefused(f"{folder} can't be used: {refused.strerror} ({refused.filename})") from refused
+    return lock
+
+
+def _check_layout(marker: Path) -> None:
+    if not marker.exists():
+        marker.write_bytes(json.encode({"format": "couchgrass", "layout": LAYOUT}) + b"\n")
+        _sync_folder(marker.parent)
+    try:
+        layout = json.decode(marker.read_bytes())["layout"]
+    except (CouchgrassError, KeyError, TypeError) as broken:
+        raise FolderRefused(f"{marker} is not readable as ours: is this the right folder?") from broken
+    if layout != LAYOUT:
+        raise FolderRefused(f"{marker.parent} has layout {layout}, this couchgrass knows {LAYOUT}")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Puts the folder's entries on the disk: a rename is durable only then."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

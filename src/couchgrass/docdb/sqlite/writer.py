@@ -1,0 +1,218 @@
+"""Writers' queue: one transaction, and so one fsync, for all operations that wait.
+
+Each database has a `Journal`: operations queue on it, and at most one of the pool's threads works it at a
+time. While a commit waits for the disk the next operations gather, and the next transaction takes them
+all. Answers go back to the event loop in one call a transaction, after the commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+import apsw
+import msgspec
+
+from couchgrass import json
+from couchgrass.docdb.sqlite.schema import open_writer
+from couchgrass.docdb.sqlite.transaction import Totals, Transaction
+from couchgrass.errors import CouchgrassError, NotFound, ServiceUnavailable, StorageFull
+
+log = logging.getLogger("couchgrass.docdb")
+
+T = TypeVar("T")
+Operation = Callable[[Transaction], T]
+
+WAITING_MAX = 20_000
+"""Operations that may wait for one database; past it a writer is told 503."""
+
+TOGETHER_MAX = 2_000
+"""Operations in one transaction: bounds how long the first of them waits."""
+
+THREADS = 4
+"""Threads that write. They mostly wait for the disk."""
+
+_totals = msgspec.json.Decoder(Totals)
+
+
+class _Waiting(msgspec.Struct, gc=True):
+    operation: Operation[Any]
+    future: asyncio.Future[Any]
+
+
+class WriterPool:
+    """The threads that write, shared by all databases of a server."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, threads: int = THREADS) -> None:
+        self.loop = loop
+        self._ready: SimpleQueue[Journal | None] = SimpleQueue()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"writer-{number}", daemon=True)
+            for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def schedule(self, journal: Journal) -> None:
+        self._ready.put(journal)
+
+    def _work(self) -> None:
+        while (journal := self._ready.get()) is not None:
+            if journal.work():
+                self._ready.put(journal)
+
+    def stop(self) -> None:
+        """Ends the threads after what they have begun. Call from outside of them."""
+        for _ in self._threads:
+            self._ready.put(None)
+        for thread in self._threads:
+            thread.join()
+
+
+class Journal:
+    """The queue of one database and the connection that its operations write through.
+
+    `committed(totals)` is called on the event loop after each commit.
+    """
+
+    def __init__(
+        self, path: Path, pool: WriterPool, committed: Callable[[Totals], None], totals: Totals | None = None
+    ) -> None:
+        self.path = path
+        self.totals = totals or Totals()
+        self.connection: apsw.Connection | None = None
+        self._pool = pool
+        self._committed = committed
+        self._waiting: list[_Waiting] = []
+        self._lock = threading.Lock()
+        self._scheduled = False
+        self._closed = False
+        self._idle = threading.Event()
+        self._idle.set()
+
+    def submit(self, operation: Operation[T]) -> asyncio.Future[T]:
+        """Queues an operation. The future ends after the commit that holds it is on the disk."""
+        future: asyncio.Future[T] = self._pool.loop.create_future()
+        with self._lock:
+            if self._closed:
+                raise NotFound("Database does not exist.")
+            if len(self._waiting) >= WAITING_MAX:
+                raise ServiceUnavailable("Too many writes wait for this database: try again in a moment.")
+            self._waiting.append(_Waiting(operation, future))
+            if self._scheduled:
+                return future
+            self._scheduled = True
+            self._idle.clear()
+        self._pool.schedule(self)
+        return future
+
+    def close(self) -> None:
+        """Takes no more, waits for what was taken, closes. Blocks, so not on the event loop."""
+        with self._lock:
+            self._closed = True
+        self._idle.wait()
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+    def active(self) -> bool:
+        """True while operations wait or run."""
+        return self._scheduled
+
+    def opened(self) -> apsw.Connection:
+        """The writing connection; only for the thread that works the journal."""
+        if self.connection is None:
+            self.connection = open_writer(self.path)
+            found = self.connection.execute("SELECT value FROM meta WHERE key='totals'").fetchone()
+            self.totals = _totals.decode(found[0])
+        return self.connection
+
+    def work(self) -> bool:
+        """One transaction for what waits. True when there is more."""
+        with self._lock:
+            batch, self._waiting = self._waiting[:TOGETHER_MAX], self._waiting[TOGETHER_MAX:]
+        outcomes = self._outcomes(batch)
+        self._deliver(outcomes)
+        with self._lock:
+            if self._waiting:
+                return True
+            self._scheduled = False
+            self._idle.set()
+        return False
+
+    def _outcomes(self, batch: list[_Waiting]) -> list[tuple[asyncio.Future[Any], Any]]:
+        try:
+            return self._transact(batch)
+        except Exception as broken:  # noqa: BLE001  the edge of the writer's loop
+            if len(batch) == 1:
+                return [(batch[0].future, _explained(broken))]
+        # One of them may be to blame for all: each gets a transaction of its own.
+        return [outcome for waiting in batch for outcome in self._outcomes([waiting])]
+
+    def _transact(self, batch: list[_Waiting]) -> list[tuple[asyncio.Future[Any], Any]]:
+        connection = self.opened()
+        before = msgspec.structs.replace(self.totals)
+        outcomes: list[tuple[asyncio.Future[Any], Any]] = []
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            transaction = Transaction(connection, self.totals)
+            for waiting in batch:
+                try:
+                    outcomes.append((waiting.future, waiting.operation(transaction)))
+                except CouchgrassError as refused:
+                    outcomes.append((waiting.future, refused))
+            if self.totals != before:
+                transaction.set_meta("totals", json.encode(self.totals).decode())
+            connection.execute("COMMIT")
+        except BaseException:
+            self.totals = before
+            if not _rolled_back(connection):
+                self.connection = None
+            raise
+        return outcomes
+
+    def _deliver(self, outcomes: list[tuple[asyncio.Future[Any], Any]]) -> None:
+        totals = msgspec.structs.replace(self.totals)
+
+        def answer() -> None:
+            self._committed(totals)
+            for future, outcome in outcomes:
+                if future.done():
+                    continue
+                if isinstance(outcome, BaseException):
+                    future.set_exception(outcome)
+                else:
+                    future.set_result(outcome)
+
+        try:
+            self._pool.loop.call_soon_threadsafe(answer)
+        except RuntimeError:
+            log.warning("%s: the server stopped before %d answers", self.path, len(outcomes))
+
+
+def _rolled_back(connection: apsw.Connection) -> bool:
+    """Takes the transaction back. False when the connection is of no more use and was closed."""
+    try:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    except apsw.Error:
+        log.exception("rollback failed; the connection starts over")
+        connection.close(True)
+        return False
+    return True
+
+
+def _explained(broken: Exception) -> Exception:
+    """A storage failure as the error that the caller sees."""
+    if isinstance(broken, apsw.FullError):
+        return StorageFull("The disk is full: nothing was written. Make room and try again.")
+    if isinstance(broken, apsw.Error):
+        log.error("write failed: %s", broken)
+        return CouchgrassError(f"The storage refused the write: {type(broken).__name__}", error="storage_error")
+    log.error("write failed", exc_info=broken)
+    return broken

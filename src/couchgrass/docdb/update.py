@@ -1,0 +1,176 @@
+"""What one edit does to one document: pure decisions over the stored row.
+
+A document is one row with its winner's body. Almost all have a single leaf whose ids are hashes; their
+history is `path`, 16 bytes an ancestor, newest first, and extending it needs no tree at all. The others
+have `tree`, and the bodies of the leaves that lost lie beside the row.
+
+Rules (CouchDB's ``couch_db:prep_and_validate_update`` and ``couch_db_updater:merge_rev_tree``):
+an ordinary edit extends a leaf or conflicts; without a revision it may create, also on top of a
+tombstone; a fully deleted document takes nothing else. A replicated edit merges its path and never
+conflicts, and changes nothing when the revision is known.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from couchgrass.docdb.document import Edit
+from couchgrass.docdb.rev import Rev, is_hex, next_rev, parse_rev
+from couchgrass.docdb.revtree import Tree, decode_tree, encode_tree, merge, prune, single, stem
+from couchgrass.errors import Conflict
+
+
+class Row(msgspec.Struct, gc=False):
+    """A document as it is stored; the columns of table ``docs``.
+
+    `path` is None for a first generation and when `tree` says it all; `leaves` is the JSON text between
+    the brackets of a ``_changes`` row's list when there is more than one leaf.
+    """
+
+    seq: int
+    id: str
+    rev: str
+    deleted: bool
+    path: bytes | None
+    tree: bytes | None
+    leaves: str | None
+    body: bytes
+    atts: bytes | None
+
+
+class Leaf(msgspec.Struct, gc=False):
+    """A leaf that is not the winner: a row of table ``leaves``."""
+
+    rev: str
+    deleted: bool
+    body: bytes
+    atts: bytes | None
+
+
+class Update(msgspec.Struct, gc=False):
+    """The outcome: the row to write, the losing leaves to add beside it, the ones to take away.
+
+    `rev` is the revision that the edit made, or None when it made none (a purge, or more history only).
+    `promoted` is set when a leaf that lies beside the row becomes the winner: the row's body and
+    attachments are then to be taken from there.
+    """
+
+    rev: Rev | None
+    row: Row
+    added: tuple[Leaf, ...] = ()
+    removed: tuple[str, ...] = ()
+    promoted: str | None = None
+
+
+def tree_of(row: Row) -> Tree:
+    """The row's revision tree."""
+    if row.tree is not None:
+        return decode_tree(row.tree)
+    return single(*path_of(row), deleted=row.deleted)
+
+
+def path_of(row: Row) -> tuple[int, list[str]]:
+    """(generation, ids newest first) of the winner."""
+    rev = parse_rev(row.rev)
+    if row.tree is not None:
+        return rev.pos, decode_tree(row.tree).path(rev)
+    older = row.path.hex() if row.path else ""
+    return rev.pos, [rev.id, *(older[at : at + 32] for at in range(0, len(older), 32))]
+
+
+def extend(row: Row | None, edit: Edit, atts: bytes | None, mark: bytes, revs_limit: int) -> Update:
+    """An ordinary edit. `mark` is the attachments' part of the revision's hash. Raises Conflict."""
+    if row is None:
+        if edit.ids:
+            raise Conflict
+        rev = next_rev(None, edit.deleted, edit.body, mark)
+        return Update(rev, Row(0, edit.id, str(rev), edit.deleted, None, None, None, edit.body, atts))
+    if row.deleted:
+        if edit.ids or edit.deleted:
+            raise Conflict
+        parent = parse_rev(row.rev)
+    elif not edit.ids:
+        raise Conflict
+    else:
+        parent = Rev(edit.pos, edit.ids[0])
+    if row.tree is None:
+        if parent != parse_rev(row.rev):
+            raise Conflict
+        rev = next_rev(parent, edit.deleted, edit.body, mark)
+        if is_hex(parent.id):
+            path = (bytes.fromhex(parent.id) + (row.path or b""))[: 16 * (revs_limit - 1)]
+            row = Row(0, edit.id, str(rev), edit.deleted, path or None, None, None, edit.body, atts)
+            return Update(rev, row)
+    tree = tree_of(row)
+    if parent not in tree.deleted:
+        raise Conflict
+    rev = next_rev(parent, edit.deleted, edit.body, mark)
+    grown = merge(tree, single(rev.pos, (rev.id, parent.id), deleted=edit.deleted))
+    return _rearranged(row, tree, stem(grown, revs_limit), rev, Leaf(str(rev), edit.deleted, edit.body, atts))
+
+
+def graft(row: Row | None, edit: Edit, atts: bytes | None, revs_limit: int) -> Update | None:
+    """A replicated edit; None when it changes nothing."""
+    rev = Rev(edit.pos, edit.ids[0])
+    leaf = Leaf(str(rev), edit.deleted, edit.body, atts)
+    if row is None:
+        tree = stem(single(edit.pos, edit.ids, deleted=edit.deleted), revs_limit)
+        return Update(rev, _row(edit.id, tree, leaf))
+    old = tree_of(row)
+    if rev in old:
+        # Known, but its history may be longer than what we had.
+        grown = stem(merge(old, _history(edit, old)), revs_limit)
+        return None if grown == old else _rearranged(row, old, grown, None, None)
+    grown = stem(merge(old, single(edit.pos, edit.ids, deleted=edit.deleted)), revs_limit)
+    if rev not in grown.deleted:
+        return None if grown == old else _rearranged(row, old, grown, None, None)
+    return _rearranged(row, old, grown, rev, leaf)
+
+
+def _history(edit: Edit, old: Tree) -> Tree:
+    """The edit's path as history only: a leaf's own deletion flag is the one already known."""
+    path = single(edit.pos, edit.ids, deleted=edit.deleted)
+    rev = Rev(edit.pos, edit.ids[0])
+    return Tree(path.parents, {rev: old.deleted[rev]} if rev in old.deleted else {})
+
+
+def purge(row: Row, purged: list[Rev]) -> Update | None:
+    """The document without these leaves; None when no leaf is left and the row goes."""
+    old = tree_of(row)
+    left = prune(old, purged)
+    return None if left is None else _rearranged(row, old, left, None, None)
+
+
+def _rearranged(row: Row, old: Tree, new: Tree, rev: Rev | None, leaf: Leaf | None) -> Update:
+    """The row after its tree went from `old` to `new`, `leaf` being the new one's content, if any."""
+    was, winner = Rev(*parse_rev(row.rev)), new.winner
+    added: list[Leaf] = []
+    gone = [str(lost) for lost in old.leaves if lost not in new.deleted and lost != was]
+    if was in new.deleted and was != winner:
+        added.append(Leaf(row.rev, row.deleted, row.body, row.atts))
+    if leaf is not None and rev != winner:
+        added.append(leaf)
+    if rev == winner and leaf is not None:
+        return Update(rev, _row(row.id, new, leaf), tuple(added), tuple(gone))
+    if winner == was:
+        kept = Leaf(row.rev, row.deleted, row.body, row.atts)
+        return Update(rev, _row(row.id, new, kept), tuple(added), tuple(gone))
+    promoted = Leaf(str(winner), new.deleted[winner], b"", None)
+    return Update(rev, _row(row.id, new, promoted), tuple(added), (*gone, str(winner)), str(winner))
+
+
+def _row(doc_id: str, tree: Tree, winner: Leaf) -> Row:
+    """The stored form of a tree whose winner has this content."""
+    path, stored, leaves = None, None, None
+    ids = tree.path(tree.winner)
+    if len(tree.deleted) == 1 and len(ids) == len(tree.parents) and all(map(is_hex, ids[1:])):
+        path = bytes.fromhex("".join(ids[1:])) or None
+    else:
+        stored = encode_tree(tree)
+        if len(tree.deleted) > 1:
+            leaves = ",".join(f'{{"rev":{_quoted(str(leaf))}}}' for leaf in tree.leaves)
+    return Row(0, doc_id, winner.rev, winner.deleted, path, stored, leaves, winner.body, winner.atts)
+
+
+def _quoted(text: str) -> str:
+    return msgspec.json.encode(text).decode()
