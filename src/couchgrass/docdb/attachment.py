@@ -256,7 +256,7 @@ def _parse_digest(name: str, properties: dict[str, Any]) -> bytes:
     if not isinstance(digest, str) or not digest.startswith("md5-"):
         return b""
     try:
-        return binascii.a2b_base64(digest[4:], strict_mode=True)
+        return _strict_base64(digest[4:])
     except ValueError as bad:
         raise _invalid(name, "digest is not valid base64") from bad
 
@@ -269,13 +269,20 @@ def _decode_base64(name: str, text: object) -> bytes:
     if not isinstance(text, str):
         raise _invalid(name)
     try:
-        return binascii.a2b_base64(text, strict_mode=True)
+        return _strict_base64(text)
     except ValueError:
-        pass  # strict_mode takes no white space; without it, the second try is the verdict
+        pass  # white space is not strict; without it, the second try is the verdict
     try:
-        return binascii.a2b_base64(text.translate(_WHITESPACE), strict_mode=True)
+        return _strict_base64(text.translate(_WHITESPACE))
     except ValueError as bad:
         raise _invalid(name) from bad
+
+
+def _strict_base64(text: str) -> bytes:
+    """Raises ValueError. Python's strict mode lets too much padding pass."""
+    if len(text) % 4 or text.endswith("==="):
+        raise ValueError("wrong padding")
+    return binascii.a2b_base64(text, strict_mode=True)
 
 
 def parse_encoding(encoding: object) -> Encoding:
@@ -318,7 +325,7 @@ def content_md5(header: str | None) -> bytes:
     if header is None:
         return b""
     try:
-        return binascii.a2b_base64(header.strip(), strict_mode=True) or b"?"
+        return _strict_base64(header.strip()) or b"?"
     except ValueError:
         return b"?"
 

@@ -44,7 +44,8 @@ COLLATION_VERSION: Final = f"icu-{icu.ICU_VERSION}/unicode-{icu.UNICODE_VERSION}
 """What view sort keys depend on."""
 
 _COLLATOR = icu.Collator.createInstance(icu.Locale(""))
-_collate: Callable[[str, str], int] = _COLLATOR.compare
+compare_strings: Callable[[str, str], int] = _COLLATOR.compare
+"""-1, 0 or 1 as the first string is below, equal to or above the second in ICU's root collation."""
 _collation_key: Callable[[str], bytes] = _COLLATOR.getSortKey
 
 _pack_double: Callable[[float], bytes] = struct.Struct(">d").pack
@@ -73,7 +74,7 @@ def _raw_string_key(text: str) -> bytes:
 _VIEW = _Collation(
     ranks={type(None): 0x10, bool: 0x10, int: 0x20, float: 0x20, str: 0x30, list: 0x40, dict: 0x50},
     atoms={None: 0, False: 1, True: 2},
-    compare_strings=_collate,
+    compare_strings=compare_strings,
     string_key=_collation_key,
 )
 _RAW = _Collation(
@@ -136,8 +137,9 @@ def _compare_scalars(x: Any, y: Any, kind: type, collation: _Collation) -> int:
     if kind is str:
         return collation.compare_strings(x, y)
     if kind is int or kind is float:
-        return (x > y) - (x < y)
-    return collation.atoms[x] - collation.atoms[y]
+        return int(x > y) - int(x < y)
+    place, other = collation.atoms[x], collation.atoms[y]
+    return int(place > other) - int(place < other)
 
 
 def _members(x: Any, y: Any) -> Iterator[tuple[Any, Any]]:

@@ -10,8 +10,9 @@ So a deleted key shows what lies below it, as in CouchDB, where it shows what ot
 see every value as it is, also secrets; logs get `concealed`. Passwords in [admins] are stored hashed only.
 
 The dialect is CouchDB's: ``[section]``, ``key = value`` (or ``key=value``; only with the spaces can the key
-hold a ``=``), comments from a ``;`` at the start of a line or after a blank, an empty value is no value. A line
-that is none of these is an error here; CouchDB skips it. Specification: ``config.erl``, ``chttpd_node.erl``.
+hold a ``=``), comments from a ``;`` at the start of a line or after a blank; an empty value is no value. A
+line that is none of these is an error here; CouchDB skips it.
+Specification: ``config.erl``, ``chttpd_node.erl``.
 """
 
 from __future__ import annotations

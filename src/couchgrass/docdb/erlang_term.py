@@ -14,7 +14,34 @@ _PLAIN_FLOAT_MAX: Final = 2.0**53
 
 
 def erlang_term(value: Any) -> str:
-    """The text of a JSON value. The caller bounds its depth."""
+    """The text of a JSON value of any depth; identical values, and only they, have the same text."""
+    parts: list[str] = []
+    waiting: list[Any] = [value]
+    while waiting:
+        item = waiting.pop()
+        kind = type(item)
+        if kind is bytes:  # punctuation
+            parts.append(item.decode())
+        elif kind is list:
+            parts.append("[")
+            waiting.append(b"]")
+            waiting += _separated([[member] for member in item])
+        elif kind is dict:
+            parts.append("{[")
+            waiting.append(b"]}")
+            waiting += _separated([[b"{", name, b",", member, b"}"] for name, member in item.items()])
+        else:
+            parts.append(_scalar(item))
+    return "".join(parts)
+
+
+def _separated(members: list[list[Any]]) -> list[Any]:
+    """The members with a comma between them, last first."""
+    items = [item for member in members for item in (b",", *member)]
+    return items[:0:-1]
+
+
+def _scalar(value: Any) -> str:
     match value:
         case None | bool():
             return _ATOMS[value]
@@ -22,13 +49,8 @@ def erlang_term(value: Any) -> str:
             return str(value)
         case float():
             return _float(value)
-        case str():
-            return f"<<{','.join(map(str, value.encode()))}>>"
-        case list():
-            return f"[{','.join(map(erlang_term, value))}]"
         case _:
-            pairs = (f"{{{erlang_term(key)},{erlang_term(item)}}}" for key, item in value.items())
-            return f"{{[{','.join(pairs)}]}}"
+            return f"<<{','.join(map(str, value.encode()))}>>"
 
 
 def _float(number: float) -> str:

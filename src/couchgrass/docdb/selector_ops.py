@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from couchgrass import json
-from couchgrass.docdb.collation import VIEW_RANKS, compare, compare_raw
+from couchgrass.docdb.collation import VIEW_RANKS, compare, compare_raw, compare_strings
 from couchgrass.docdb.erlang_term import erlang_term
 from couchgrass.docdb.selector_regex import compile_regex
 from couchgrass.errors import BadRequest
@@ -28,18 +27,6 @@ def bad_argument(operator: str, argument: Any) -> BadRequest:
 def invalid_operator(operator: str) -> BadRequest:
     return BadRequest(f"Invalid operator: {operator}", error="invalid_operator")
 
-
-NEGATED: Final = {
-    "$lt": "$gte",
-    "$lte": "$gt",
-    "$eq": "$ne",
-    "$ne": "$eq",
-    "$gte": "$lt",
-    "$gt": "$lte",
-    "$in": "$nin",
-    "$nin": "$in",
-}
-"""Operators that have an opposite. It asks for the field as well: neither accepts a missing one."""
 
 _ORDERED: Final[dict[str, Callable[[int], bool]]] = {
     "$lt": lambda order: order < 0,
@@ -79,11 +66,16 @@ def _compare_for(raw: bool) -> Compare:
 
 def _ordered(operator: str, argument: Any, *, raw: bool) -> Predicate:
     accepts = _ORDERED[operator]
-    order_of = _compare_for(raw)
-    if raw or type(argument) not in (int, float):
+    kind_of_argument = type(argument)
+    if raw or kind_of_argument not in (int, float, str):
+        order_of = _compare_for(raw)
         return lambda value: accepts(order_of(value, argument))
-    number_rank = VIEW_RANKS[int]
-    by_type = {kind: accepts(rank - number_rank) for kind, rank in VIEW_RANKS.items()}
+    rank_of_argument = VIEW_RANKS[kind_of_argument]
+    by_type = {kind: accepts(rank - rank_of_argument) for kind, rank in VIEW_RANKS.items()}
+    if kind_of_argument is str:
+        return lambda value: (
+            accepts(compare_strings(value, argument)) if type(value) is str else by_type[type(value)]
+        )
     below, equal, above = accepts(-1), accepts(0), accepts(1)
 
     def number_accepts(value: Any) -> bool:
@@ -113,7 +105,7 @@ def _equal(argument: Any, raw: bool) -> Predicate:
             return False
         if value == argument:
             return True
-        return not (plain and _is_plain(value)) and compare(value, argument) == 0
+        return not (plain and _is_plain(value)) and compare_strings(value, argument) == 0
 
     return string_equals
 
@@ -239,7 +231,7 @@ def _all(argument: Any) -> Predicate:
 def _term(value: Any) -> tuple[type, Any]:
     """Hashable, and equal exactly for identical JSON values."""
     kind = type(value)
-    return (kind, json.encode(value)) if kind is list or kind is dict else (kind, value)
+    return (kind, erlang_term(value)) if kind is list or kind is dict else (kind, value)
 
 
 _EQUALS: Final[dict[str, Callable[[Any, bool], Predicate]]] = {

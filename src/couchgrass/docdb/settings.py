@@ -2,8 +2,8 @@
 
 Pure. `snapshot` makes them from the text that `couchgrass.docdb.config` keeps, anew after each change, so a
 request reads plain attributes. Only keys that have an effect here are listed. Any other key can be stored, as
-in CouchDB; unlike CouchDB, a value that a listed key can't take is refused instead of silently replaced by the
-default. An empty value stands for the default.
+in CouchDB; unlike CouchDB, a value that a listed key can't take is refused instead of silently replaced by
+the default. An empty value stands for the default.
 Specification: CouchDB 3.5 ``default.ini``.
 """
 
@@ -172,7 +172,7 @@ class Log(_Section, frozen=True):
 class Stats(_Section, frozen=True):
     """[stats]: `interval` in seconds."""
 
-    interval: Annotated[int, msgspec.Meta(ge=1, le=3600)] = 10
+    interval: Annotated[int, msgspec.Meta(ge=1, le=300)] = 10
 
 
 class Settings(_Section, frozen=True):

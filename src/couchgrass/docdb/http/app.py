@@ -1,0 +1,157 @@
+"""The ASGI application: request in, endpoint found, rights checked, answer out.
+
+This is the edge where errors become answers, once. A stream that fails half-way is cut off, so that the
+client can't take it for whole.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from couchgrass import __version__, json
+from couchgrass.docdb import cors
+from couchgrass.docdb.http import routes
+from couchgrass.docdb.http.request import ClientGone, Request
+from couchgrass.docdb.http.response import JSON, Answer, Response, Stream
+from couchgrass.docdb.http.server import Server
+from couchgrass.errors import CouchgrassError, MethodNotAllowed
+
+log = logging.getLogger("couchgrass.http")
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Header = tuple[bytes, bytes]
+
+_SERVER = (b"server", f"couchgrass/{__version__}".encode())
+_MUST_REVALIDATE = (b"cache-control", b"must-revalidate")
+_JSON_TYPE = (b"content-type", b"application/json")
+_TEXT_TYPE = (b"content-type", b"text/plain; charset=utf-8")
+_NO_BODY = frozenset({204, 304})
+
+
+class App:
+    """Serves one `Server` over ASGI."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.inflight = 0
+        self._request_ids = itertools.count(int.from_bytes(os.urandom(4)))
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        began = time.perf_counter()
+        request = Request(self.server, scope, receive)
+        self.inflight += 1
+        status = 500
+        try:
+            answer = await self._answer(request)
+            status = answer.status
+            if type(answer) is Response:
+                await self._send_whole(request, answer, send)
+            else:
+                await self._send_stream(request, answer, send)
+        except ClientGone:
+            pass
+        finally:
+            self.inflight -= 1
+            self.server.stats.request_done(request.method, status, (time.perf_counter() - began) * 1000)
+
+    async def _answer(self, request: Request) -> Answer:
+        try:
+            return await self._endpoint_answer(request)
+        except CouchgrassError as refused:
+            return error_answer(request, refused)
+        except ClientGone:
+            raise
+        except Exception:
+            log.exception("%s %s failed", request.method, "/".join(["", *request.path]))
+            return error_answer(request, CouchgrassError("The server failed; its log says why."))
+
+    async def _endpoint_answer(self, request: Request) -> Answer:
+        if request.method == "POST" and b"x-http-method-override" in request.headers:
+            wanted = request.headers[b"x-http-method-override"].decode("latin-1").upper()
+            if wanted in routes.METHODS:
+                request.method = wanted
+        if self.server.settings.cors.enabled and request.method == "OPTIONS":
+            answer = self._preflight(request)
+            if answer is not None:
+                return answer
+        return await routes.dispatch(request)
+
+    def _preflight(self, request: Request) -> Response | None:
+        headers = cors.preflight(
+            self.server.settings.cors,
+            method=request.method,
+            headers={name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers.items()},
+            host=self._host(request),
+        )
+        return None if headers is None else Response(204, b"", headers)
+
+    def _host(self, request: Request) -> str:
+        forwarded = self.server.settings.chttpd.x_forwarded_host.lower().encode()
+        return request.header(forwarded) or request.header(b"host") or ""
+
+    def _headers(self, request: Request, answer: Answer) -> list[Header]:
+        """The answer's headers with those that every answer has."""
+        headers = [
+            _SERVER,
+            (b"x-couch-request-id", b"%010x" % (next(self._request_ids) & 0xFFFFFFFFFF)),
+        ]
+        named = [(name.lower().encode("latin-1"), value.encode("latin-1", "replace")) for name, value in answer.headers]
+        headers += named
+        if not any(name == b"cache-control" for name, _ in named):
+            headers.append(_MUST_REVALIDATE)
+        if answer.status not in _NO_BODY:
+            if answer.content_type is not JSON:
+                headers.append((b"content-type", answer.content_type.encode("latin-1", "replace")))
+            else:
+                headers.append(_JSON_TYPE if request.accepts_json() else _TEXT_TYPE)
+        if request.set_cookie is not None:
+            headers.append((b"set-cookie", request.set_cookie.encode("latin-1")))
+        if self.server.settings.cors.enabled:
+            sent = [name.decode("latin-1") for name, _ in headers]
+            extra = cors.answer_headers(
+                self.server.settings.cors, origin=request.header(b"origin"), host=self._host(request), sent=sent
+            )
+            headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in extra]
+        return headers
+
+    async def _send_whole(self, request: Request, answer: Response, send: Send) -> None:
+        headers = self._headers(request, answer)
+        body = answer.body
+        if request.method == "HEAD":
+            headers.append((b"content-length", b"%d" % len(body)))
+            body = b""
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def _send_stream(self, request: Request, answer: Stream, send: Send) -> None:
+        await send(
+            {
+                "type": "http.response.start",
+                "status": answer.status,
+                "headers": self._headers(request, answer),
+            }
+        )
+        try:
+            if request.method != "HEAD":
+                async for piece in answer.pieces:
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+        finally:
+            await answer.pieces.aclose()  # type: ignore[attr-defined]
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def error_answer(request: Request, error: CouchgrassError) -> Response:
+    """The one mapping of the domain's errors to CouchDB's answers."""
+    request.server.stats.errors += 1 if error.status >= 500 else 0
+    body = json.encode({"error": error.error, "reason": error.reason}) + b"\n"
+    headers: tuple[tuple[str, str], ...] = ()
+    if isinstance(error, MethodNotAllowed):
+        headers = (("allow", ",".join(error.allowed)),)
+    return Response(error.status, body, headers)

@@ -1,0 +1,240 @@
+"""Reading documents: which leaf is meant, and its JSON with the members that the options ask for."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any
+
+import apsw
+import msgspec
+
+from couchgrass import json
+from couchgrass.docdb import attachment as att
+from couchgrass.docdb import render
+from couchgrass.docdb.attachment import Attachment
+from couchgrass.docdb.rev import Rev, parse_rev
+from couchgrass.docdb.revtree import Tree
+from couchgrass.docdb.sqlite import reads
+from couchgrass.docdb.sqlite.database import Database
+from couchgrass.docdb.sqlite.transaction import find_leaf
+from couchgrass.docdb.update import Leaf, Row, path_of, tree_of
+from couchgrass.errors import BadRequest, NotFound
+
+REVS_ASKED_MAX = 100_000
+"""Revisions in one `open_revs` or `atts_since`."""
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What a reader wants of a document; CouchDB's names."""
+
+    revs: bool = False
+    revs_info: bool = False
+    local_seq: bool = False
+    conflicts: bool = False
+    deleted_conflicts: bool = False
+    attachments: bool = False
+    att_encoding_info: bool = False
+    atts_since: tuple[Rev, ...] | None = None
+    latest: bool = False
+    deleted: bool = False
+
+    @property
+    def has_meta(self) -> bool:
+        """True when the answer holds more than the revision tells, so that no ETag can stand for it."""
+        return (
+            self.revs_info or self.local_seq or self.conflicts or self.deleted_conflicts
+        )
+
+
+PLAIN = Options()
+
+
+def options_of(query: Mapping[str, Any]) -> Options:
+    """Options from a query string's texts. Only "true" turns one on, as in CouchDB."""
+
+    def on(name: str) -> bool:
+        return query.get(name) in ("true", True)
+
+    since = query.get("atts_since")
+    return Options(
+        revs=on("revs"),
+        revs_info=on("revs_info") or on("meta"),
+        local_seq=on("local_seq"),
+        conflicts=on("conflicts") or on("meta"),
+        deleted_conflicts=on("deleted_conflicts") or on("meta"),
+        attachments=on("attachments") or since is not None,
+        att_encoding_info=on("att_encoding_info"),
+        atts_since=None if since is None else tuple(parse_rev_list(since)),
+        latest=on("latest"),
+        deleted=on("deleted"),
+    )
+
+
+def parse_rev_list(value: Any) -> list[Rev]:
+    """A list of revisions, or the JSON text of one. Raises BadRequest."""
+    if isinstance(value, str):
+        value = json.decode(value)
+    if type(value) is not list or len(value) > REVS_ASKED_MAX:
+        raise BadRequest("Invalid list of revisions")
+    return [parse_rev(one) for one in value]
+
+
+class Opened(msgspec.Struct):
+    """One revision of a document, with its content when it is a leaf."""
+
+    row: Row
+    leaf: Leaf
+
+
+def open_doc(connection: apsw.Connection, doc_id: str, rev: Rev | None, options: Options = PLAIN) -> Opened:
+    """The winner, or one leaf. Raises NotFound with CouchDB's reason: missing or deleted."""
+    row = reads.row_of(connection, doc_id)
+    if row is None:
+        raise NotFound("missing")
+    if rev is None:
+        if row.deleted and not options.deleted:
+            raise NotFound("deleted")
+        return Opened(row, Leaf(row.rev, row.deleted, row.body, row.atts))
+    leaf = leaf_of(connection, row, str(rev))
+    if leaf is None:
+        raise NotFound("missing")
+    return Opened(row, leaf)
+
+
+def leaf_of(connection: apsw.Connection, row: Row, rev: str) -> Leaf | None:
+    if rev == row.rev:
+        return Leaf(row.rev, row.deleted, row.body, row.atts)
+    return find_leaf(connection, row.id, rev) if row.tree is not None else None
+
+
+def open_revs(
+    connection: apsw.Connection, doc_id: str, revs: Iterable[Rev] | None, *, latest: bool
+) -> list[Opened | Rev]:
+    """`open_revs`: all leaves (None), or for each named revision its content, or itself when missing.
+
+    With `latest` a revision that was replaced is answered by the leaves that descend from it.
+    """
+    row = reads.row_of(connection, doc_id)
+    if row is None:
+        if revs is None:
+            raise NotFound("missing")
+        return list(revs)
+    tree = tree_of(row)
+    if revs is None:
+        wanted: list[Rev] = list(tree.leaves)
+    elif latest:
+        wanted = list(dict.fromkeys(leaf for rev in revs for leaf in _latest(tree, rev)))
+    else:
+        wanted = list(dict.fromkeys(revs))
+    found: list[Opened | Rev] = []
+    for rev in wanted:
+        leaf = leaf_of(connection, row, str(rev))
+        found.append(rev if leaf is None else Opened(row, leaf))
+    return found
+
+
+def _latest(tree: Tree, rev: Rev) -> list[Rev]:
+    return tree.descendants(rev) if rev in tree else [rev]
+
+
+def meta_members(opened: Opened, options: Options) -> bytes:
+    """``_revisions``, ``_revs_info``, … as members that each start with a comma."""
+    row, leaf = opened.row, opened.leaf
+    members = b""
+    tree = tree_of(row) if row.tree is not None else None
+    if options.revs or options.revs_info:
+        if tree is None:
+            pos, ids = path_of(row)
+        else:
+            rev = parse_rev(leaf.rev)
+            pos, ids = rev.pos, tree.path(rev)
+        if options.revs:
+            members += render.revisions(pos, ids)
+        if options.revs_info:
+            members += render.revs_info(pos, ids, "deleted" if leaf.deleted else "available")
+    if options.local_seq:
+        members += b',"_local_seq":%d' % row.seq
+    if tree is not None and leaf.rev == row.rev:
+        if options.conflicts:
+            members += render.rev_list("_conflicts", tree.conflicts())
+        if options.deleted_conflicts:
+            members += render.rev_list("_deleted_conflicts", tree.conflicts(deleted=True))
+    return members
+
+
+def document(opened: Opened, options: Options = PLAIN) -> bytes:
+    """The document as JSON text, its attachments as stubs."""
+    row, leaf = opened.row, opened.leaf
+    tail = meta_members(opened, options)
+    if leaf.atts:
+        held = att.decode(leaf.atts).values()
+        stubs = (att.stub_json(one, encoding_info=options.att_encoding_info) for one in held)
+        tail += b"," + att.attachments_json(stubs)
+    return render.doc_json(row.id, leaf.rev, leaf.deleted, leaf.body, tail)
+
+
+def is_wanted(attachment: Attachment, opened: Opened, options: Options) -> bool:
+    """Whether the reader gets this attachment's bytes, given what it says it has (`atts_since`)."""
+    if not options.attachments:
+        return False
+    if options.atts_since is None:
+        return True
+    known = tree_of(opened.row)
+    path = known.path(parse_rev(opened.leaf.rev))
+    pos = parse_rev(opened.leaf.rev).pos
+    revpos_known = max(
+        (rev.pos for rev in options.atts_since if 0 <= pos - rev.pos < len(path) and path[pos - rev.pos] == rev.id),
+        default=0,
+    )
+    return attachment.revpos > revpos_known
+
+
+async def document_pieces(db: Database, opened: Opened, options: Options) -> AsyncIterator[bytes]:
+    """The document as JSON text with the wanted attachments inline, in pieces of bounded size."""
+    row, leaf = opened.row, opened.leaf
+    tail = meta_members(opened, options)
+    whole = render.doc_json(row.id, leaf.rev, leaf.deleted, leaf.body, tail)
+    if not leaf.atts:
+        yield whole
+        return
+    yield whole[:-1] + b',"_attachments":{'
+    comma = b""
+    for one in att.decode(leaf.atts).values():
+        if not is_wanted(one, opened, options):
+            yield comma + att.stub_json(one, encoding_info=options.att_encoding_info)
+        else:
+            head, end = att.inline_frame(one, encoding_info=options.att_encoding_info)
+            yield comma + head
+            text = att.Base64()
+            async for data in identity_bytes(db, one):
+                yield text.write(data)
+            yield text.finish() + end
+        comma = b","
+    yield b"}}"
+
+
+async def stored_bytes(db: Database, attachment: Attachment) -> AsyncIterator[bytes]:
+    """An attachment's bytes as they are stored, piece by piece."""
+    number = 0
+    left = attachment.encoded_length
+    while left > 0:
+        at = number
+        data = await db.scan(lambda connection: reads.chunk_of_blob(connection, attachment.blob, at))  # noqa: B023
+        if data is None:
+            raise NotFound("The attachment was replaced while it was read")
+        yield data
+        left -= len(data)
+        number += 1
+
+
+async def identity_bytes(db: Database, attachment: Attachment) -> AsyncIterator[bytes]:
+    """An attachment's bytes as the user sees them, piece by piece."""
+    if attachment.encoding == "identity":
+        async for data in stored_bytes(db, attachment):
+            yield data
+        return
+    gunzip = att.Gunzip()
+    async for data in stored_bytes(db, attachment):
+        for plain in gunzip.write(data):
+            yield plain
+    gunzip.close()

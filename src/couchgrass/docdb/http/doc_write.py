@@ -1,0 +1,102 @@
+"""Writing documents: from decoded JSON to an operation in the writer's queue, and its answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from couchgrass.docdb import attachment as att
+from couchgrass.docdb.attachment import Follows, Inline, Ready
+from couchgrass.docdb.document import Edit, is_design, parse_document
+from couchgrass.docdb.http.request import Request
+from couchgrass.docdb.http.response import Headers, Response, json_response
+from couchgrass.docdb.rev import Rev
+from couchgrass.docdb.sqlite.edits import Outcome, Write, write_many, write_one
+from couchgrass.errors import BadRequest
+
+THREAD_BYTES_MIN = 32 * 1024
+"""Attachments from this size on are compressed and hashed on a thread, off the event loop."""
+
+
+def parse_edit(request: Request, doc: Any, doc_id: str | None = None) -> Edit:
+    """A decoded document to an Edit within this server's limits."""
+    return parse_document(doc, doc_id, bytes_max=request.server.settings.couchdb.max_document_size)
+
+
+async def ready(request: Request, edit: Edit) -> dict[str, Ready] | None:
+    """The edit's attachments with inline bytes compressed and hashed. Raises BadRequest, TooLarge."""
+    if edit.attachments is None:
+        return None
+    incoming = att.parse_incoming(edit.attachments)
+    edit.attachments = None
+    settings = request.server.settings
+    made: dict[str, Ready] = {}
+    for name, one in incoming.items():
+        if isinstance(one, Follows):
+            raise BadRequest(f"Attachment {name} is to follow, but the request is not multipart/related")
+        if not isinstance(one, Inline):
+            made[name] = one
+            continue
+        if settings.couchdb.max_attachment_size is not None:
+            att.check_size(name, len(one.data), settings.couchdb.max_attachment_size)
+        made[name] = await _made_ready(request, one)
+    return made
+
+
+async def _made_ready(request: Request, inline: Inline) -> att.Fresh:
+    settings = request.server.settings.attachments
+
+    def make() -> att.Fresh:
+        return att.make_ready(
+            inline, patterns=", ".join(settings.compressible_types), level=settings.compression_level
+        )
+
+    if len(inline.data) < THREAD_BYTES_MIN:
+        return make()
+    return await asyncio.get_running_loop().run_in_executor(None, make)
+
+
+def check_revs(edit: Edit, *, new_edits: bool) -> None:
+    """Raises BadRequest for a replicated document that does not say which revision it is."""
+    if not new_edits and not edit.ids:
+        raise BadRequest("When `new_edits: false`, the document needs `_rev` or `_revisions` specified")
+
+
+async def store_one(request: Request, write: Write, *, new_edits: bool) -> Rev:
+    """Writes one document; returns when it is on the disk."""
+    await request.server.authn.before_write(request, [write], new_edits=new_edits)
+    rev = await request.db.submit(
+        write_one(write, new_edits=new_edits, revs_limit=request.db.about.revs_limit)
+    )
+    request.server.stats.document_writes += 1
+    return rev
+
+
+async def store_many(request: Request, writes: Sequence[Write], *, new_edits: bool) -> list[Outcome]:
+    """Writes documents, each on its own; returns when all are on the disk."""
+    refused = await request.server.authn.before_write(request, writes, new_edits=new_edits)
+    if not refused:
+        outcomes = await request.db.submit(
+            write_many(writes, new_edits=new_edits, revs_limit=request.db.about.revs_limit)
+        )
+    else:
+        allowed = [write for at, write in enumerate(writes) if at not in refused]
+        written = iter(
+            await request.db.submit(
+                write_many(allowed, new_edits=new_edits, revs_limit=request.db.about.revs_limit)
+            )
+        )
+        outcomes = [refused[at] if at in refused else next(written) for at in range(len(writes))]
+    request.server.stats.document_writes += len(writes)
+    return outcomes
+
+
+def written(doc_id: str, rev: Rev, status: int, headers: Headers = ()) -> Response:
+    """``{"ok":true,"id":…,"rev":…}``."""
+    return json_response({"ok": True, "id": doc_id, "rev": str(rev)}, status, headers)
+
+
+def needs_design_right(edits: Sequence[Edit]) -> bool:
+    """True when one of them is a design document, which only admins of the database may write."""
+    return any(is_design(edit.id) for edit in edits)

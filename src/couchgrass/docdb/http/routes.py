@@ -1,0 +1,105 @@
+"""Which endpoint answers which path, and the right that it takes.
+
+Paths stay percent-encoded until a segment is known to be a name: ``/a%2Fb/c`` is document ``c`` of
+database ``a/b``. A trailing slash changes nothing.
+"""
+
+from __future__ import annotations
+
+from couchgrass.docdb.access import Right
+from couchgrass.docdb.http import docs, server_routes
+from couchgrass.docdb.http.db_routes import DATABASE, DB_ENDPOINTS
+from couchgrass.docdb.http.endpoint import Endpoint, Methods, pick
+from couchgrass.docdb.http.request import Request, unquoted
+from couchgrass.docdb.http.response import Answer
+from couchgrass.docdb.sqlite.database import Database
+from couchgrass.docdb.sqlite.store import SYSTEM_DATABASES, check_name
+from couchgrass.errors import BadRequest, NotFound
+
+METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE", "COPY", "OPTIONS"})
+
+
+async def dispatch(request: Request) -> Answer:
+    """Finds the endpoint, checks the right, runs it."""
+    request.ctx = await request.server.authn.identify(request)
+    first = request.path[0]
+    if not first:
+        return await _server_endpoint(request, "")
+    if first[0] == "_" and first not in SYSTEM_DATABASES:
+        return await _server_endpoint(request, first)
+    return await _in_database(request, unquoted(first))
+
+
+async def _server_endpoint(request: Request, name: str) -> Answer:
+    found = server_routes.SERVER_ENDPOINTS.get(name)
+    if found is None:
+        check_name(unquoted(name))
+        raise NotFound("missing")
+    endpoint = pick(request, found)
+    request.server.authn.check_server(request, endpoint.right)
+    return await endpoint.run(request)
+
+
+async def _in_database(request: Request, name: str) -> Answer:
+    path = request.path
+    while len(path) > 2 and not path[-1]:
+        path.pop()
+    if len(path) == 1 or not path[1]:
+        if request.method == "PUT":
+            endpoint = pick(request, DATABASE)
+            request.server.authn.check_server(request, endpoint.right)
+            request.doc_id = name
+            return await endpoint.run(request)
+        return await _run(request, _open(request, name), DATABASE)
+    database = _open(request, name)
+    if path[1][0] != "_" and path[1][0] != "%":
+        request.doc_id = unquoted(path[1])
+        return await _run(request, database, docs.DOCUMENT if len(path) == 2 else docs.ATTACHMENT)
+    return await _run(request, database, _reserved(request, path))
+
+
+def _open(request: Request, name: str) -> Database:
+    if name not in request.server.store:
+        check_name(name)
+    return request.server.store.get(name)
+
+
+async def _run(request: Request, database: Database, methods: Methods) -> Answer:
+    endpoint = pick(request, methods)
+    request.db = database
+    request.server.authn.check_database(request, endpoint)
+    database.users += 1
+    try:
+        return await endpoint.run(request)
+    finally:
+        database.users -= 1
+
+
+def _reserved(request: Request, path: list[str]) -> Methods:
+    """The endpoints of a path whose second segment starts with an underscore, or may once decoded."""
+    second = unquoted(path[1])
+    rest = path[2:]
+    if second in ("_design", "_local"):
+        if not rest or not rest[0]:
+            if second == "_local":
+                raise BadRequest("Invalid _local document id.")
+            raise NotFound("missing")
+        second = f"{second}/{unquoted(rest.pop(0))}"
+    request.doc_id = second
+    if second.startswith("_design/"):
+        if rest and rest[0] in docs.DESIGN_FUNCTIONS:
+            return docs.DESIGN_FUNCTIONS[rest[0]]
+        request.path = [path[0], path[1], *rest]
+        return docs.ATTACHMENT if rest else docs.DOCUMENT
+    if second.startswith("_local/"):
+        if rest:
+            raise BadRequest("_local documents do not accept attachments.")
+        return docs.LOCAL_DOCUMENT
+    if second[0] == "_":
+        name = f"{second}/{rest[0]}" if rest and f"{second}/{rest[0]}" in DB_ENDPOINTS else second
+        if name in DB_ENDPOINTS:
+            return DB_ENDPOINTS[name]
+    return docs.ATTACHMENT if rest else docs.DOCUMENT
+
+
+__all__ = ["METHODS", "Endpoint", "Right", "dispatch"]

@@ -1,0 +1,71 @@
+"""What all endpoints share: the store, the settings, who may do what, the counters, and the stop signal."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from couchgrass.clock import Clock, SystemClock
+from couchgrass.docdb.config import Config
+from couchgrass.docdb.http.authn import Authn
+from couchgrass.docdb.http.db_events import DbEvents
+from couchgrass.docdb.http.uuids import UuidSource
+from couchgrass.docdb.sqlite.store import Store
+from couchgrass.docdb.stats import Stats
+
+BACKGROUND_MAX = 1000
+"""Writes of ``batch=ok`` that may be under way; past it the request waits for its own."""
+
+
+class Server:
+    """One server. Endpoints read `settings` anew each time, so a change counts at once."""
+
+    def __init__(self, store: Store, config: Config, *, clock: Clock | None = None) -> None:
+        self.store = store
+        self.config = config
+        self.settings = config.settings
+        self.clock = clock or SystemClock()
+        self.started_at = time.monotonic()
+        self.stats = Stats()
+        self.uuids = UuidSource()
+        self.authn = Authn(self)
+        self.events = DbEvents()
+        self.stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.tasks: dict[int, dict[str, Any]] = {}
+        self._background: set[asyncio.Task[Any]] = set()
+        store.on_event = self.events.note
+        store.on_change = lambda database: self.events.note(database.name, "updated")
+
+    @property
+    def data(self) -> Path:
+        return self.store.folder
+
+    def background_full(self) -> bool:
+        return len(self._background) >= BACKGROUND_MAX
+
+    def in_background(self, work: Coroutine[Any, Any, Any], failed: Callable[[BaseException], None]) -> None:
+        """Runs work that nobody waits for; `close` waits for it. `failed` hears of its error."""
+
+        def done(task: asyncio.Task[Any]) -> None:
+            self._background.discard(task)
+            if not task.cancelled() and (error := task.exception()) is not None:
+                failed(error)
+
+        task = asyncio.ensure_future(work)
+        self._background.add(task)
+        task.add_done_callback(done)
+
+    def stop(self) -> None:
+        """Tells open feeds to end."""
+        if not self.stopping.done():
+            self.stopping.set_result(None)
+
+    async def close(self) -> None:
+        """Finishes what was accepted, then closes the store."""
+        self.stop()
+        if self._background:
+            await asyncio.wait(self._background)
+        await self.store.close()
