@@ -33,10 +33,10 @@ What grants a right:
 * ``members``: all but DB_ADMIN. If no member is named, everyone is a member, unless ``cloudant`` is in force.
 * ``cloudant``, unless ``couchdb_auth_only`` is true: ``_reader`` READ and READ_DESIGN; ``_writer`` WRITE;
   ``_replicator`` what ``_reader`` has and REPLICATE; ``_design`` READ_DESIGN; ``_security`` READ_SECURITY;
-  ``_admin`` everything but SERVER_ADMIN; ``_shards`` and ``_db_updates`` are kept but have nothing to grant here.
+  ``_admin`` everything but SERVER_ADMIN; ``_shards`` and ``_db_updates`` are kept but grant nothing here.
   The rights of ``nobody`` are everyone's: a key has no fewer rights than a request without one.
 
-Specification: CouchDB 3.5 ``couch_db``, ``chttpd_auth_request``, ``chttpd_auth``; Cloudant's API for its roles.
+Specification: CouchDB 3.5 ``couch_db``, ``chttpd_auth_request``, ``chttpd_auth``; Cloudant's API.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ _CLOUDANT_REASONS: Final[Mapping[Right, str]] = {
 
 
 class UserCtx(msgspec.Struct, frozen=True):
-    """The user of a request. `name` is None for an anonymous one; `handler` is cookie, default, proxy or jwt."""
+    """The user of a request; `name` is None if it is anonymous. `handler`: cookie, default, proxy or jwt."""
 
     name: str | None = None
     roles: tuple[str, ...] = ()
@@ -219,8 +219,8 @@ def check_signed_in(ctx: UserCtx) -> None:
 def check_anonymous(method: str, path: str, setting: Chttpd) -> None:
     """Raise Unauthorized if an anonymous request may not even be looked at. `path` starts with a slash.
 
-    With ``require_valid_user`` none may but the attempt to log in; ``require_valid_user_except_for_up`` says the
-    same but leaves ``/_up`` open, whatever the first setting says.
+    With ``require_valid_user`` none may but the attempt to log in; ``require_valid_user_except_for_up`` says
+    the same but leaves ``/_up`` open, whatever the first setting says.
     """
     required = setting.require_valid_user or setting.require_valid_user_except_for_up
     if not required or (method == "POST" and path == "/_session"):
@@ -252,9 +252,9 @@ def parse_basic(header: str) -> tuple[str, str] | None:
 def verify_proxy(headers: Mapping[str, str], auth: ChttpdAuth) -> UserCtx | None:
     """The user whom a trusted proxy names in its headers; None if it names none or its token is wrong.
 
-    `headers` are keyed by lower-case name. With ``proxy_use_secret`` the token must be the hexadecimal HMAC of
-    the name under the server's secret. Unlike CouchDB, an empty secret then lets no one in. The caller asks this
-    only if ``proxy`` is among the authentication handlers, which it is not by default.
+    `headers` are keyed by lower-case name. With ``proxy_use_secret`` the token must be the hexadecimal HMAC
+    of the name under the server's secret; unlike in CouchDB, an empty secret then lets no one in. The caller
+    asks this only if ``proxy`` is among the authentication handlers, which it is not by default.
     """
     name = headers.get(auth.x_auth_username.lower())
     if name is None:

@@ -19,7 +19,7 @@ PERCENTILES = {50: 0.5, 75: 0.75, 90: 0.9, 95: 0.95, 99: 0.99, 999: 0.999}
 
 _BINS = 230
 _STARTS = [math.ldexp(8 + (index + 2) % 8, (index + 2) // 8 - 10) for index in range(_BINS + 1)]
-"""The least value of each bin, from 10/1024 on, and the end of the last: 1, 1.125, 1.25, … 1.875, 2, 2.25, …"""
+"""The least value of each bin, and the end of the last: 0.0098, …, 1, 1.125, … 1.875, 2, 2.25, …, 4194304."""
 
 _INNER_STARTS = _STARTS[1:-1]
 """What tells bins apart: what is too small or too large for all falls into the first or last."""

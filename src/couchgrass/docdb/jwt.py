@@ -1,9 +1,9 @@
 """JSON Web Tokens in ``Authorization: Bearer``: who is the user, and which roles do they have.
 
-Pure: the time, the keys and the settings are arguments. The family of the token's ``alg`` (HS, RS, ES) alone
-chooses among the keys of that family, so a public key can never be taken for a shared secret, and ``none`` is no
-algorithm. ``[jwt_keys]`` holds ``hmac:KID`` (base64), ``rsa:KID`` and ``ec:KID`` (public keys in PEM, line ends
-written as ``\\n``); a token without ``kid`` is checked with the key ``_default``. The claims that
+Pure: the time, the keys and the settings are arguments. A token is checked only with a key of the family that
+its ``alg`` names (HS, RS, ES), so a public key can never be taken for a shared secret, and ``none`` is no
+algorithm. ``[jwt_keys]`` holds ``hmac:KID`` (base64), ``rsa:KID`` and ``ec:KID`` (public keys in PEM, line
+ends written as ``\\n``); a token without ``kid`` is checked with the key ``_default``. The claims that
 ``required_claims`` lists are checked, others are not. Header first, then claims, then the signature.
 Specification: CouchDB 3.5 ``jwtf``, ``jwtf_keystore``, ``couch_httpd_auth``; RFC 7515, 7518 and 7519.
 """

@@ -2,14 +2,15 @@
 
 Both are bounded, both forget with time, and neither asks a clock: `now` is in seconds, monotonic.
 
-`Lockout` is CouchDB 3.5's rule (``couch_auth_lockout``): failures are counted for each peer, name and salt; at
-the threshold the peer is refused with 403 for that name, right password or not. Nothing but time ends it, counted
-from the first failure, or a new password, which has a new salt. The entries least lately failed make room.
+`Lockout` is CouchDB 3.5's rule (``couch_auth_lockout``): failures are counted for each peer, name and salt;
+at the threshold the peer is refused with 403 for that name, right password or not. Nothing ends it but time,
+counted from the first failure, or a new password, which has a new salt. When it is full, the entries that
+failed the longest ago make room.
 
 `Verified` spares the password hash, whose slowness is its purpose, for a header that has passed it shortly
 before. It keeps only an HMAC of the header under a key of this process. Whoever changes a user calls `forget`;
-the generation that the caller read before it began to verify keeps a slow check of the old password from being
-remembered after that.
+the generation that the caller read before it began to verify keeps a slow check of the old password from
+being remembered after that.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Verdict(Enum):
 
 
 class Lockout:
-    """Counts failed attempts. `max_objects` counts from the start; the other settings may change at any time."""
+    """Counts failed attempts. Its bound is fixed; the other settings may change at any time."""
 
     def __init__(self, objects_max: int) -> None:
         self._objects_max = objects_max
@@ -53,7 +54,7 @@ class Lockout:
         return len(self._failures)
 
     def verdict(self, peer: str, name: str, salt: str, *, now: float, rule: AuthLockout) -> Verdict:
-        """What to do with an attempt. Ask it before the password is checked. A peer of "" is never locked out."""
+        """What to do with an attempt; to be asked before the password is. A peer of "" is never locked out."""
         if not self._failures or rule.mode == "off" or not peer:
             return Verdict.OPEN
         count, first = self._failures.get(_digest(peer, name, salt), (0, now))

@@ -6,7 +6,7 @@ The order of the fields is CouchDB's: ``_id, _rev, _deleted``, the body, ``_revi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from couchgrass import json
 
@@ -32,12 +32,13 @@ def revisions(pos: int, ids: Sequence[str]) -> bytes:
     return b',"_revisions":' + json.encode({"start": pos, "ids": ids})
 
 
-def revs_info(pos: int, ids: Sequence[str], leaf_status: str) -> bytes:
-    """`revs_info=true`: the leaf's status is known, the bodies of its ancestors are not kept."""
-    infos = [
-        {"rev": f"{pos - back}-{rev_id}", "status": leaf_status if back == 0 else "missing"}
-        for back, rev_id in enumerate(ids)
-    ]
+def revs_info(pos: int, ids: Sequence[str], deleted: Mapping[str, bool]) -> bytes:
+    """`revs_info=true`. `deleted` holds the revisions whose content is there, and which are deletions."""
+    infos = []
+    for back, rev_id in enumerate(ids):
+        rev = f"{pos - back}-{rev_id}"
+        status = "missing" if rev not in deleted else "deleted" if deleted[rev] else "available"
+        infos.append({"rev": rev, "status": status})
     return b',"_revs_info":' + json.encode(infos)
 
 

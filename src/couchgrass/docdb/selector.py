@@ -8,8 +8,8 @@ A selector is first made into a tree in which every leaf knows its whole field p
 * an object with several members is their ``$and``; a value that is no object is its ``$eq``;
 * a member without ``$`` is a field; nested fields join with ``.``, and ``\\.`` is a dot in a name;
 * ``$not`` and ``$nor`` move down by De Morgan's laws to the leaves, and a negated leaf still asks for its
-  field: ``{"$not": {"a": 1}}`` is ``{"a": {"$ne": 1}}`` and does not take a document without ``a``. Inside ``$elemMatch``, ``$allMatch`` and ``$keyMapMatch`` negation stays where
-  it is and does take it.
+  field: ``{"$not": {"a": 1}}`` is ``{"a": {"$ne": 1}}`` and does not take a document without ``a``.
+  Inside ``$elemMatch``, ``$allMatch`` and ``$keyMapMatch`` negation stays where it is and does take it.
 
 A path steps through objects by name and through arrays by index. Only ``$exists: false`` accepts a missing
 member, and even that does not accept a path that goes through a scalar or past an array's end. An empty

@@ -1,10 +1,10 @@
 """Cookie sessions: the ``AuthSession`` cookie, made, checked, renewed and cleared.
 
-Pure: the time (seconds since the epoch), the user's salt and the settings are arguments. The cookie's value is
-the unpadded base64url text of ``name:time:mac``: `time` is when it was made, in upper-case hexadecimal seconds,
-and `mac` the raw HMAC of ``name:time`` under the server's secret followed by the user's salt, so a changed
-password (a new salt) ends every session of that user. The first of ``hash_algorithms`` signs, all of them verify.
-A cookie lives `timeout` seconds and is made anew by an answer once a tenth of that is over.
+Pure: the time (seconds since the epoch), the user's salt and the settings are arguments. The cookie's value
+is the unpadded base64url text of ``name:time:mac``: `time` is when it was made, in upper-case hexadecimal
+seconds, and `mac` the raw HMAC of ``name:time`` under the server's secret followed by the user's salt, so a
+changed password (a new salt) ends every session of that user. The first of ``hash_algorithms`` signs, all of
+them verify. A cookie lives `timeout` seconds and is made anew by an answer once a tenth of that is over.
 Specification: CouchDB 3.5 ``couch_httpd_auth``, ``couch_secrets``; the cookie's form is mochiweb's.
 """
 
@@ -81,7 +81,7 @@ def mac_matches(message: bytes, mac: bytes, key: bytes, algorithms: tuple[str, .
 
 def sign_token(name: str, salt: str, *, now: float, auth: ChttpdAuth) -> str:
     """The cookie's value for a user who has just proved who they are. Needs a secret in the settings."""
-    assert auth.secret, "the server makes its secret when it starts"  # noqa: S101
+    assert auth.secret, "the server makes its secret when it starts"
     message = f"{name}:{int(now):X}".encode()
     mac = hmac.digest(_key(auth, salt), message, hashes(auth.hash_algorithms)[0])
     return base64.urlsafe_b64encode(message + b":" + mac).rstrip(b"=").decode()
@@ -116,7 +116,7 @@ def verify_token(token: Token, salt: str, *, now: float, auth: ChttpdAuth) -> Se
 
 
 def set_cookie(value: str, *, now: float, secure: bool, auth: ChttpdAuth) -> str:
-    """The text of a Set-Cookie header. `secure` says that the request came over TLS; "" for `value` logs out."""
+    """The text of a Set-Cookie header. `secure` says that the request came over TLS."""
     parts = [f"{COOKIE}={value}", "Version=1"]
     if auth.allow_persistent_cookies:
         parts += [f"Expires={_date(int(now) + auth.timeout)}", f"Max-Age={auth.timeout}"]

@@ -282,7 +282,7 @@ def _reader(kind: Any) -> Callable[[str], Any]:
         return _list
     if type(None) in get_args(kind):
         return _bound
-    return _integer if get_origin(kind) is Annotated else str
+    return str if kind is str or get_origin(kind) is Literal else _integer
 
 
 def _keys(section: type[msgspec.Struct], **special: Callable[[str], Any]) -> dict[str, _Key]:

@@ -2,8 +2,8 @@
 
 Pure: the time and the facts about the process are arguments. A counter is a plain integer that the code it
 is about adds to (``stats.document_writes += 5``). Under CPython's interpreter lock such a statement loses no
-counts between threads. Histograms and `request_done` belong to the event loop, so what a writer thread measures
-is observed where its answer arrives.
+counts between threads. Histograms and `request_done` belong to the event loop, so what a writer thread
+measures is observed where its answer arrives.
 
 Names, types and shapes are those of CouchDB 3.5 (``couch_stats``, ``couch_prometheus``), as far as there is
 something to count here. Beyond CouchDB, the sums and counts that ``_prometheus`` shows of a histogram never

@@ -8,6 +8,9 @@ Rules (CouchDB's ``couch_db:prep_and_validate_update`` and ``couch_db_updater:me
 an ordinary edit extends a leaf or conflicts; without a revision it may create, also on top of a
 tombstone; a fully deleted document takes nothing else. A replicated edit merges its path and never
 conflicts, and changes nothing when the revision is known.
+
+A revision that was replaced keeps its content beside the row until the database is compacted, as in
+CouchDB: replicators and editors read ``?rev=`` of a revision that was a leaf a moment ago.
 """
 
 from __future__ import annotations
@@ -39,7 +42,7 @@ class Row(msgspec.Struct, gc=False):
 
 
 class Leaf(msgspec.Struct, gc=False):
-    """A leaf that is not the winner: a row of table ``leaves``."""
+    """A revision's content beside the row: a losing leaf, or a replaced one until compaction."""
 
     rev: str
     deleted: bool
@@ -51,14 +54,17 @@ class Update(msgspec.Struct, gc=False):
     """The outcome: the row to write, the losing leaves to add beside it, the ones to take away.
 
     `rev` is the revision that the edit made, or None when it made none (a purge, or more history only).
-    `promoted` is set when a leaf that lies beside the row becomes the winner: the row's body and
-    attachments are then to be taken from there.
+    `replaced` is the former winner if it is no leaf any more, `retired` names losing leaves of which
+    the same is true. `promoted` is set when a leaf that lies beside the row becomes the winner: the
+    row's body and attachments are then to be taken from there.
     """
 
     rev: Rev | None
     row: Row
     added: tuple[Leaf, ...] = ()
     removed: tuple[str, ...] = ()
+    replaced: Leaf | None = None
+    retired: tuple[str, ...] = ()
     promoted: str | None = None
 
 
@@ -78,33 +84,35 @@ def path_of(row: Row) -> tuple[int, list[str]]:
     return rev.pos, [rev.id, *(older[at : at + 32] for at in range(0, len(older), 32))]
 
 
-def extend(row: Row | None, edit: Edit, atts: bytes | None, mark: bytes, revs_limit: int) -> Update:
-    """An ordinary edit. `mark` is the attachments' part of the revision's hash. Raises Conflict."""
+def parent_of(row: Row | None, edit: Edit) -> Rev | None:
+    """The leaf that an ordinary edit extends; None when it creates. Raises Conflict."""
     if row is None:
         if edit.ids:
             raise Conflict
-        rev = next_rev(None, edit.deleted, edit.body, mark)
-        return Update(rev, Row(0, edit.id, str(rev), edit.deleted, None, None, None, edit.body, atts))
+        return None
     if row.deleted:
         if edit.ids or edit.deleted:
             raise Conflict
-        parent = parse_rev(row.rev)
-    elif not edit.ids:
+        return parse_rev(row.rev)
+    if not edit.ids:
         raise Conflict
-    else:
-        parent = Rev(edit.pos, edit.ids[0])
-    if row.tree is None:
-        if parent != parse_rev(row.rev):
-            raise Conflict
-        rev = next_rev(parent, edit.deleted, edit.body, mark)
-        if is_hex(parent.id):
-            path = (bytes.fromhex(parent.id) + (row.path or b""))[: 16 * (revs_limit - 1)]
-            row = Row(0, edit.id, str(rev), edit.deleted, path or None, None, None, edit.body, atts)
-            return Update(rev, row)
-    tree = tree_of(row)
-    if parent not in tree.deleted:
+    parent = Rev(edit.pos, edit.ids[0])
+    if str(parent) != row.rev and (row.tree is None or parent not in decode_tree(row.tree).deleted):
         raise Conflict
+    return parent
+
+
+def extend(row: Row | None, edit: Edit, atts: bytes | None, mark: bytes, revs_limit: int) -> Update:
+    """An ordinary edit. `mark` is the attachments' part of the revision's hash. Raises Conflict."""
+    parent = parent_of(row, edit)
     rev = next_rev(parent, edit.deleted, edit.body, mark)
+    if row is None or parent is None:
+        return Update(rev, Row(0, edit.id, str(rev), edit.deleted, None, None, None, edit.body, atts))
+    if row.tree is None and is_hex(parent.id):
+        path = (bytes.fromhex(parent.id) + (row.path or b""))[: 16 * (revs_limit - 1)] or None
+        grown_row = Row(0, edit.id, str(rev), edit.deleted, path, None, None, edit.body, atts)
+        return Update(rev, grown_row, replaced=Leaf(row.rev, row.deleted, row.body, row.atts))
+    tree = tree_of(row)
     grown = merge(tree, single(rev.pos, (rev.id, parent.id), deleted=edit.deleted))
     return _rearranged(row, tree, stem(grown, revs_limit), rev, Leaf(str(rev), edit.deleted, edit.body, atts))
 
@@ -143,20 +151,32 @@ def purge(row: Row, purged: list[Rev]) -> Update | None:
 
 def _rearranged(row: Row, old: Tree, new: Tree, rev: Rev | None, leaf: Leaf | None) -> Update:
     """The row after its tree went from `old` to `new`, `leaf` being the new one's content, if any."""
-    was, winner = Rev(*parse_rev(row.rev)), new.winner
+    was, winner = parse_rev(row.rev), new.winner
+    former = Leaf(row.rev, row.deleted, row.body, row.atts)
     added: list[Leaf] = []
-    gone = [str(lost) for lost in old.leaves if lost not in new.deleted and lost != was]
-    if was in new.deleted and was != winner:
-        added.append(Leaf(row.rev, row.deleted, row.body, row.atts))
+    losers = [lost for lost in old.leaves if lost not in new.deleted and lost != was]
+    update = Update(
+        rev,
+        row,
+        removed=tuple(str(lost) for lost in losers if lost not in new),
+        retired=tuple(str(lost) for lost in losers if lost in new),
+    )
+    if was in new.deleted:
+        if was != winner:
+            added.append(former)
+    elif was in new:
+        update.replaced = former
     if leaf is not None and rev != winner:
         added.append(leaf)
-    if rev == winner and leaf is not None:
-        return Update(rev, _row(row.id, new, leaf), tuple(added), tuple(gone))
-    if winner == was:
-        kept = Leaf(row.rev, row.deleted, row.body, row.atts)
-        return Update(rev, _row(row.id, new, kept), tuple(added), tuple(gone))
-    promoted = Leaf(str(winner), new.deleted[winner], b"", None)
-    return Update(rev, _row(row.id, new, promoted), tuple(added), (*gone, str(winner)), str(winner))
+    if leaf is not None and rev == winner:
+        update.row = _row(row.id, new, leaf)
+    elif winner == was:
+        update.row = _row(row.id, new, former)
+    else:
+        update.promoted = str(winner)
+        update.row = _row(row.id, new, Leaf(str(winner), new.deleted[winner], b"", None))
+    update.added = tuple(added)
+    return update
 
 
 def _row(doc_id: str, tree: Tree, winner: Leaf) -> Row:

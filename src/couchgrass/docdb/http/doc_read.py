@@ -48,6 +48,8 @@ class Options(msgspec.Struct, frozen=True):
 
 PLAIN = Options()
 
+_KEPT = "SELECT rev,deleted FROM leaves WHERE id=?"
+
 
 def options_of(query: Mapping[str, Any]) -> Options:
     """Options from a query string's texts. Only "true" turns one on, as in CouchDB."""
@@ -80,10 +82,15 @@ def parse_rev_list(value: Any) -> list[Rev]:
 
 
 class Opened(msgspec.Struct):
-    """One revision of a document, with its content when it is a leaf."""
+    """One revision of a document with its content.
+
+    `kept` says which revisions beside the row have content, and whether each is a deletion; it is filled
+    for `revs_info` only.
+    """
 
     row: Row
     leaf: Leaf
+    kept: dict[str, bool] = {}
 
 
 def open_doc(connection: apsw.Connection, doc_id: str, rev: Rev | None, options: Options = PLAIN) -> Opened:
@@ -94,25 +101,33 @@ def open_doc(connection: apsw.Connection, doc_id: str, rev: Rev | None, options:
     if rev is None:
         if row.deleted and not options.deleted:
             raise NotFound("deleted")
-        return Opened(row, Leaf(row.rev, row.deleted, row.body, row.atts))
+        return _opened(connection, row, Leaf(row.rev, row.deleted, row.body, row.atts), options)
     leaf = leaf_of(connection, row, str(rev))
     if leaf is None:
         raise NotFound("missing")
-    return Opened(row, leaf)
+    return _opened(connection, row, leaf, options)
+
+
+def _opened(connection: apsw.Connection, row: Row, leaf: Leaf, options: Options) -> Opened:
+    opened = Opened(row, leaf)
+    if options.revs_info:
+        opened.kept = {rev: bool(deleted) for rev, deleted in connection.execute(_KEPT, (row.id,))}
+        opened.kept[row.rev] = row.deleted
+    return opened
 
 
 def leaf_of(connection: apsw.Connection, row: Row, rev: str) -> Leaf | None:
     if rev == row.rev:
         return Leaf(row.rev, row.deleted, row.body, row.atts)
-    return find_leaf(connection, row.id, rev) if row.tree is not None else None
+    return find_leaf(connection, row.id, rev)
 
 
 def open_revs(
-    connection: apsw.Connection, doc_id: str, revs: Iterable[Rev] | None, *, latest: bool
+    connection: apsw.Connection, doc_id: str, revs: Iterable[Rev] | None, options: Options
 ) -> list[Opened | Rev]:
     """`open_revs`: all leaves (None), or for each named revision its content, or itself when missing.
 
-    With `latest` a revision that was replaced is answered by the leaves that descend from it.
+    With `options.latest` a revision that was replaced is answered by the leaves that descend from it.
     """
     row = reads.row_of(connection, doc_id)
     if row is None:
@@ -122,14 +137,14 @@ def open_revs(
     tree = tree_of(row)
     if revs is None:
         wanted: list[Rev] = list(tree.leaves)
-    elif latest:
+    elif options.latest:
         wanted = list(dict.fromkeys(leaf for rev in revs for leaf in _latest(tree, rev)))
     else:
         wanted = list(dict.fromkeys(revs))
     found: list[Opened | Rev] = []
     for rev in wanted:
         leaf = leaf_of(connection, row, str(rev))
-        found.append(rev if leaf is None else Opened(row, leaf))
+        found.append(rev if leaf is None else _opened(connection, row, leaf, options))
     return found
 
 
@@ -151,7 +166,7 @@ def meta_members(opened: Opened, options: Options) -> bytes:
         if options.revs:
             members += render.revisions(pos, ids)
         if options.revs_info:
-            members += render.revs_info(pos, ids, "deleted" if leaf.deleted else "available")
+            members += render.revs_info(pos, ids, opened.kept)
     if options.local_seq:
         members += b',"_local_seq":%d' % row.seq
     if tree is not None and leaf.rev == row.rev:

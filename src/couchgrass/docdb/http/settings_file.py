@@ -2,8 +2,8 @@
 
 The ``--config`` file belongs to the operator and is only read. The server's own file, ``local.ini`` in the
 data folder, holds what was changed through the API, hashed passwords and the cookie secret. It is replaced as
-a whole: written beside, synced, renamed over the old one, and the folder synced, so that after a crash there is
-the old or the new one. Only its owner can read it. One process uses it at a time (the data folder's lock).
+a whole: written beside, synced, renamed over the old one, and the folder synced, so that after a crash there
+is the old or the new one. Only its owner can read it. One process uses it at a time (the data folder's lock).
 """
 
 from __future__ import annotations

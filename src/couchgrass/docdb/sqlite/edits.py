@@ -11,7 +11,7 @@ from couchgrass.docdb.attachment import Attachment, Ready, Stub
 from couchgrass.docdb.document import Edit, is_local
 from couchgrass.docdb.rev import Rev, parse_rev
 from couchgrass.docdb.sqlite.transaction import Transaction
-from couchgrass.docdb.update import Row, extend, graft, purge, tree_of
+from couchgrass.docdb.update import Row, extend, graft, parent_of, purge, tree_of
 from couchgrass.errors import BadRequest, CouchgrassError, NotFound
 
 
@@ -85,6 +85,8 @@ def _write(
     pending: list[tuple[int, bytes]] = []
     held: dict[str, Attachment] = {}
     if write.attachments or write.merge:
+        if new_edits:
+            parent_of(row, edit)  # a stale edit is a conflict before its stubs are looked at
         parent = _parent_attachments(transaction, row, edit, new_edits)
         revpos = _next_pos(row, edit) if new_edits else None
         held = _held(transaction, write, parent, revpos, pending)

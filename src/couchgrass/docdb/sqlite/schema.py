@@ -2,7 +2,7 @@
 
 Table ``docs`` is clustered by update sequence, so that writing appends and ``_changes`` is a plain scan;
 a unique index finds documents by id. An update moves its row to the new sequence. ``leaves`` holds the
-bodies of conflicting revisions, which few documents have. Attachment bytes lie in ``chunks`` of
+content of conflicting revisions, and of those that were replaced since the last compaction. Attachment bytes lie in ``chunks`` of
 CHUNK_BYTES, so that neither storing nor serving one needs it whole.
 
 WAL with ``synchronous=FULL``: a commit returns after the log is on the disk, readers never wait.
@@ -38,8 +38,9 @@ CREATE TABLE docs(
   path BLOB, tree BLOB, leaves TEXT, body BLOB NOT NULL, atts BLOB);
 CREATE UNIQUE INDEX docs_id ON docs(id);
 CREATE TABLE leaves(
-  id TEXT NOT NULL, rev TEXT NOT NULL, deleted INTEGER NOT NULL, body BLOB NOT NULL, atts BLOB,
-  PRIMARY KEY(id, rev)) WITHOUT ROWID;
+  number INTEGER PRIMARY KEY, id TEXT NOT NULL, rev TEXT NOT NULL, deleted INTEGER NOT NULL,
+  body BLOB NOT NULL, atts BLOB, replaced INTEGER NOT NULL);
+CREATE UNIQUE INDEX leaves_id ON leaves(id, rev);
 CREATE TABLE local(id TEXT PRIMARY KEY, rev INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE purges(seq INTEGER PRIMARY KEY, id TEXT NOT NULL, revs TEXT NOT NULL);
 CREATE TABLE chunks(chunk INTEGER PRIMARY KEY, data BLOB NOT NULL);

@@ -25,6 +25,8 @@ _UPDATE = (
     "UPDATE docs SET seq=?1,rev=?3,deleted=?4,path=?5,tree=?6,leaves=?7,body=?8,atts=?9 WHERE seq=?10"
 )
 
+_KEEP = "INSERT OR REPLACE INTO leaves(id,rev,deleted,body,atts,replaced) VALUES(?,?,?,?,?,?)"
+
 
 class Totals(msgspec.Struct):
     """What the database knows of itself; one row of ``meta``, written with each transaction."""
@@ -91,13 +93,15 @@ class Transaction:
             promoted = find_leaf(self.connection, row.id, update.promoted)
             assert promoted is not None, f"leaf {update.promoted} of {row.id!r} has no content"
             row.body, row.atts = promoted.body, promoted.atts
+            execute("DELETE FROM leaves WHERE id=? AND rev=?", (row.id, update.promoted))
         for rev in update.removed:
             execute("DELETE FROM leaves WHERE id=? AND rev=?", (row.id, rev))
+        for rev in update.retired:
+            execute("UPDATE leaves SET replaced=1 WHERE id=? AND rev=?", (row.id, rev))
         for leaf in update.added:
-            execute(
-                "INSERT OR REPLACE INTO leaves(id,rev,deleted,body,atts) VALUES(?,?,?,?,?)",
-                (row.id, leaf.rev, leaf.deleted, leaf.body, leaf.atts),
-            )
+            self._keep(row.id, leaf, replaced=False)
+        if update.replaced is not None:
+            self._keep(row.id, update.replaced, replaced=True)
         if old is None:
             self.insert_all((row,))
             return row
@@ -117,6 +121,9 @@ class Transaction:
             ),
         )  # fmt: skip
         return row
+
+    def _keep(self, doc_id: str, leaf: Leaf, *, replaced: bool) -> None:
+        self.connection.execute(_KEEP, (doc_id, leaf.rev, leaf.deleted, leaf.body, leaf.atts, replaced))
 
     def remove(self, row: Row) -> None:
         """Takes a purged document away wholly. The sequence moves on, so that readers notice."""
@@ -173,7 +180,7 @@ class Transaction:
 
 
 def find_leaf(connection: apsw.Connection, doc_id: str, rev: str) -> Leaf | None:
-    """A losing leaf's content."""
+    """The content of a losing leaf, or of a replaced revision that no compaction has taken yet."""
     found = connection.execute(
         "SELECT rev,deleted,body,atts FROM leaves WHERE id=? AND rev=?", (doc_id, rev)
     ).fetchone()

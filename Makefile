@@ -1,0 +1,76 @@
+# Every target does the set-up that it needs and is quick when nothing changed: what was installed is
+# remembered by stamp files in .venv, newer than the lock file they came from.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup run test check bench
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+WHEELS := $(PIP) install --only-binary :all:
+NPM_CI := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+CLIENTS := tests/clients
+# Node.js of the machine when it is new enough, else the wheel's, which lies in .venv/bin.
+WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
+NODE_IS_NEW := node -e 'process.exit(+process.versions.node.split(".")[0] < 20 ? 1 : 0)' >/dev/null 2>&1 && npm --version >/dev/null 2>&1
+
+# $(call apt,package,what needs it): installs a Debian package as root or through sudo, or says what to do.
+define apt
+{ echo "installing $(1): $(2)"; \
+  if ! command -v apt-get >/dev/null; then echo "$(2): please install $(1)" >&2; exit 1; \
+  elif [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -y -qq $(1) >/dev/null; \
+  elif command -v sudo >/dev/null; then sudo apt-get update -qq && sudo apt-get install -y -qq $(1) >/dev/null; \
+  else echo "$(2): please run 'apt-get install $(1)' as root, then try again" >&2; exit 1; fi; }
+endef
+
+help: ## show the targets
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@echo "  ARGS=\"...\" is passed on: make test ARGS=\"-k conflict\", make run ARGS=\"--port 5985\""
+
+setup: $(VENV)/.installed ## make .venv/bin/couchgrass
+
+run: setup ## start the database on 127.0.0.1:5984 with its files in .couchgrass/data
+	@exec $(BIN)/couchgrass db --data .couchgrass/data $(ARGS)
+
+test: setup $(VENV)/.dev $(CLIENTS)/node_modules/.installed ## run the tests, real clients included
+	@$(WITH_NODE) $(BIN)/python -m pytest $(ARGS)
+
+check: setup $(VENV)/.dev ## lint, formatting, types
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+bench: setup $(VENV)/.dev $(VENV)/.node ## measure beside pouchdb-server, print JSON
+	@command -v wrk >/dev/null || $(call apt,wrk,the load generator of the benchmarks)
+	@$(WITH_NODE) $(BIN)/python -m bench.docdb $(ARGS)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || $(call apt,python3-venv,the virtual environment)
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements.txt | $(BIN)/python
+	@$(WHEELS) -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.runtime pyproject.toml
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
+	@$(WHEELS) -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/.node: requirements-node.txt | $(BIN)/python
+	@$(NODE_IS_NEW) || $(WHEELS) -r requirements-node.txt
+	@touch $@
+
+$(CLIENTS)/node_modules/.installed: $(CLIENTS)/package.json $(CLIENTS)/package-lock.json $(VENV)/.node
+	@cd $(CLIENTS) && $(WITH_NODE) $(NPM_CI)
+	@touch $@
