@@ -136,6 +136,13 @@ class RangeNotSatisfiable(CouchgrassError):
     error = "requested_range_not_satisfiable"
 
 
+class NotImplementedHere(CouchgrassError):
+    """CouchDB has it, this version does not; the reason says so."""
+
+    status = 501
+    error = "not_implemented"
+
+
 class ServiceUnavailable(CouchgrassError):
     """The server can't do it now: it stops, or a queue is at its bound. Try again later."""
 

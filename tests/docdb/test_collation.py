@@ -184,3 +184,11 @@ def test_no_key_is_a_prefix_of_another(a: Any, b: Any) -> None:
 @given(STRINGS, STRINGS)
 def test_raw_strings_order_by_their_utf_8(a: str, b: str) -> None:
     assert (compare_raw(a, b) < 0) == (a.encode() < b.encode())
+
+
+PRINTABLE_ASCII = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=6)
+
+
+@given(PRINTABLE_ASCII, PRINTABLE_ASCII)
+def test_different_strings_of_printable_ascii_are_never_equal(a: str, b: str) -> None:
+    assert (compare(a, b) == 0) == (a == b)

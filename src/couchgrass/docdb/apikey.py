@@ -66,7 +66,7 @@ def user_doc(key: ApiKey, salt: str, auth: ChttpdAuth) -> dict[str, Any]:
 def merge_security(current: Mapping[str, Any], body: Any) -> dict[str, Any]:
     """The security object after ``PUT /_api/v2/db/DB/_security`` with this body.
 
-    `body` must have ``cloudant``; of the other members those that it has replace the current ones, and the rest
+    `body` must have ``cloudant``; of the other members those that it has replace the current ones, the rest
     stay. An ``_id``, which old answers of Cloudant have, is dropped. Raises BadRequest.
     """
     if not isinstance(body, dict):

@@ -518,3 +518,11 @@ def fingerprint(attachments: Mapping[str, Attachment]) -> bytes:
 def stored_stubs(stored: bytes) -> str:
     """``,"_attachments":{…stubs…}`` from a row's column, for splicing behind a body."""
     return "," + attachments_json(map(stub_json, decode(stored).values())).decode()
+
+
+def as_ready(attachment: Attachment) -> Fresh:
+    """An attachment that is stored already, to be held by another document too."""
+    stored = Stored(
+        attachment.digest, attachment.length, attachment.encoded_length, attachment.encoding, b""
+    )
+    return Fresh(attachment.content_type, 0, stored, None, attachment.blob)

@@ -99,14 +99,15 @@ def _check_claims(claims: dict[str, Any], now: float, auth: JwtAuth) -> None:
         if value is None:
             raise BadRequest(f"Missing {name} claim")
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        if name == "exp" and not (number and value > int(now)):
-            raise Unauthorized("exp not in future")
-        if name == "nbf" and not (number and value < int(now)):
-            raise Unauthorized("nbf not in past")
-        if (name == "iat" and not (number and isinstance(value, int))) or (
-            name == "iss" and expected is not None and value != expected
-        ):
-            raise BadRequest(f"Invalid {name} claim")
+        match name:
+            case "exp" if not (number and value > int(now)):
+                raise Unauthorized("exp not in future")
+            case "nbf" if not (number and value < int(now)):
+                raise Unauthorized("nbf not in past")
+            case "iat" if not (number and isinstance(value, int)):
+                raise BadRequest("Invalid iat claim")
+            case "iss" if expected is not None and value != expected:
+                raise BadRequest("Invalid iss claim")
 
 
 def _key(algorithm: str, kid: Any, keys: Mapping[str, str]) -> OctKey | RSAKey | ECKey:

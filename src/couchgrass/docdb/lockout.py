@@ -8,9 +8,9 @@ counted from the first failure, or a new password, which has a new salt. When it
 failed the longest ago make room.
 
 `Verified` spares the password hash, whose slowness is its purpose, for a header that has passed it shortly
-before. It keeps only an HMAC of the header under a key of this process. Whoever changes a user calls `forget`;
-the generation that the caller read before it began to verify keeps a slow check of the old password from
-being remembered after that.
+before. It keeps only an HMAC of the header under a key of this process. Whoever changes a user calls
+`forget`; the generation that the caller read before it began to verify keeps a slow check of the old password
+from being remembered after that.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Lockout:
         return len(self._failures)
 
     def verdict(self, peer: str, name: str, salt: str, *, now: float, rule: AuthLockout) -> Verdict:
-        """What to do with an attempt; to be asked before the password is. A peer of "" is never locked out."""
+        """What to do with an attempt, before its password is looked at. A peer of "" is never locked out."""
         if not self._failures or rule.mode == "off" or not peer:
             return Verdict.OPEN
         count, first = self._failures.get(_digest(peer, name, salt), (0, now))

@@ -11,8 +11,8 @@ A user's *credentials* are the fields of their document, or the same fields read
     -pbkdf2:PRF-HEX,SALT,ITERATIONS   -pbkdf2-HEX,SALT,ITERATIONS (sha)   -hashed-HEX,SALT    in [admins]
 
 A derived key is as long as its hash. A document without ``pbkdf2_prf`` was hashed with sha1.
-Specification: CouchDB 3.5 ``couch_passwords``, ``couch_users_db``, ``couch_auth_cache``, ``couch_httpd_auth``,
-``couch_password_hasher`` and the validation function of its ``_design/_auth``.
+Specification: CouchDB 3.5 ``couch_passwords``, ``couch_users_db``, ``couch_auth_cache``,
+``couch_httpd_auth``, ``couch_password_hasher`` and the validation function of its ``_design/_auth``.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ _PASSWORD_FIELDS: Final = frozenset(
     ("derived_key", "iterations", "password", "password_scheme", "password_sha", "pbkdf2_prf", "salt")
 ) | {"preserve_salt"}
 _TOTP_STEP_S: Final = 30
+_TOTP_LENGTH_MAX: Final = 10
+"""A token is made of 31 bits, so more digits say nothing."""
 
 
 def derive(password: str, salt: str, *, prf: str, iterations: int) -> str:
@@ -98,8 +100,8 @@ def needs_upgrade(credentials: Mapping[str, Any], auth: ChttpdAuth) -> bool:
     """Whether to hash the password anew now that the user has just sent it.
 
     True only for a stored document (it has a ``_rev``) hashed otherwise than the settings now say. The caller
-    writes `apply_user_doc` of the document with ``password`` and ``"preserve_salt": true`` added: the salt stays,
-    and with it every session.
+    writes `apply_user_doc` of the document with ``password`` and ``"preserve_salt": true`` added: the salt
+    stays, and with it every session.
     """
     if not auth.upgrade_hash_on_auth or "_rev" not in credentials:
         return False
@@ -149,13 +151,14 @@ def admin_credentials(text: str) -> dict[str, Any] | None:
 def login_credentials(admin_hash: str | None, user_doc: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """The credentials that count for a name, or None if there is no such user.
 
-    `admin_hash` is its value in ``[admins]``, `user_doc` its document in ``_users``, opened with `conflicts`. A
-    server admin keeps the password of ``[admins]`` and has the roles of both.
+    `admin_hash` is its value in ``[admins]``, `user_doc` its document in ``_users``, opened with `conflicts`.
+    A server admin keeps the password of ``[admins]`` and has the roles of both.
     Raises Unauthorized for a document in conflict.
     """
     if user_doc is not None and user_doc.get("_conflicts"):
         raise Unauthorized(
-            "User document conflicts must be resolved before the document is used for authentication purposes."
+            "User document conflicts must be resolved before the document"
+            " is used for authentication purposes."
         )
     admin = None if admin_hash is None else admin_credentials(admin_hash)
     if admin is None:
@@ -187,10 +190,12 @@ def check_totp(credentials: Mapping[str, Any], token: str, now: float) -> None:
         key = base64.b32decode(rule["key"])
         algorithm, length = PRFS[rule.get("algorithm", "sha")], rule.get("length", 6)
         steps = [int(now + late) // _TOTP_STEP_S for late in (-_TOTP_STEP_S, 0, _TOTP_STEP_S)]
+        if length not in range(1, _TOTP_LENGTH_MAX + 1):
+            raise ValueError(length)
         tokens = [_totp(key, step, algorithm=algorithm, length=length) for step in steps]
     except (ValueError, TypeError, KeyError, AttributeError, binascii.Error) as bad:
         raise Unauthorized(WRONG) from bad
-    if not any([_equal(expected, token) for expected in tokens]):
+    if True not in [_equal(expected, token) for expected in tokens]:
         raise Unauthorized(WRONG)
 
 

@@ -330,17 +330,13 @@ def snapshot(sections: Sections) -> Settings:
         for name, kind in get_type_hints(Settings).items()
         if name in _KEYS and name != "cors"
     }
+    everywhere = _values(sections, "cors")
     hosts = {
-        bare_host(name.removeprefix(_CORS_OF_HOST)): CorsPolicy(
-            **_values(sections, "cors") | _values(sections, name)
-        )
+        bare_host(name.removeprefix(_CORS_OF_HOST)): CorsPolicy(**everywhere | _values(sections, name))
         for name in sections
         if name.startswith(_CORS_OF_HOST)
     }
-    cors = Cors(
-        enabled=values["chttpd"].enable_cors, policy=CorsPolicy(**_values(sections, "cors")), hosts=hosts
-    )
-    values["cors"] = cors
+    values["cors"] = Cors(enabled=values["chttpd"].enable_cors, policy=CorsPolicy(**everywhere), hosts=hosts)
     for name in ("admins", "jwt_keys", "vendor"):
         values[name] = dict(sections.get(name, {}))
     return Settings(**values)

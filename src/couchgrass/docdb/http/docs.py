@@ -1,0 +1,298 @@
+"""Endpoints of one document: GET, HEAD, PUT, DELETE, COPY, and ``_local`` documents.
+
+Specification: CouchDB's ``chttpd_db:db_doc_req`` and "document" in its API reference.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from urllib.parse import quote, unquote
+
+from couchgrass import json
+from couchgrass.docdb import attachment as att
+from couchgrass.docdb import document, render
+from couchgrass.docdb.access import Right
+from couchgrass.docdb.document import Edit, check_doc_id, is_design, is_local
+from couchgrass.docdb.http import attachments, multipart_docs
+from couchgrass.docdb.http.doc_read import (
+    Opened, Options, document_pieces, open_doc, open_revs, options_of, parse_rev_list,
+)  # fmt: skip
+from couchgrass.docdb.http.doc_read import document as document_json
+from couchgrass.docdb.http.doc_write import check_revs, parse_edit, ready, store_one, written
+from couchgrass.docdb.http.endpoint import Endpoint, Methods
+from couchgrass.docdb.http.request import Request
+from couchgrass.docdb.http.response import Answer, Headers, Response, Stream, etag, json_response
+from couchgrass.docdb.rev import Rev, parse_rev
+from couchgrass.docdb.sqlite.edits import Write
+from couchgrass.errors import BadRequest, CouchgrassError, NotFound, NotImplementedHere
+
+log = logging.getLogger("couchgrass.http")
+
+_POINT_SQL = "SELECT rev,body FROM docs WHERE id=? AND deleted=0 AND atts IS NULL"
+
+
+async def get_document(request: Request) -> Answer:
+    """GET /db/doc."""
+    request.server.stats.database_reads += 1
+    if not request.query_string:
+        return _get_plain(request)
+    query = request.query
+    options = options_of(query)
+    if "open_revs" in query:
+        return await _get_open_revs(request, query["open_revs"], options)
+    rev = parse_rev(query["rev"]) if "rev" in query else None
+    if options.latest:
+        rev = None
+    opened = open_doc(request.db.reader, request.doc_id, rev, options)
+    headers: Headers = ()
+    if not options.has_meta:
+        headers = (etag(opened.leaf.rev),)
+        if matches(request, opened.leaf.rev):
+            return Response(304, b"", headers)
+    if options.attachments and opened.leaf.atts:
+        if multipart_docs.wants_related(request):
+            return multipart_docs.related_answer(request, opened, options, headers)
+        return Stream(200, _with_end(document_pieces(request.db, opened, options)), headers)
+    return Response(200, document_json(opened, options) + b"\n", headers)
+
+
+def _get_plain(request: Request) -> Response:
+    """The hot path: the winner, no options, no attachments."""
+    for rev, body in request.db.reader.execute(_POINT_SQL, (request.doc_id,)):
+        headers = (etag(rev),)
+        if b"if-none-match" in request.headers and matches(request, rev):
+            return Response(304, b"", headers)
+        return Response(200, render.doc_json(request.doc_id, rev, False, body) + b"\n", headers)
+    opened = open_doc(request.db.reader, request.doc_id, None)
+    headers = (etag(opened.leaf.rev),)
+    if matches(request, opened.leaf.rev):
+        return Response(304, b"", headers)
+    return Response(200, document_json(opened) + b"\n", headers)
+
+
+async def _with_end(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async for piece in pieces:
+        yield piece
+    yield b"\n"
+
+
+def matches(request: Request, tag: str) -> bool:
+    """Does If-None-Match name this ETag, or any?"""
+    asked = request.header(b"if-none-match")
+    if asked is None:
+        return False
+    return asked.strip() == "*" or f'"{tag}"' in [one.strip() for one in asked.split(",")]
+
+
+async def _get_open_revs(request: Request, asked: str, options: Options) -> Answer:
+    revs = None if asked == "all" else parse_rev_list(asked)
+    found = await request.db.scan(
+        lambda connection: open_revs(connection, request.doc_id, revs, options)
+    )
+    if multipart_docs.wants_mixed(request):
+        return multipart_docs.mixed_answer(request, found, options)
+    return Stream(200, _open_revs_json(request, found, options))
+
+
+async def _open_revs_json(
+    request: Request, found: list[Opened | Rev], options: Options
+) -> AsyncIterator[bytes]:
+    lead = b"["
+    for one in found:
+        if isinstance(one, Rev):
+            yield lead + b'{"missing":%b}' % json.encode(str(one))
+        else:
+            yield lead + b'{"ok":'
+            async for piece in document_pieces(request.db, one, options):
+                yield piece
+            yield b"}"
+        lead = b","
+    yield b"]\n" if found else b"[]\n"
+
+
+async def put_document(request: Request) -> Answer:
+    """PUT /db/doc."""
+    check_doc_id(request.doc_id)
+    content_type = request.headers.get(b"content-type", b"")
+    if content_type.lower().startswith(b"multipart/related"):
+        return await multipart_docs.put_multipart(request)
+    new_edits = is_ordinary(request)
+    edit = parse_edit(request, await request.json(), request.doc_id)
+    with_request_rev(request, edit)
+    check_revs(edit, new_edits=new_edits)
+    write = Write(edit, await ready(request, edit))
+    if request.query_string and request.query.get("batch") == "ok":
+        return await store_later(request, write, new_edits=new_edits)
+    rev = await store_one(request, write, new_edits=new_edits)
+    return stored(request, edit, rev)
+
+
+def is_ordinary(request: Request) -> bool:
+    """False with ``new_edits=false``. Raises BadRequest for anything but true and false."""
+    text = request.query.get("new_edits") if request.query_string else None
+    if text is None or text == "true":
+        return True
+    if text == "false":
+        return False
+    raise BadRequest("`new_edits` parameter must be a boolean.")
+
+
+def with_request_rev(request: Request, edit: Edit) -> None:
+    """Takes the revision from the body, `?rev=` or If-Match. Raises BadRequest when they differ."""
+    named = request.query.get("rev") if request.query_string else None
+    if named is not None:
+        asked = parse_rev(named)
+        if edit.ids and edit.rev != asked:
+            raise BadRequest("Document rev from request body and query string have different values")
+        if not edit.ids:
+            edit.pos, edit.ids = asked.pos, (asked.id,)
+    matched = request.header(b"if-match")
+    if matched is not None:
+        asked = parse_rev(matched.strip().strip('"'))
+        if edit.ids and edit.rev != asked:
+            raise BadRequest("Document rev and etag have different values")
+        edit.pos, edit.ids = asked.pos, edit.ids or (asked.id,)
+
+
+async def store_later(request: Request, write: Write, *, new_edits: bool) -> Response:
+    """``batch=ok``: answers at once; the write is queued, and an error only logged."""
+    edit = write.edit
+    if request.server.background_full():
+        await store_one(request, write, new_edits=new_edits)
+    else:
+
+        def failed(error: BaseException) -> None:
+            reason = error.reason if isinstance(error, CouchgrassError) else type(error).__name__
+            log.warning("batch write of %r failed: %s", edit.id, reason)
+
+        request.server.in_background(store_one(request, write, new_edits=new_edits), failed)
+    return json_response({"ok": True, "id": edit.id}, 202)
+
+
+def stored(request: Request, edit: Edit, rev: Rev) -> Response:
+    """The answer to a write: 201, or 200 for a deletion, with ETag and Location."""
+    headers = (etag(rev), ("location", location(request, edit.id)))
+    return written(edit.id, rev, 200 if edit.deleted else 201, headers)
+
+
+def location(request: Request, doc_id: str | None = None) -> str:
+    """The absolute URL of a document, or of the database."""
+    host = request.header(b"host") or "localhost"
+    scheme = request.header(b"x-forwarded-proto") or "http"
+    path = quote(request.db.name, safe="") if doc_id is None else f"{quote(request.db.name, safe='')}/{_id_path(doc_id)}"
+    return f"{scheme}://{host}/{path}"
+
+
+def _id_path(doc_id: str) -> str:
+    for space in ("_design/", "_local/"):
+        if doc_id.startswith(space):
+            return space + quote(doc_id.removeprefix(space), safe="")
+    return quote(doc_id, safe="")
+
+
+async def post_document(request: Request) -> Answer:
+    """POST /db/doc: a form upload of attachments."""
+    return await multipart_docs.post_form(request)
+
+
+async def delete_document(request: Request) -> Answer:
+    """DELETE /db/doc."""
+    await request.body()
+    open_doc(request.db.reader, request.doc_id, None)
+    edit = Edit(request.doc_id, 0, (), True, document.EMPTY_BODY)
+    with_request_rev(request, edit)
+    if request.query.get("batch") == "ok":
+        return await store_later(request, Write(edit), new_edits=True)
+    return stored(request, edit, await store_one(request, Write(edit), new_edits=True))
+
+
+async def copy_document(request: Request) -> Answer:
+    """COPY /db/doc, with Destination: id[?rev=…]."""
+    destination = request.header(b"destination")
+    if destination is None:
+        raise BadRequest("Destination header is mandatory for COPY.")
+    target, _, options = destination.partition("?")
+    if "://" in target:
+        raise BadRequest("Destination URL must be relative.")
+    target_id = unquote(target)
+    check_doc_id(target_id)
+    rev = parse_rev(request.query["rev"]) if "rev" in request.query else None
+    if b"if-match" in request.headers:
+        source = Edit(request.doc_id, 0, (), False, b"")
+        with_request_rev(request, source)
+        rev = source.rev
+    if is_local(target_id) or is_local(request.doc_id):
+        raise BadRequest("_local documents can't be copied.")
+    right = Right.DB_ADMIN if is_design(target_id) else Right.WRITE
+    request.server.authn.check_right(request, right)
+    opened = open_doc(request.db.reader, request.doc_id, rev)
+    held = {name: att.as_ready(one) for name, one in att.decode(opened.leaf.atts or b"").items()}
+    edit = Edit(target_id, 0, (), opened.leaf.deleted, opened.leaf.body)
+    if options:
+        name, _, value = options.partition("=")
+        if name != "rev":
+            raise BadRequest("Destination header has unknown options.")
+        onto = parse_rev(value)
+        edit.pos, edit.ids = onto.pos, (onto.id,)
+    copied = await store_one(request, Write(edit, held), new_edits=True)
+    return written(target_id, copied, 201, (etag(copied), ("location", location(request, target_id))))
+
+
+async def get_local(request: Request) -> Answer:
+    """GET /db/_local/doc."""
+    found = request.db.reader.execute(
+        "SELECT rev,body FROM local WHERE id=?", (request.doc_id,)
+    ).fetchone()
+    if found is None:
+        raise NotFound("missing")
+    return Response(200, render.doc_json(request.doc_id, f"0-{found[0]}", False, found[1]) + b"\n")
+
+
+async def put_local(request: Request) -> Answer:
+    """PUT /db/_local/doc. Attachments are dropped, as CouchDB drops them."""
+    check_doc_id(request.doc_id)
+    edit = parse_edit(request, await request.json(), request.doc_id)
+    edit.attachments = None
+    with_request_rev(request, edit)
+    rev = await store_one(request, Write(edit), new_edits=True)
+    return written(edit.id, rev, 200 if edit.deleted else 201, (etag(rev),))
+
+
+async def delete_local(request: Request) -> Answer:
+    """DELETE /db/_local/doc."""
+    edit = Edit(request.doc_id, 0, (), True, document.EMPTY_BODY)
+    with_request_rev(request, edit)
+    rev = await store_one(request, Write(edit), new_edits=True)
+    return written(edit.id, rev, 200)
+
+
+async def design_function(request: Request) -> Answer:
+    """Views, lists, shows, updates and rewrites of a design document: not in this version."""
+    open_doc(request.db.reader, request.doc_id, None)
+    raise NotImplementedHere("Design functions are stored but not run by this version of couchgrass.")
+
+
+DOCUMENT: Methods = {
+    "GET": Endpoint(get_document, Right.READ),
+    "PUT": Endpoint(put_document, Right.WRITE),
+    "POST": Endpoint(post_document, Right.WRITE),
+    "DELETE": Endpoint(delete_document, Right.WRITE),
+    "COPY": Endpoint(copy_document, Right.READ),
+}
+LOCAL_DOCUMENT: Methods = {
+    "GET": Endpoint(get_local, Right.READ),
+    "PUT": Endpoint(put_local, Right.REPLICATE),
+    "DELETE": Endpoint(delete_local, Right.REPLICATE),
+}
+ATTACHMENT: Methods = {
+    "GET": Endpoint(attachments.get_attachment, Right.READ),
+    "PUT": Endpoint(attachments.put_attachment, Right.WRITE),
+    "DELETE": Endpoint(attachments.delete_attachment, Right.WRITE),
+}
+_DESIGN: Methods = {
+    method: Endpoint(design_function, Right.READ_DESIGN) for method in ("GET", "POST", "PUT", "DELETE")
+}
+DESIGN_FUNCTIONS: dict[str, Methods] = dict.fromkeys(
+    ("_view", "_show", "_list", "_update", "_rewrite", "_info", "_search", "_nouveau"), _DESIGN
+)
