@@ -59,7 +59,10 @@ class App:
             pass
         finally:
             self.inflight -= 1
-            self.server.stats.request_done(request.method, status, (time.perf_counter() - began) * 1000)
+            ended = time.perf_counter()
+            self.server.stats.request_done(
+                request.method, status, took_ms=(ended - began) * 1000, at_s=ended
+            )
 
     async def _answer(self, request: Request) -> Answer:
         try:

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from couchgrass.clock import Clock, SystemClock
-from couchgrass.docdb.config import Config
+from couchgrass.docdb.config import Config, effective
 from couchgrass.docdb.http.authn import Authn
 from couchgrass.docdb.http.db_events import DbEvents
+from couchgrass.docdb.http.settings_file import SettingsFile
 from couchgrass.docdb.http.uuids import UuidSource
+from couchgrass.docdb.settings import snapshot
 from couchgrass.docdb.sqlite.store import Store
 from couchgrass.docdb.stats import Stats
 
@@ -23,14 +25,17 @@ BACKGROUND_MAX = 1000
 class Server:
     """One server. Endpoints read `settings` anew each time, so a change counts at once."""
 
-    def __init__(self, store: Store, config: Config, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self, store: Store, config: Config, settings_file: SettingsFile, *, clock: Clock | None = None
+    ) -> None:
         self.store = store
         self.config = config
-        self.settings = config.settings
+        self.settings_file = settings_file
+        self.settings = snapshot(effective(config))
         self.clock = clock or SystemClock()
         self.started_at = time.monotonic()
-        self.stats = Stats()
-        self.uuids = UuidSource()
+        self.stats = Stats(self.settings.stats.interval)
+        self.uuids = UuidSource(self.clock)
         self.authn = Authn(self)
         self.events = DbEvents()
         self.stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -38,6 +43,12 @@ class Server:
         self._background: set[asyncio.Task[Any]] = set()
         store.on_event = self.events.note
         store.on_change = lambda database: self.events.note(database.name, "updated")
+
+    def configure(self, config: Config) -> None:
+        """Makes these the settings from now on. Store them first when they are to last."""
+        self.config = config
+        self.settings = snapshot(effective(config))
+        self.authn.settings_changed()
 
     @property
     def data(self) -> Path:

@@ -1,0 +1,38 @@
+"""``couchgrass``: the entry point and its commands."""
+
+from __future__ import annotations
+
+import typer
+
+from couchgrass import __version__
+from couchgrass.cli.db import db
+
+app = typer.Typer(
+    name="couchgrass",
+    help="Keeps a serverless app running when a whole region dies.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(db)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"couchgrass {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def couchgrass(
+    version: bool = typer.Option(
+        False, "--version", help="Show the version and exit.", callback=_show_version, is_eager=True
+    ),
+) -> None:
+    """Keeps a serverless app running when a whole region dies."""
+
+
+def main() -> None:
+    """Runs the command line."""
+    app()
