@@ -39,6 +39,7 @@ class App:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.inflight = 0
+        self.draining = False
         self._request_ids = itertools.count(int.from_bytes(os.urandom(4)))
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
@@ -107,6 +108,8 @@ class App:
         ]
         named = [(name.lower().encode("latin-1"), value.encode("latin-1", "replace")) for name, value in answer.headers]
         headers += named
+        if self.draining:
+            headers.append((b"connection", b"close"))
         if not any(name == b"cache-control" for name, _ in named):
             headers.append(_MUST_REVALIDATE)
         if answer.status not in _NO_BODY:
@@ -152,7 +155,6 @@ class App:
 
 def error_answer(request: Request, error: CouchgrassError) -> Response:
     """The one mapping of the domain's errors to CouchDB's answers."""
-    request.server.stats.errors += 1 if error.status >= 500 else 0
     body = json.encode({"error": error.error, "reason": error.reason}) + b"\n"
     headers: tuple[tuple[str, str], ...] = ()
     if isinstance(error, MethodNotAllowed):

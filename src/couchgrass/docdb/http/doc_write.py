@@ -65,7 +65,9 @@ def check_revs(edit: Edit, *, new_edits: bool) -> None:
 
 async def store_one(request: Request, write: Write, *, new_edits: bool) -> Rev:
     """Writes one document; returns when it is on the disk."""
-    await request.server.authn.before_write(request, [write], new_edits=new_edits)
+    refused = await request.server.authn.before_write(request, [write])
+    if refused:
+        raise refused[0]
     rev = await request.db.submit(
         write_one(write, new_edits=new_edits, revs_limit=request.db.about.revs_limit)
     )
@@ -75,7 +77,7 @@ async def store_one(request: Request, write: Write, *, new_edits: bool) -> Rev:
 
 async def store_many(request: Request, writes: Sequence[Write], *, new_edits: bool) -> list[Outcome]:
     """Writes documents, each on its own; returns when all are on the disk."""
-    refused = await request.server.authn.before_write(request, writes, new_edits=new_edits)
+    refused = await request.server.authn.before_write(request, writes)
     if not refused:
         outcomes = await request.db.submit(
             write_many(writes, new_edits=new_edits, revs_limit=request.db.about.revs_limit)

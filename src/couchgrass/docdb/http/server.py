@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from couchgrass.clock import Clock, SystemClock
+from couchgrass.docdb.access import default_security
 from couchgrass.docdb.config import Config, effective
 from couchgrass.docdb.http.authn import Authn
 from couchgrass.docdb.http.db_events import DbEvents
@@ -68,6 +69,12 @@ class Server:
         task = asyncio.ensure_future(work)
         self._background.add(task)
         task.add_done_callback(done)
+
+    async def begin(self) -> None:
+        """Makes the system databases that are missing, as CouchDB does on a single node."""
+        for name in ("_users", "_replicator"):
+            if name not in self.store:
+                await self.store.create(name, default_security("admin_only"))
 
     def stop(self) -> None:
         """Tells open feeds to end."""
