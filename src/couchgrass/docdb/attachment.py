@@ -1,11 +1,9 @@
-"""Attachments as values: what is stored of one, its JSON, what a client may send, its bytes' transforms.
+"""Attachments as values: what is stored of one, its JSON, what a client may send.
 
-Follows CouchDB's ``couch_att``, ``couch_stream`` and ``couch_db:with_stream``:
+Follows CouchDB's ``couch_att`` (the transforms of the bytes themselves are in `attachment_bytes`):
 
 * `digest` is the MD5 of the bytes *as stored*, `length` counts the bytes as the user sees them,
   `encoded_length` the bytes as stored. They differ when the stored encoding is gzip.
-* What arrives as identity is compressed if its type is on the list; what arrives as gzip from a
-  replicator is stored as it came.
 * An incoming member is a Stub if it has ``"stub": true``, else Follows with ``"follows": true``, else
   Inline.
 
@@ -16,32 +14,23 @@ or answers 500, and a digest that does not fit is 400 ``content_md5_mismatch`` i
 from __future__ import annotations
 
 import binascii
-import hashlib
-import re
-import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
-from typing import Any, Literal, TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
 
 import msgspec
 
+from couchgrass.docdb.attachment_bytes import (
+    COMPRESSIBLE_TYPES,
+    COMPRESSION_LEVEL,
+    Compressor,
+    Digest,
+    Encoding,
+    Stored,
+    is_compressible,
+)
 from couchgrass.errors import BadContentType, BadRequest, DocValidation, MissingStub, TooLarge
 
-Encoding: TypeAlias = Literal["identity", "gzip"]
-
 DEFAULT_CONTENT_TYPE = "application/octet-stream"
-
-COMPRESSIBLE_TYPES = "text/*, application/javascript, application/json, application/xml"
-"""CouchDB's default of ``attachments/compressible_types``."""
-
-COMPRESSION_LEVEL = 8
-"""CouchDB's default of ``attachments/compression_level``; 0 stores everything as it is."""
-
-GUNZIP_BYTES_MAX = 256 * 1024
-"""The most that one step of Gunzip hands out, so that a bomb costs time but no memory."""
-
-_MEDIA_TYPE_CHARS_MAX = 255
-"""RFC 6838 allows 127 a side. What is longer is no media type, and is not compressed."""
 
 
 class Attachment(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -137,24 +126,6 @@ def _encoding_info(attachment: Attachment) -> bytes:
         attachment.encoding.encode(),
         attachment.encoded_length,
     )
-
-
-class Base64:
-    """Incremental base64 of a stream of chunks, for `inline_frame`."""
-
-    __slots__ = ("_rest",)
-
-    def __init__(self) -> None:
-        self._rest = b""
-
-    def write(self, chunk: bytes | memoryview) -> bytes:
-        text = self._rest + chunk
-        whole = len(text) - len(text) % 3
-        self._rest = text[whole:]
-        return binascii.b2a_base64(memoryview(text)[:whole], newline=False)
-
-    def finish(self) -> bytes:
-        return binascii.b2a_base64(self._rest, newline=False)
 
 
 # What a client sends.
@@ -328,145 +299,6 @@ def content_md5(header: str | None) -> bytes:
         return _strict_base64(header.strip()) or b"?"
     except ValueError:
         return b"?"
-
-
-# The bytes on their way in and out.
-
-
-@lru_cache(maxsize=16)
-def _compressible(patterns: str) -> re.Pattern[str]:
-    globs = [re.escape(glob).replace(r"\*", ".*") for glob in re.split(r"\s*,\s*", patterns.strip()) if glob]
-    return re.compile("|".join(globs) or r"(?!)", re.IGNORECASE)
-
-
-def is_compressible(content_type: str, patterns: str = COMPRESSIBLE_TYPES) -> bool:
-    """Does the type, without its parameters, match one of the comma-separated `patterns`?
-
-    ``*`` stands for anything, all else for itself (CouchDB takes the rest as a regular expression).
-    """
-    media_type = content_type.partition(";")[0].strip()
-    return (
-        len(media_type) <= _MEDIA_TYPE_CHARS_MAX and _compressible(patterns).fullmatch(media_type) is not None
-    )
-
-
-class Stored(msgspec.Struct, frozen=True):
-    """What became of a stream: the storage fields of Attachment, and the MD5 of what came in."""
-
-    digest: str
-    length: int
-    encoded_length: int
-    encoding: Encoding
-    received_md5: bytes
-
-
-def _digest_text(md5: bytes) -> str:
-    return "md5-" + binascii.b2a_base64(md5, newline=False).decode()
-
-
-class Digest:
-    """Stores chunks as they come, which may be gzip already.
-
-    Call `write` for each chunk, then `finish`; store what they return; then `stored` says the rest.
-    """
-
-    __slots__ = ("_encoding", "_identity_length", "_length", "_md5")
-
-    def __init__(self, encoding: Encoding = "identity", identity_length: int | None = None) -> None:
-        """`identity_length` is what gzip chunks decode to, if the sender said it."""
-        self._encoding: Encoding = encoding
-        self._identity_length = identity_length
-        self._length = 0
-        self._md5 = hashlib.md5(usedforsecurity=False)
-
-    def write(self, chunk: bytes | memoryview) -> bytes | memoryview:
-        self._md5.update(chunk)
-        self._length += len(chunk)
-        return chunk
-
-    def finish(self) -> bytes:
-        return b""
-
-    def stored(self) -> Stored:
-        md5 = self._md5.digest()
-        said = self._identity_length
-        length = self._length if said is None or self._encoding == "identity" else said
-        return Stored(_digest_text(md5), length, self._length, self._encoding, md5)
-
-
-class Compressor:
-    """Stores chunks as gzip; the same interface as Digest.
-
-    The output has no time and no name in it and does not depend on how the input is cut up, so equal
-    attachments have equal digests, as in CouchDB, which sets zlib up the same way.
-    """
-
-    __slots__ = ("_encoded_length", "_gzip", "_length", "_md5", "_received_md5")
-
-    def __init__(self, level: int = COMPRESSION_LEVEL) -> None:
-        """`level` 1 to 9."""
-        self._gzip = zlib.compressobj(level, zlib.DEFLATED, 16 + zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL)
-        self._md5 = hashlib.md5(usedforsecurity=False)
-        self._received_md5 = hashlib.md5(usedforsecurity=False)
-        self._length = 0
-        self._encoded_length = 0
-
-    def write(self, chunk: bytes | memoryview) -> bytes:
-        self._received_md5.update(chunk)
-        self._length += len(chunk)
-        return self._count(self._gzip.compress(chunk))
-
-    def finish(self) -> bytes:
-        return self._count(self._gzip.flush())
-
-    def stored(self) -> Stored:
-        return Stored(
-            _digest_text(self._md5.digest()),
-            self._length,
-            self._encoded_length,
-            "gzip",
-            self._received_md5.digest(),
-        )
-
-    def _count(self, packed: bytes) -> bytes:
-        self._md5.update(packed)
-        self._encoded_length += len(packed)
-        return packed
-
-
-class Gunzip:
-    """Incremental gunzip; several gzip members in a row are one stream (RFC 1952)."""
-
-    __slots__ = ("_begun", "_inflate")
-
-    def __init__(self) -> None:
-        self._inflate = zlib.decompressobj(16 + zlib.MAX_WBITS)
-        self._begun = False
-
-    def write(self, chunk: bytes | memoryview) -> Iterator[bytes]:
-        """Pieces of at most GUNZIP_BYTES_MAX bytes; take them all before the next `write`.
-
-        Raises BadRequest for what is not gzip.
-        """
-        rest = bytes(chunk)
-        piece = b""
-        # A full piece may leave output inside zlib when all of the input is taken already.
-        while rest or (len(piece) == GUNZIP_BYTES_MAX and not self._inflate.eof):
-            if self._inflate.eof:
-                self._inflate = zlib.decompressobj(16 + zlib.MAX_WBITS)
-            self._begun = True
-            try:
-                piece = self._inflate.decompress(rest, GUNZIP_BYTES_MAX)
-            except zlib.error as bad:
-                raise BadRequest("invalid gzip data") from bad
-            if piece:
-                yield piece
-            rest = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
-
-    def close(self) -> None:
-        """The input has ended. Raises BadRequest if it was cut off."""
-        if not (self._begun and self._inflate.eof):
-            raise BadRequest("gzip data ends too early")
 
 
 # From what a client sends to what a revision holds.

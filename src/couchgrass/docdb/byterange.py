@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from couchgrass.docdb.attachment import Encoding
+from couchgrass.docdb.attachment_bytes import Encoding
 from couchgrass.docdb.multipart import Framed, header_text
 from couchgrass.errors import RangeNotSatisfiable
 

@@ -42,8 +42,9 @@ _ITERATIONS_MAX: Final = 2**31 - 1
 """More than this OpenSSL does not take."""
 _ADMIN_HASH: Final = re.compile(r"-(?:hashed|pbkdf2(?::(sha|sha224|sha256|sha384|sha512))?)-(.*)", re.DOTALL)
 _PASSWORD_FIELDS: Final = frozenset(
-    ("derived_key", "iterations", "password", "password_scheme", "password_sha", "pbkdf2_prf", "salt")
-) | {"preserve_salt"}
+    {"derived_key", "iterations", "password", "password_scheme", "password_sha", "pbkdf2_prf"}
+    | {"preserve_salt", "salt"}
+)
 _TOTP_STEP_S: Final = 30
 _TOTP_LENGTH_MAX: Final = 10
 """A token is made of 31 bits, so more digits say nothing."""

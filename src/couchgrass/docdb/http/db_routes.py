@@ -38,7 +38,7 @@ DB_ENDPOINTS: dict[str, Methods] = {
         "PUT": Endpoint(databases.put_revs_limit, Right.DB_ADMIN),
     },
     "_purged_infos_limit": {
-        "GET": Endpoint(databases.get_purged_infos_limit, Right.READ),
+        "GET": Endpoint(databases.get_purged_infos_limit, Right.SERVER_ADMIN),
         "PUT": Endpoint(databases.put_purged_infos_limit, Right.SERVER_ADMIN),
     },
     "_purge": {"POST": Endpoint(databases.post_purge, Right.SERVER_ADMIN)},

@@ -12,6 +12,7 @@ from couchgrass import json
 from couchgrass.docdb import attachment as att
 from couchgrass.docdb import render
 from couchgrass.docdb.attachment import Attachment
+from couchgrass.docdb.attachment_bytes import Base64, Gunzip
 from couchgrass.docdb.rev import Rev, parse_rev
 from couchgrass.docdb.revtree import Tree
 from couchgrass.docdb.sqlite import reads
@@ -220,7 +221,7 @@ async def document_pieces(db: Database, opened: Opened, options: Options) -> Asy
         else:
             head, end = att.inline_frame(one, encoding_info=options.att_encoding_info)
             yield comma + head
-            text = att.Base64()
+            text = Base64()
             async for data in identity_bytes(db, one):
                 yield text.write(data)
             yield text.finish() + end
@@ -248,7 +249,7 @@ async def identity_bytes(db: Database, attachment: Attachment) -> AsyncIterator[
         async for data in stored_bytes(db, attachment):
             yield data
         return
-    gunzip = att.Gunzip()
+    gunzip = Gunzip()
     async for data in stored_bytes(db, attachment):
         for plain in gunzip.write(data):
             yield plain

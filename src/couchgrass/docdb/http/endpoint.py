@@ -14,8 +14,10 @@ Run = Callable[[Request], Awaitable[Answer]]
 
 
 class Endpoint(NamedTuple):
+    """`right` None: anyone may ask, or `run` checks it, for what depends on the path or the settings."""
+
     run: Run
-    right: Right
+    right: Right | None
 
 
 Methods = dict[str, Endpoint]

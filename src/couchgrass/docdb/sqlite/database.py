@@ -15,7 +15,9 @@ import msgspec
 from couchgrass import json
 from couchgrass.docdb.attachment import stored_stubs
 from couchgrass.docdb.sqlite import reads
-from couchgrass.docdb.sqlite.schema import open_reader
+from couchgrass.docdb.sqlite.bell import Bell
+from couchgrass.docdb.sqlite.pending import PendingCounter
+from couchgrass.docdb.sqlite.schema import close, open_reader
 from couchgrass.docdb.sqlite.transaction import Totals
 from couchgrass.docdb.sqlite.writer import Journal, Operation, WriterPool
 from couchgrass.errors import NotFound
@@ -51,13 +53,20 @@ class About(msgspec.Struct, frozen=True):
 
 
 class Database:
-    """An open database. All methods but `scan`'s function run on the event loop."""
+    """An open database. All methods but `scan`'s function run on the event loop.
+
+    `changed` rings after each commit that moves the sequence, and when the database is closed; what waits
+    compares `totals.seq` before it waits. `shared_rows` is for those that wake together and read the same
+    rows: it is emptied by the next commit.
+    """
 
     def __init__(self, name: str, path: Path, pool: WriterPool, threads: ThreadPoolExecutor) -> None:
         self.name = name
         self.path = path
         self.closed = False
         self.compacting = False
+        self.uploading: set[int] = set()
+        """Blobs that are stored already and that a document is about to name: no garbage."""
         self.reader = _reader(path)
         self.about = About.read(reads.meta_of(self.reader))
         self.totals = reads.totals_of(self.reader)
@@ -65,12 +74,14 @@ class Database:
         self.used_at = 0.0
         self.users = 0
         self.on_change: Callable[[Database], None] | None = None
+        self.changed = Bell(pool.loop)
+        self.pending = PendingCounter(self.scan)
+        self.shared_rows: dict[object, reads.Chunk] = {}
         self._threads = threads
         self._loop = pool.loop
         self._journal = Journal(path, pool, self._committed)
         self._readers: list[apsw.Connection] = []
         self._readers_lock = threading.Lock()
-        self._changed: asyncio.Future[None] | None = None
 
     def submit(self, operation: Operation[T]) -> asyncio.Future[T]:
         """Runs an operation in the writer's next transaction; ends when that is on the disk."""
@@ -94,7 +105,7 @@ class Database:
                 if keep:
                     self._readers.append(connection)
             if not keep:
-                connection.close()
+                close(connection)
 
     async def change_setting(self, key: str, value: Any) -> None:
         """Sets `security`, `revs_limit` or `purged_infos_limit`."""
@@ -102,27 +113,14 @@ class Database:
         await self.submit(lambda transaction: transaction.set_meta(key, stored))
         self.about = msgspec.structs.replace(self.about, **{key: value})
 
-    def changed(self) -> asyncio.Future[None]:
-        """A future that ends with the next commit that moves the sequence, or with the database.
-
-        All that wait share it, so an idle feed costs one callback. Never cancel it: shield it.
-        """
-        if self._changed is None:
-            self._changed = self._loop.create_future()
-        return self._changed
-
     def _committed(self, totals: Totals) -> None:
         moved = totals.seq != self.totals.seq
         self.totals = totals
         if moved:
-            self._wake()
-
-    def _wake(self) -> None:
-        if self._changed is not None:
-            self._changed.set_result(None)
-            self._changed = None
-        if self.on_change is not None:
-            self.on_change(self)
+            self.shared_rows.clear()
+            self.changed.ring()
+            if self.on_change is not None:
+                self.on_change(self)
 
     def seq(self, number: int) -> str:
         """A sequence as clients see it."""
@@ -130,18 +128,19 @@ class Database:
 
     def busy(self) -> bool:
         """True while a request uses it or waits for it, so that it has to stay open."""
-        return self.users > 0 or self._changed is not None or self.compacting or self._journal.active()
+        return self.users > 0 or len(self.changed) > 0 or self.compacting or self._journal.active()
 
     async def close(self) -> None:
         """Finishes what was taken, then closes all connections. Whoever waits for a change wakes up."""
         self.closed = True
         await asyncio.get_running_loop().run_in_executor(None, self._journal.close)
-        self.reader.close()
+        close(self.reader)
         with self._readers_lock:
             idle, self._readers = self._readers, []
         for connection in idle:
-            connection.close()
-        self._wake()
+            close(connection)
+        self.shared_rows.clear()
+        self.changed.ring_now()
 
 
 def _reader(path: Path) -> apsw.Connection:

@@ -12,12 +12,16 @@ from couchgrass.docdb.document import Edit, is_local
 from couchgrass.docdb.rev import Rev, parse_rev
 from couchgrass.docdb.sqlite.transaction import Transaction
 from couchgrass.docdb.update import Row, extend, graft, parent_of, purge, tree_of
-from couchgrass.errors import BadRequest, CouchgrassError, NotFound
+from couchgrass.errors import BadRequest, Conflict, CouchgrassError, NotFound
 
 
 class Write(msgspec.Struct, gc=False):
-    """One document to write, its attachments made ready. `merge` keeps the attachments of the parent
-    that `attachments` does not name, and drops those in `dropped`: what the attachment endpoints do."""
+    """One document to write, its attachments made ready.
+
+    `merge` is what the attachment endpoints do: the body of the parent stays, and so do those of its
+    attachments that `attachments` does not name, but for `dropped`. The edit's own body counts only when
+    there is no parent. `merge` is for ordinary edits.
+    """
 
     edit: Edit
     attachments: Mapping[str, Ready] | None = None
@@ -81,7 +85,7 @@ def _write(
     transaction: Transaction, row: Row | None, write: Write, new_edits: bool, revs_limit: int
 ) -> tuple[Rev, Row | None]:
     """Decides and stores one document. Its new revision, and its row after that."""
-    edit = write.edit
+    edit = _on_parent(transaction, row, write.edit) if write.merge else write.edit
     pending: list[tuple[int, bytes]] = []
     held: dict[str, Attachment] = {}
     if write.attachments or write.merge:
@@ -101,9 +105,23 @@ def _write(
         if grafted is None:
             return rev, row
         update = grafted
-    for blob, data in pending:
+    for blob, data in pending if update.rev is not None else ():
         transaction.store_blob(blob, data)
     return rev, transaction.apply(row, update)
+
+
+def _on_parent(transaction: Transaction, row: Row | None, edit: Edit) -> Edit:
+    """The edit with the body of the leaf that it builds on. Raises Conflict.
+
+    CouchDB tells a revision that it never had (409 ``not_found``) from one that was replaced.
+    """
+    if edit.rev is not None and (row is None or edit.rev not in tree_of(row)):
+        raise Conflict("missing_rev", error="not_found")
+    parent_of(row, edit)
+    leaf = transaction.leaf(row, str(edit.rev)) if row is not None and edit.ids else None
+    if leaf is None:
+        return edit
+    return msgspec.structs.replace(edit, body=leaf.body, deleted=leaf.deleted)
 
 
 def _next_pos(row: Row | None, edit: Edit) -> int:

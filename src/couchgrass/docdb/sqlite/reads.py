@@ -156,19 +156,60 @@ def changes(
     descending: bool = False,
     all_leaves: bool = False,
     include_docs: bool = False,
-    design_only: bool = False,
 ) -> Chunk:
     """The next rows of ``_changes`` with since < seq <= upto. `suffix` is set behind each number."""
+    row = _change_sql(suffix, all_leaves=all_leaves, include_docs=include_docs)
+    order = "DESC" if descending else "ASC"
+    sql = f"SELECT {row},seq FROM docs WHERE seq>? AND seq<=? ORDER BY seq {order} LIMIT ?"
+    return _chunk(connection.execute(sql, (since, upto, limit)))
+
+
+def changes_at(
+    connection: apsw.Connection,
+    seqs: Sequence[int],
+    *,
+    suffix: str,
+    all_leaves: bool = False,
+    include_docs: bool = False,
+) -> Chunk:
+    """The rows of ``_changes`` at these sequences, in their order; a document that moved on is left out."""
+    row = _change_sql(suffix, all_leaves=all_leaves, include_docs=include_docs)
+    sql = f"SELECT {row},seq FROM json_each(?) AS wanted CROSS JOIN docs ON docs.seq=wanted.value"
+    return _chunk(connection.execute(sql, (json.encode(seqs).decode(),)))
+
+
+def _change_sql(suffix: str, *, all_leaves: bool, include_docs: bool) -> str:
     revs = "json_quote(rev)||'}'"
     listed = f"coalesce(leaves,'{{\"rev\":'||{revs})" if all_leaves else f"'{{\"rev\":'||{revs}"
     doc = f"||',\"doc\":'||{DOC_SQL}" if include_docs else ""
-    only = " AND id>='_design/' AND id<'_design0'" if design_only else ""
-    sql = (
-        f"SELECT CAST('{{\"seq\":\"'||seq||'{suffix}\",\"id\":'||json_quote(id)||',\"changes\":['||{listed}||']'"
-        f"||CASE deleted WHEN 0 THEN '' ELSE ',\"deleted\":true' END{doc}||'}}' AS BLOB),seq"
-        f" FROM docs WHERE seq>? AND seq<=?{only} ORDER BY seq {'DESC' if descending else 'ASC'} LIMIT ?"
+    return (
+        f"CAST('{{\"seq\":\"'||seq||'{suffix}\",\"id\":'||json_quote(docs.id)||',\"changes\":['||{listed}||']'"
+        f"||CASE deleted WHEN 0 THEN '' ELSE ',\"deleted\":true' END{doc}||'}}' AS BLOB)"
     )
-    return _chunk(connection.execute(sql, (since, upto, limit)))
+
+
+def seqs_of_ids(connection: apsw.Connection, doc_ids: Sequence[str], since: int, upto: int) -> list[int]:
+    """Where these documents are in ``_changes``, by looking each up; ascending."""
+    seqs: list[int] = []
+    sql = "SELECT seq FROM docs WHERE id IN (SELECT value FROM json_each(?)) AND +seq>? AND +seq<=?"
+    for start in range(0, len(doc_ids), KEYS_AT_ONCE):
+        some = json.encode(doc_ids[start : start + KEYS_AT_ONCE]).decode()
+        seqs.extend(seq for (seq,) in connection.execute(sql, (some, since, upto)))
+    return sorted(seqs)
+
+
+def seqs_of_range(connection: apsw.Connection, ids: Range, since: int, upto: int) -> list[int]:
+    """Where a range of ids is in ``_changes``, deleted documents too; ascending."""
+    where, values = ids.where()
+    where = where.replace("deleted=0", "+seq>? AND +seq<=?")
+    found = connection.execute(f"SELECT seq FROM docs WHERE {where} ORDER BY +seq", (since, upto, *values))  # noqa: S608
+    return [seq for (seq,) in found]
+
+
+def seqs_and_ids(connection: apsw.Connection, since: int, upto: int) -> list[tuple[int, str]]:
+    """What happened between two sequences that are near each other."""
+    found = connection.execute("SELECT seq,id FROM docs WHERE seq>? AND seq<=? ORDER BY seq", (since, upto))
+    return list(found)
 
 
 def change_rows(
@@ -178,11 +219,6 @@ def change_rows(
     order = "DESC" if descending else "ASC"
     sql = ROW.replace("WHERE id", f"WHERE seq>? AND seq<=? ORDER BY seq {order} LIMIT ?")
     return _rows(connection.execute(sql, (since, upto, limit)))
-
-
-def pending(connection: apsw.Connection, since: int) -> int:
-    """How many changes come after this sequence."""
-    return int(connection.execute("SELECT count(*) FROM docs WHERE seq>?", (since,)).fetchone()[0])
 
 
 def chunk_of_blob(connection: apsw.Connection, blob: int, number: int) -> bytes | None:

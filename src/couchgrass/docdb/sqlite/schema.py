@@ -10,11 +10,14 @@ WAL with ``synchronous=FULL``: a commit returns after the log is on the disk, re
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import apsw
 
 from couchgrass.errors import CouchgrassError
+
+log = logging.getLogger("couchgrass.docdb")
 
 APPLICATION_ID = 0x67726173
 """Marks our files for ``file`` and for `open_connection` ("gras")."""
@@ -78,6 +81,16 @@ def open_reader(path: Path) -> apsw.Connection:
     connection.set_busy_timeout(BUSY_MS)
     connection.execute(f"PRAGMA cache_size=-{READER_CACHE_KIB}; PRAGMA query_only=1")
     return connection
+
+
+def close(connection: apsw.Connection) -> None:
+    """Closes a connection. The last one folds the log into the file; if the disk refuses that, the log
+    stays and is folded in later, so nothing is lost and the failure is only logged."""
+    try:
+        connection.close()
+    except apsw.Error as refused:
+        log.warning("closing a database: %s", refused)
+        connection.close(True)
 
 
 def _migrate(connection: apsw.Connection, path: Path, *, create: bool) -> None:

@@ -26,7 +26,7 @@ from urllib.parse import quote, unquote
 
 from couchgrass import json
 from couchgrass.docdb.sqlite.database import Database
-from couchgrass.docdb.sqlite.schema import open_writer
+from couchgrass.docdb.sqlite.schema import close, open_writer
 from couchgrass.docdb.sqlite.transaction import Totals
 from couchgrass.docdb.sqlite.writer import WriterPool
 from couchgrass.errors import CouchgrassError, FileExists, IllegalDatabaseName, NotFound
@@ -151,7 +151,7 @@ class Store:
         }
         with connection:
             connection.executemany("INSERT INTO meta(key,value) VALUES(?,?)", about.items())
-        connection.close()
+        close(connection)
         fresh.rename(self._path(name).parent)
         _sync_folder(self._databases)
 

@@ -19,7 +19,7 @@ import apsw
 import msgspec
 
 from couchgrass import json
-from couchgrass.docdb.sqlite.schema import open_writer
+from couchgrass.docdb.sqlite.schema import close, open_writer
 from couchgrass.docdb.sqlite.transaction import Totals, Transaction
 from couchgrass.errors import CouchgrassError, NotFound, ServiceUnavailable, StorageFull
 
@@ -117,7 +117,7 @@ class Journal:
             self._closed = True
         self._idle.wait()
         if self.connection is not None:
-            self.connection.close()
+            close(self.connection)
             self.connection = None
 
     def active(self) -> bool:

@@ -1,0 +1,5 @@
+"""``python -m couchgrass`` is the command ``couchgrass``."""
+
+from couchgrass.cli.main import main
+
+main()

@@ -1,0 +1,370 @@
+"""A changes feed as a value: its options, where it starts, and the bytes that frame its rows.
+
+Rules: CouchDB's ``chttpd_db:parse_changes_query`` and ``changes_callback``, ``couch_changes`` for filters and
+timeouts, ``fabric_view_changes`` for when a feed ends.
+
+    feed         opens with        a row                      while idle            ends with
+    normal       {"results":[      rows joined by ",\\r\\n"     "\\n" (slow filters)   ],"last_seq":…,"pending":N}
+    longpoll     the same          the same                   "\\n"                  the same
+    continuous                     row "\\n"                   "\\n"                  {"last_seq":…,"pending":N}
+    eventsource                    data: row, id: seq         event: heartbeat
+
+A sequence is ``N-uuid``. One with another suffix comes from a database that was deleted, or from another
+server, and counts as 0: the reader sees everything and can't miss a change. So does one that lies in the
+future, which only a database that was restored from a copy can have handed out.
+
+Where this differs from CouchDB: a plain integer is taken as a sequence (CouchDB 1.x's form), and a `style`
+that is none is refused, where CouchDB fails with 500.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any, Final
+
+import msgspec
+
+from couchgrass import json
+from couchgrass.docdb.erlang_term import erlang_term
+from couchgrass.docdb.selector import compile_changes_selector, parse_field
+from couchgrass.errors import BadRequest
+
+NO_LIMIT: Final = 10**15
+"""CouchDB's default limit; `seq_interval` counts down from it."""
+
+FILTER_SILENCE_MS: Final = 5000
+"""A normal feed whose filter finds nothing sends a newline this often."""
+
+_SEQ: Final = re.compile(r'"?([0-9]{1,18})(-[A-Za-z0-9_-]+)?"?')
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,30}")
+
+
+class Feed(Enum):
+    NORMAL = "normal"
+    LONGPOLL = "longpoll"
+    CONTINUOUS = "continuous"
+    EVENTSOURCE = "eventsource"
+
+
+class ChangesQuery(msgspec.Struct, frozen=True):
+    """What a feed was asked for. Times are in milliseconds; None where the option was not given.
+
+    `since` and `filter` are the texts as they came; `heartbeat_ms` is 0 for `heartbeat=true`.
+    """
+
+    feed: Feed = Feed.NORMAL
+    since: str = "0"
+    descending: bool = False
+    limit: int = NO_LIMIT
+    all_leaves: bool = False
+    include_docs: bool = False
+    conflicts: bool = False
+    attachments: bool = False
+    att_encoding_info: bool = False
+    heartbeat_ms: int | None = None
+    timeout_ms: int | None = None
+    seq_interval: int = 1
+    filter: str = ""
+    view: str = ""
+    doc_ids: str | None = None
+
+    @property
+    def live(self) -> bool:
+        """True when the feed waits for changes. A descending one has an end and never waits."""
+        return self.feed is not Feed.NORMAL and not self.descending
+
+    def wait_ms(self, most_ms: int) -> int:
+        """How long the feed may be silent: then it ends or, with a heartbeat, sends one.
+
+        `most_ms` is the server's `changes_timeout`, which is the default and the cap.
+        """
+        if self.feed is Feed.NORMAL:
+            return FILTER_SILENCE_MS
+        if self.heartbeat_ms is not None:
+            return min(self.heartbeat_ms or most_ms, most_ms)
+        return most_ms if self.timeout_ms is None else min(self.timeout_ms, most_ms)
+
+
+def parse_changes_query(options: Mapping[str, str], last_event_id: str | None = None) -> ChangesQuery:
+    """The options of ``_changes``; unknown ones are left alone. Raises BadRequest with CouchDB's reasons.
+
+    `last_event_id` is the header that a browser's EventSource sends when it reconnects; it beats `since`.
+    """
+    found: dict[str, Any] = {}
+    for key, text in options.items():
+        parse = _PARSERS.get(key.lower())
+        if parse is not None:
+            found.update(parse(text))
+    query = ChangesQuery(**found)
+    if last_event_id is not None and query.feed is Feed.EVENTSOURCE:
+        query = msgspec.structs.replace(query, since=last_event_id)
+    return query
+
+
+def _feed(text: str) -> dict[str, Any]:
+    if text == "live":
+        return {"feed": Feed.CONTINUOUS}
+    try:
+        return {"feed": Feed(text)}
+    except ValueError:
+        reason = "Supported `feed` types: normal, continuous, live, longpoll, eventsource"
+        raise BadRequest(reason) from None
+
+
+def _style(text: str) -> dict[str, Any]:
+    if text not in ("main_only", "all_docs"):
+        raise BadRequest("The style parameter should be main_only or all_docs")
+    return {"all_leaves": text == "all_docs"}
+
+
+def _heartbeat(text: str) -> dict[str, Any]:
+    if text == "true":
+        return {"heartbeat_ms": 0}
+    value = integer(text)
+    if value is None:
+        raise BadRequest("Invalid heartbeat value. Expecting a positive integer value (in milliseconds).")
+    if value <= 0:
+        raise BadRequest("The heartbeat value should be a positive integer (in milliseconds).")
+    return {"heartbeat_ms": value}
+
+
+def _seq_interval(text: str) -> dict[str, Any]:
+    value = integer(text)
+    if value is None or value <= 0:
+        raise BadRequest("invalid_seq_interval")
+    return {"seq_interval": value}
+
+
+def _non_negative(field: str, name: str) -> Callable[[str], dict[str, Any]]:
+    def parse(text: str) -> dict[str, Any]:
+        value = integer(text)
+        if value is None:
+            raise BadRequest(f"The {name} parameter should be a non-negative integer")
+        if value < 0:
+            raise BadRequest(f"The {name} value should be a non-negative integer")
+        return {field: value}
+
+    return parse
+
+
+def _only_true(field: str) -> Callable[[str], dict[str, Any]]:
+    return lambda text: {field: True} if text == "true" else {}
+
+
+def _as_is(field: str) -> Callable[[str], dict[str, Any]]:
+    return lambda text: {field: text}
+
+
+_PARSERS: Final[dict[str, Callable[[str], dict[str, Any]]]] = {
+    "feed": _feed,
+    "style": _style,
+    "heartbeat": _heartbeat,
+    "seq_interval": _seq_interval,
+    "limit": _non_negative("limit", "limit"),
+    "timeout": _non_negative("timeout_ms", "timeout"),
+    "since": _as_is("since"),
+    "last-event-id": _as_is("since"),
+    "filter": _as_is("filter"),
+    "view": _as_is("view"),
+    "doc_ids": _as_is("doc_ids"),
+    "descending": _only_true("descending"),
+    "include_docs": _only_true("include_docs"),
+    "conflicts": _only_true("conflicts"),
+    "attachments": _only_true("attachments"),
+    "att_encoding_info": _only_true("att_encoding_info"),
+}
+
+
+def integer(text: str) -> int | None:
+    """An option's integer, bounded so that it fits everywhere; None when it is none."""
+    if not _INTEGER.fullmatch(text):
+        return None
+    return max(-(2**62), min(int(text), 2**62))
+
+
+def start_seq(since: str, *, suffix: str, now: int) -> int:
+    """The sequence that a feed starts after. `suffix` ends this life's sequences, `now` is the newest.
+
+    Raises BadRequest for what is no sequence.
+    """
+    if since == "now":
+        return now
+    found = _SEQ.fullmatch(since)
+    if found is None:
+        raise BadRequest("Malformed sequence supplied in 'since' parameter.")
+    number = int(found[1])
+    return number if found[2] in (None, suffix) and number <= now else 0
+
+
+class DocIds(msgspec.Struct, frozen=True):
+    """``filter=_doc_ids``."""
+
+    ids: frozenset[str]
+
+
+class DesignDocs(msgspec.Struct, frozen=True):
+    """``filter=_design``."""
+
+
+class Selected(msgspec.Struct, frozen=True):
+    """``filter=_selector``. `fields` are the members of `include_docs`' documents; None: all."""
+
+    accepts: Callable[[Any], bool]
+    fields: tuple[str, ...] | None = None
+
+
+class Designed(msgspec.Struct, frozen=True):
+    """A function of a design document: member `function` of its object `kind` (views or filters)."""
+
+    ddoc: str
+    kind: str
+    function: str
+
+
+Filter = DocIds | DesignDocs | Selected | Designed
+
+
+def parse_filter(query: ChangesQuery, body: Any) -> Filter | None:
+    """The filter. `body` is a POST's JSON, None for a GET. Raises BadRequest with CouchDB's reasons."""
+    name = query.filter
+    if not name.strip("/"):
+        return None
+    if name == "_doc_ids":
+        ids = json.decode(query.doc_ids or "null") if body is None else body.get("doc_ids")
+        if type(ids) is not list or not all(type(one) is str for one in ids):
+            raise BadRequest("`doc_ids` filter parameter is not a list of doc ids.")
+        return DocIds(frozenset(ids))
+    if name == "_design":
+        return DesignDocs()
+    if name == "_selector":
+        if body is None:
+            raise BadRequest("Selector must be specified in POST payload")
+        return Selected(compile_changes_selector(body.get("selector")), _fields(body.get("fields")))
+    if name == "_view":
+        if not query.view:
+            raise BadRequest("`view` filter parameter is not provided.")
+        return _designed(query.view, "views", "`view` must be of the form `designname/viewname`")
+    if name.startswith("_"):
+        raise BadRequest("unknown builtin filter name")
+    return _designed(name, "filters", "`filter` must be of the form `designname/filtername`")
+
+
+def _designed(text: str, kind: str, refusal: str) -> Designed:
+    parts = [part for part in text.split("/") if part]
+    if len(parts) != 2:
+        raise BadRequest(refusal)
+    return Designed(f"_design/{parts[0]}", kind, parts[1])
+
+
+def _fields(fields: Any) -> tuple[str, ...] | None:
+    if fields is None:
+        return None
+    if type(fields) is not list:
+        raise BadRequest("Selector error: fields must be JSON array")
+    for field in fields:
+        if type(field) is not str:
+            raise BadRequest(f"Invalid JSON for field spec: {erlang_term(field)}")
+        parse_field(field)
+    return tuple(fields) or None
+
+
+def extract(doc: dict[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
+    """The document with these fields only, nested as they were."""
+    taken: dict[str, Any] = {}
+    for field in fields:
+        value: Any = doc
+        path = parse_field(field)
+        for name in path:
+            if type(value) is not dict or name not in value:
+                break
+            value = value[name]
+        else:
+            into = taken
+            for name in path[:-1]:
+                deeper = into.get(name)
+                if type(deeper) is not dict:
+                    deeper = into[name] = {}
+                into = deeper
+            into[path[-1]] = value
+    return taken
+
+
+def row_head(seq: str, doc_id: str, revs: list[str], deleted: bool) -> bytes:
+    """A row without its closing brace, so that a document may follow."""
+    listed = b",".join(b'{"rev":' + json.encode(rev) + b"}" for rev in revs)
+    tail = b'],"deleted":true' if deleted else b"]"
+    return b'{"seq":"%b","id":%b,"changes":[%b%b' % (seq.encode(), json.encode(doc_id), listed, tail)
+
+
+class Frame:
+    """Puts rows into a feed's form. It counts the rows, since their place decides about two things:
+    the separator, and with `seq_interval` which of them carry their sequence.
+    """
+
+    __slots__ = ("_feed", "_interval", "_left", "opened")
+
+    def __init__(self, query: ChangesQuery) -> None:
+        self._feed = query.feed
+        self._interval = query.seq_interval
+        self._left = query.limit
+        self.opened = False
+
+    @property
+    def left(self) -> int:
+        """How many rows the limit still allows."""
+        return self._left
+
+    def rows(self, rows: list[bytes]) -> bytes:
+        """Rows, each a whole JSON object that starts with its sequence."""
+        if not rows:
+            return b""
+        if self._interval > 1:
+            rows = [self._sparse(row, at) for at, row in enumerate(rows)]
+        first = self._first()
+        self._left -= len(rows)
+        if self._feed is Feed.CONTINUOUS:
+            rows.append(b"")
+            return b"\n".join(rows)
+        if self._feed is Feed.EVENTSOURCE:
+            return b"".join(b"data: %b\nid: %b\n\n" % (row, row[7 : row.index(b",")]) for row in rows)
+        return first + b",\r\n".join(rows)
+
+    def begin_row(self, head: bytes) -> tuple[bytes, bytes]:
+        """(what comes before the rest of a row whose head this is, what comes behind it)."""
+        if self._interval > 1:
+            head = self._sparse(head, 0)
+        first = self._first()
+        self._left -= 1
+        if self._feed is Feed.CONTINUOUS:
+            return head, b"\n"
+        if self._feed is Feed.EVENTSOURCE:
+            return b"data: " + head, b"\nid: %b\n\n" % head[7 : head.index(b",")]
+        return first + head, b""
+
+    def _first(self) -> bytes:
+        """What precedes the next row in a feed that is one JSON object."""
+        if self.opened:
+            return b",\r\n"
+        self.opened = True
+        return b""
+
+    def _sparse(self, row: bytes, at: int) -> bytes:
+        if (self._left - at) % self._interval == 0:
+            return row
+        return b'{"seq":null' + row[row.index(b",") :]
+
+    def opening(self) -> bytes:
+        return b'{"results":[\n' if self._feed in (Feed.NORMAL, Feed.LONGPOLL) else b"\n"
+
+    def heartbeat(self) -> bytes:
+        return b"event: heartbeat\ndata: \n\n" if self._feed is Feed.EVENTSOURCE else b"\n"
+
+    def ending(self, last_seq: str, pending: int | None) -> bytes:
+        """`pending` None leaves that member out, as ``_db_updates`` does."""
+        if self._feed is Feed.EVENTSOURCE:
+            return b""
+        left = b"" if pending is None else b',"pending":%d' % pending
+        members = b'"last_seq":"%b"%b}\n' % (last_seq.encode(), left)
+        return b"{" + members if self._feed is Feed.CONTINUOUS else b"\n],\n" + members
