@@ -159,7 +159,11 @@ def test_a_document_has_a_limit() -> None:
     assert (refused.value.error, refused.value.reason) == ("document_too_large", "big")
 
 
-@given(st.dictionaries(st.sampled_from(["_id", "_rev", "_deleted", "_revisions", "_attachments", "_x", "a"]), values))
+@given(
+    st.dictionaries(
+        st.sampled_from(["_id", "_rev", "_deleted", "_revisions", "_attachments", "_x", "a"]), values
+    )
+)
 def test_any_json_is_taken_or_refused_with_a_reason(doc: dict[str, Any]) -> None:
     try:
         parse_document(doc)

@@ -14,7 +14,10 @@ hex_ids = st.text("0123456789abcdef", min_size=32, max_size=32)
 bodies = st.binary(max_size=20)
 
 
-@pytest.mark.parametrize("text", ["", "1", "-abc", "a-b", "1.5-x", "+1-x", "²-x", " 1-x", None, 1, b"1-x", ["1-x"], "1" * 30 + "-x"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "1", "-abc", "a-b", "1.5-x", "+1-x", "²-x", " 1-x", None, 1, b"1-x", ["1-x"], "1" * 30 + "-x"],
+)
 def test_what_is_no_rev_is_refused(text: object) -> None:
     with pytest.raises(BadRequest, match="Invalid rev format"):
         parse_rev(text)
@@ -46,9 +49,7 @@ def test_the_same_edit_of_the_same_parent_is_the_same_revision(
     assert is_hex(first.id)
 
 
-@given(
-    st.tuples(hex_ids, st.booleans(), bodies, bodies), st.tuples(hex_ids, st.booleans(), bodies, bodies)
-)
+@given(st.tuples(hex_ids, st.booleans(), bodies, bodies), st.tuples(hex_ids, st.booleans(), bodies, bodies))
 def test_different_edits_are_different_revisions(
     one: tuple[str, bool, bytes, bytes], other: tuple[str, bool, bytes, bytes]
 ) -> None:
@@ -59,4 +60,7 @@ def test_different_edits_are_different_revisions(
 def test_new_revisions_stay_what_they_are() -> None:
     # Regions of different versions must agree: changing this value breaks replication of equal edits.
     assert str(next_rev(None, False, b"{}")) == "1-c91ca3a08cec25315870dcbccf063aff"
-    assert str(next_rev(Rev(1, HEX), True, b"{}", b'[["a","text/plain","md5-x"]]')) == "2-67c245e9b1f4f4bd8c7f08b0ce8e3d13"
+    assert (
+        str(next_rev(Rev(1, HEX), True, b"{}", b'[["a","text/plain","md5-x"]]'))
+        == "2-67c245e9b1f4f4bd8c7f08b0ce8e3d13"
+    )

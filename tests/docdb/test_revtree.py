@@ -159,7 +159,11 @@ def test_purging_leaves_takes_only_what_they_alone_had(paths: list[Path], data: 
 
 def small_trees(depth: int, width: int) -> Iterator[list[tuple[int, ...]]]:
     """Every set of up to three nodes of a full tree of this size, as lineages."""
-    nodes = [lineage for length in range(1, depth + 1) for lineage in itertools.product(range(width), repeat=length)]
+    nodes = [
+        lineage
+        for length in range(1, depth + 1)
+        for lineage in itertools.product(range(width), repeat=length)
+    ]
     for count in (1, 2, 3):
         yield from map(list, itertools.combinations(nodes, count))
 

@@ -23,11 +23,14 @@ def db(
         str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1: this machine only")
     ] = None,
     port: Annotated[
-        int | None, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535, show_default="5984")
+        int | None,
+        typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535, show_default="5984"),
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(help="Settings in CouchDB's ini form, such as [chttpd] port = 5984.", exists=True, dir_okay=False),
+        typer.Option(
+            help="Settings in CouchDB's ini form, such as [chttpd] port = 5984.", exists=True, dir_okay=False
+        ),
     ] = None,
 ) -> None:
     """Run the document database, which any CouchDB client can use.

@@ -3,11 +3,11 @@
 Rules: CouchDB's ``chttpd_db:parse_changes_query`` and ``changes_callback``, ``couch_changes`` for filters and
 timeouts, ``fabric_view_changes`` for when a feed ends.
 
-    feed         opens with        a row                      while idle            ends with
-    normal       {"results":[      rows joined by ",\\r\\n"     "\\n" (slow filters)   ],"last_seq":…,"pending":N}
-    longpoll     the same          the same                   "\\n"                  the same
-    continuous                     row "\\n"                   "\\n"                  {"last_seq":…,"pending":N}
-    eventsource                    data: row, id: seq         event: heartbeat
+    feed         opens with     a row               while silent        ends with
+    normal       {"results":[   between ",\\r\\n"    "\\n"                ],"last_seq":…,"pending":N}
+    longpoll     the same       the same            "\\n"                the same
+    continuous                  row "\\n"            "\\n"                {"last_seq":…,"pending":N}
+    eventsource                 data: row, id: seq  event: heartbeat
 
 A sequence is ``N-uuid``. One with another suffix comes from a database that was deleted, or from another
 server, and counts as 0: the reader sees everything and can't miss a change. So does one that lies in the
@@ -325,8 +325,7 @@ class Frame:
         first = self._first()
         self._left -= len(rows)
         if self._feed is Feed.CONTINUOUS:
-            rows.append(b"")
-            return b"\n".join(rows)
+            return b"\n".join(rows) + b"\n"
         if self._feed is Feed.EVENTSOURCE:
             return b"".join(b"data: %b\nid: %b\n\n" % (row, row[7 : row.index(b",")]) for row in rows)
         return first + b",\r\n".join(rows)

@@ -67,8 +67,9 @@ def parse_document(doc: Any, doc_id: str | None = None, *, bytes_max: int = DOC_
     """
     if type(doc) is not dict:
         raise BadRequest("Document must be a JSON object")
-    pos, ids, deleted, attachments = 0, (), False, None
-    found_id: str = ""
+    pos, deleted, found_id = 0, False, ""
+    ids: tuple[str, ...] = ()
+    attachments: dict[str, Any] | None = None
     for key in [key for key in doc if key[:1] == "_"]:
         if key == "_id":
             found_id = doc.pop(key)

@@ -19,7 +19,9 @@ _BASE = "unix"
 class Disk:
     """Counts what SQLite asks of the disk; from call `fail_at` on, `failures` calls are refused."""
 
-    def __init__(self, fail_at: int | None = None, *, failures: int = 1, error: type[Exception] = apsw.IOError) -> None:
+    def __init__(
+        self, fail_at: int | None = None, *, failures: int = 1, error: type[Exception] = apsw.IOError
+    ) -> None:
         self.fail_at = fail_at
         self.failures = failures
         self.error = error

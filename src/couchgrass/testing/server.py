@@ -44,7 +44,16 @@ class ServerProcess:
 
     def start(self) -> None:
         """Starts it and returns once it answers. Raises ServerDied."""
-        command = [sys.executable, "-m", "couchgrass", "db", "--data", str(self.data), "--port", str(self.port)]
+        command = [
+            sys.executable,
+            "-m",
+            "couchgrass",
+            "db",
+            "--data",
+            str(self.data),
+            "--port",
+            str(self.port),
+        ]
         if self.config is not None:
             command += ["--config", str(self.config)]
         environment = {**os.environ, "COUCHDB_USER": self.user, "COUCHDB_PASSWORD": self.password}

@@ -79,7 +79,9 @@ async def check(db: Database, model: Model) -> None:
             assert (kept.body, kept.deleted) == (model.bodies[doc_id, leaf], tree.deleted[leaf])
     live = sum(not tree.deleted[tree.winner] for tree in model.trees.values())
     assert (db.totals.docs, db.totals.deleted) == (live, len(model.trees) - live)
-    counted = db.reader.execute("SELECT count(*),coalesce(sum(length(body)),0),coalesce(max(seq),0) FROM docs")
+    counted = db.reader.execute(
+        "SELECT count(*),coalesce(sum(length(body)),0),coalesce(max(seq),0) FROM docs"
+    )
     count, size, newest = counted.fetchone()
     assert (count, size) == (len(model.trees), db.totals.bytes)
     assert newest <= db.totals.seq
@@ -133,7 +135,9 @@ steps = st.lists(
 
 @settings(max_examples=30)
 @given(st.lists(steps, min_size=10, max_size=10))
-def test_any_sequence_of_writes_leaves_what_the_trees_say(tmp_path_factory: pytest.TempPathFactory, runs: Any) -> None:
+def test_any_sequence_of_writes_leaves_what_the_trees_say(
+    tmp_path_factory: pytest.TempPathFactory, runs: Any
+) -> None:
     async def work(store: Store) -> None:
         for number, run in enumerate(runs):
             db = await store.create(f"db{number}", {})
@@ -264,7 +268,10 @@ def test_purging_all_leaves_takes_the_document_away(folder: Path) -> None:
     async def work(store: Store) -> None:
         db = await store.create("db", {})
         rev = await put(db, {"_id": "a"})
-        assert await db.submit(purge_many({"a": [Rev(9, "no"), rev], "b": [rev]}, 10)) == {"a": [str(rev)], "b": []}
+        assert await db.submit(purge_many({"a": [Rev(9, "no"), rev], "b": [rev]}, 10)) == {
+            "a": [str(rev)],
+            "b": [],
+        }
         assert row_of(db.reader, "a") is None
         assert (db.totals.docs, db.totals.bytes, db.totals.purge_seq) == (0, 0, 1)
         again = await put(db, {"_id": "a"})

@@ -74,7 +74,9 @@ async def check(store: Store, seen: Acknowledged) -> None:
         assert kept is not None and kept.body == body
     if any(doc_id == "c" for doc_id, _ in seen):
         assert b"".join(blob_chunks(db.reader, 1)) == bytes(range(256)) * 40
-    counts = db.reader.execute("SELECT coalesce(sum(1-deleted),0),coalesce(sum(deleted),0),sum(length(body)) FROM docs")
+    counts = db.reader.execute(
+        "SELECT coalesce(sum(1-deleted),0),coalesce(sum(deleted),0),sum(length(body)) FROM docs"
+    )
     assert counts.fetchone() == (db.totals.docs, db.totals.deleted, db.totals.bytes or None)
     rev = await db.submit(write_one(Write(parse_document({"_id": "after"})), new_edits=True, revs_limit=10))
     assert rev.pos == 1
@@ -104,7 +106,9 @@ def walk(folder: Path, make_disk: Callable[[int], Disk]) -> int:
 
 
 @pytest.mark.parametrize("error", [apsw.IOError, apsw.FullError])
-def test_one_refused_disk_call_loses_nothing_that_was_acknowledged(folder: Path, error: type[Exception]) -> None:
+def test_one_refused_disk_call_loses_nothing_that_was_acknowledged(
+    folder: Path, error: type[Exception]
+) -> None:
     assert walk(folder, lambda number: Disk(number, error=error)) > 20
 
 

@@ -61,9 +61,7 @@ class App:
         finally:
             self.inflight -= 1
             ended = time.perf_counter()
-            self.server.stats.request_done(
-                request.method, status, took_ms=(ended - began) * 1000, at_s=ended
-            )
+            self.server.stats.request_done(request.method, status, took_ms=(ended - began) * 1000, at_s=ended)
 
     async def _answer(self, request: Request) -> Answer:
         try:
@@ -91,7 +89,9 @@ class App:
         headers = cors.preflight(
             self.server.settings.cors,
             method=request.method,
-            headers={name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers.items()},
+            headers={
+                name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers.items()
+            },
             host=self._host(request),
         )
         return None if headers is None else Response(204, b"", headers)
@@ -106,7 +106,10 @@ class App:
             _SERVER,
             (b"x-couch-request-id", b"%010x" % (next(self._request_ids) & 0xFFFFFFFFFF)),
         ]
-        named = [(name.lower().encode("latin-1"), value.encode("latin-1", "replace")) for name, value in answer.headers]
+        named = [
+            (name.lower().encode("latin-1"), value.encode("latin-1", "replace"))
+            for name, value in answer.headers
+        ]
         headers += named
         if self.draining:
             headers.append((b"connection", b"close"))
@@ -122,7 +125,10 @@ class App:
         if self.server.settings.cors.enabled:
             sent = [name.decode("latin-1") for name, _ in headers]
             extra = cors.answer_headers(
-                self.server.settings.cors, origin=request.header(b"origin"), host=self._host(request), sent=sent
+                self.server.settings.cors,
+                origin=request.header(b"origin"),
+                host=self._host(request),
+                sent=sent,
             )
             headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in extra]
         return headers

@@ -9,8 +9,8 @@ import asyncio
 from typing import Any
 
 from couchgrass import json
-from couchgrass.docdb.document import is_design
 from couchgrass.docdb.access import Right
+from couchgrass.docdb.document import is_design
 from couchgrass.docdb.http.doc_write import check_revs, parse_edit, ready, store_many
 from couchgrass.docdb.http.request import Request
 from couchgrass.docdb.http.response import Answer, Response

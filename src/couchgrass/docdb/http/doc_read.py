@@ -42,9 +42,7 @@ class Options(msgspec.Struct, frozen=True):
     @property
     def has_meta(self) -> bool:
         """True when the answer holds more than the revision tells, so that no ETag can stand for it."""
-        return (
-            self.revs_info or self.local_seq or self.conflicts or self.deleted_conflicts
-        )
+        return self.revs_info or self.local_seq or self.conflicts or self.deleted_conflicts
 
 
 PLAIN = Options()
@@ -199,7 +197,11 @@ def is_wanted(attachment: Attachment, opened: Opened, options: Options) -> bool:
     path = known.path(parse_rev(opened.leaf.rev))
     pos = parse_rev(opened.leaf.rev).pos
     revpos_known = max(
-        (rev.pos for rev in options.atts_since if 0 <= pos - rev.pos < len(path) and path[pos - rev.pos] == rev.id),
+        (
+            rev.pos
+            for rev in options.atts_since
+            if 0 <= pos - rev.pos < len(path) and path[pos - rev.pos] == rev.id
+        ),
         default=0,
     )
     return attachment.revpos > revpos_known

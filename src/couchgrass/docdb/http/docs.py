@@ -16,7 +16,13 @@ from couchgrass.docdb.access import Right
 from couchgrass.docdb.document import Edit, check_doc_id, is_design, is_local
 from couchgrass.docdb.http import attachments, multipart_docs
 from couchgrass.docdb.http.doc_read import (
-    Opened, Options, document_pieces, open_doc, open_revs, options_of, parse_rev_list,
+    Opened,
+    Options,
+    document_pieces,
+    open_doc,
+    open_revs,
+    options_of,
+    parse_rev_list,
 )  # fmt: skip
 from couchgrass.docdb.http.doc_read import document as document_json
 from couchgrass.docdb.http.doc_write import check_revs, parse_edit, ready, store_one, written
@@ -87,9 +93,7 @@ def matches(request: Request, tag: str) -> bool:
 
 async def _get_open_revs(request: Request, asked: str, options: Options) -> Answer:
     revs = None if asked == "all" else parse_rev_list(asked)
-    found = await request.db.scan(
-        lambda connection: open_revs(connection, request.doc_id, revs, options)
-    )
+    found = await request.db.scan(lambda connection: open_revs(connection, request.doc_id, revs, options))
     if multipart_docs.wants_mixed(request):
         return multipart_docs.mixed_answer(request, found, options)
     return Stream(200, _open_revs_json(request, found, options))
@@ -180,7 +184,11 @@ def location(request: Request, doc_id: str | None = None) -> str:
     """The absolute URL of a document, or of the database."""
     host = request.header(b"host") or "localhost"
     scheme = request.header(b"x-forwarded-proto") or "http"
-    path = quote(request.db.name, safe="") if doc_id is None else f"{quote(request.db.name, safe='')}/{_id_path(doc_id)}"
+    path = (
+        quote(request.db.name, safe="")
+        if doc_id is None
+        else f"{quote(request.db.name, safe='')}/{_id_path(doc_id)}"
+    )
     return f"{scheme}://{host}/{path}"
 
 
@@ -241,9 +249,7 @@ async def copy_document(request: Request) -> Answer:
 
 async def get_local(request: Request) -> Answer:
     """GET /db/_local/doc."""
-    found = request.db.reader.execute(
-        "SELECT rev,body FROM local WHERE id=?", (request.doc_id,)
-    ).fetchone()
+    found = request.db.reader.execute("SELECT rev,body FROM local WHERE id=?", (request.doc_id,)).fetchone()
     if found is None:
         raise NotFound("missing")
     return Response(200, render.doc_json(request.doc_id, f"0-{found[0]}", False, found[1]) + b"\n")

@@ -164,7 +164,7 @@ async def post_restart(request: Request) -> Answer:
     raise NotImplementedHere("A couchgrass server is restarted by whoever started its process.")
 
 
-_CONFIG: Methods = {"GET": Endpoint(get_config, None)}
+_NODE: Methods = {"GET": Endpoint(get_node, None)}
 _RELOAD: Methods = {"POST": Endpoint(post_reload, None)}
 _SECTION: Methods = {"GET": Endpoint(get_section, None)}
 _VALUE: Methods = {
@@ -172,21 +172,21 @@ _VALUE: Methods = {
     "PUT": Endpoint(put_value, None),
     "DELETE": Endpoint(delete_value, None),
 }
-_NODE: Methods = {"GET": Endpoint(get_node, None)}
 _STATS: Methods = {"GET": Endpoint(get_stats, None)}
-_PROMETHEUS: Methods = {"GET": Endpoint(get_prometheus, None)}
-_SYSTEM: Methods = {"GET": Endpoint(get_system, None)}
-_VERSIONS: Methods = {"GET": Endpoint(get_versions, None)}
-_RESTART: Methods = {"POST": Endpoint(post_restart, None)}
+_OTHERS: dict[str, Methods] = {
+    "_config": {"GET": Endpoint(get_config, None)},
+    "_prometheus": {"GET": Endpoint(get_prometheus, None)},
+    "_system": {"GET": Endpoint(get_system, None)},
+    "_versions": {"GET": Endpoint(get_versions, None)},
+    "_restart": {"POST": Endpoint(post_restart, None)},
+}
 
 
 def _resource(names: list[str]) -> Methods:
-    """What lies at this path below the node. The rights were checked above."""
+    """What lies at this path below the node; `serve_node` has checked the right."""
     match names:
         case []:
             return _NODE
-        case ["_config"]:
-            return _CONFIG
         case ["_config", "_reload"]:
             return _RELOAD
         case ["_config", _]:
@@ -195,14 +195,8 @@ def _resource(names: list[str]) -> Methods:
             return _VALUE
         case ["_stats", *_]:
             return _STATS
-        case ["_prometheus"]:
-            return _PROMETHEUS
-        case ["_system"]:
-            return _SYSTEM
-        case ["_versions"]:
-            return _VERSIONS
-        case ["_restart"]:
-            return _RESTART
+        case [name] if name in _OTHERS:
+            return _OTHERS[name]
     raise NotFound("missing")
 
 

@@ -143,7 +143,9 @@ def complete_settings(
     if wanted.admin is not None:
         name, password = wanted.admin
         if not _is_password_of(config, name, password, admin_file):
-            config, _ = configuration.put(config, "admins", name, password, persist=True, hash_password=hashed)
+            config, _ = configuration.put(
+                config, "admins", name, password, persist=True, hash_password=hashed
+            )
     elif not configuration.section_values(config, "admins"):
         password = secrets.token_urlsafe(24)
         _write_private(admin_file, msgspec.json.encode({"name": "admin", "password": password}) + b"\n")
@@ -186,7 +188,9 @@ def _check_port(host: str, port: int) -> int:
                     f"Port {port} of {host} is taken: stop what listens there or choose another with --port"
                 ) from refused
             if refused.errno == errno.EACCES:
-                raise StartRefused(f"Port {port} needs more rights: choose one above 1023 with --port") from refused
+                raise StartRefused(
+                    f"Port {port} needs more rights: choose one above 1023 with --port"
+                ) from refused
             raise StartRefused(f"{host} can't be listened on: {refused.strerror or refused}") from refused
         return int(probe.getsockname()[1])
 

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left, bisect_right
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
 from couchgrass import __version__, json
 from couchgrass.docdb.access import check_server_admin
+from couchgrass.docdb.http.conditions import has
 from couchgrass.docdb.http.databases import database_info
 from couchgrass.docdb.http.request import Request
 from couchgrass.docdb.http.response import Answer, Response, Stream, etag, json_response
+from couchgrass.docdb.list_query import Bounds, Space, bounds, of_request
 from couchgrass.errors import BadRequest, NotFound
 
 COUCHDB_VERSION: Final = "3.5.0"
@@ -85,7 +87,7 @@ async def get_all_dbs(request: Request) -> Answer:
     _check_may_list(request)
     names = request.server.store.names()
     tag = etag(_digest(names))
-    if request.header(b"if-none-match") == tag[1]:
+    if has(request, tag[1]):
         return Response(304, b"", (tag,))
     wanted = _selected(request, names)
     if len(wanted) <= NAMES_WHOLE_MAX:
@@ -117,9 +119,7 @@ async def post_dbs_info(request: Request) -> Answer:
 async def get_active_tasks(request: Request) -> Answer:
     """GET /_active_tasks: what runs in the background, oldest first."""
     tasks = sorted(request.server.tasks.items())
-    return json_response(
-        [{"node": NODE_NAME, "pid": f"<0.{number}.0>"} | task for number, task in tasks]
-    )
+    return json_response([{"node": NODE_NAME, "pid": f"<0.{number}.0>"} | task for number, task in tasks])
 
 
 async def get_membership(request: Request) -> Answer:
@@ -138,43 +138,24 @@ def _digest(names: Sequence[str]) -> str:
 
 
 def _selected(request: Request, names: list[str]) -> list[str]:
-    """The part of the sorted `names` that the options ask for. A key that is no text is below all names."""
-    query = request.query
-    if "keys" in query:
-        keys = request.json_option("keys")
-        if type(keys) is not list:
-            raise BadRequest("`keys` member must be an array.")
-        found = [key for key in keys if type(key) is str and key in request.server.store]
+    """The part of the sorted `names` that the options ask for."""
+    query = of_request(request.query)
+    if query.keys is not None:
+        found = [key for key in query.keys if type(key) is str and key in request.server.store]
     else:
-        found = names[_key_range(request, names)]
-    if request.flag("descending"):
+        found = names[_slice(names, bounds(query, Space.ALL))]
+    if query.descending:
         found = found[::-1]
-    skip = request.number("skip", 0)
-    return found[skip : skip + request.number("limit", len(found))]
+    return found[query.skip : query.skip + query.limit]
 
 
-def _key_range(request: Request, names: list[str]) -> slice:
-    start = _key(request, "key", "startkey", "start_key")
-    end = _key(request, "key", "endkey", "end_key")
-    inclusive = request.flag("inclusive_end", True)
-    after: Callable[[list[str], str], int] = bisect_right
-    before: Callable[[list[str], str], int] = bisect_left
-    if request.flag("descending"):
-        stop = len(names) if start is None else after(names, start)
-        first = 0 if end is None else (before if inclusive else after)(names, end)
-    else:
-        first = 0 if start is None else before(names, start)
-        stop = len(names) if end is None else (after if inclusive else before)(names, end)
+def _slice(names: list[str], wanted: Bounds) -> slice:
+    first, stop = 0, len(names)
+    if wanted.low is not None:
+        first = (bisect_right if wanted.low_open else bisect_left)(names, wanted.low)
+    if wanted.high is not None:
+        stop = (bisect_left if wanted.high_open else bisect_right)(names, wanted.high)
     return slice(first, max(first, stop))
-
-
-def _key(request: Request, *options: str) -> str | None:
-    """The text of the last of these options that is given; empty for JSON that is no text."""
-    for option in options:
-        if option in request.query:
-            value = request.json_option(option)
-            return value if type(value) is str else ""
-    return None
 
 
 async def _name_pieces(names: list[str]) -> AsyncIterator[bytes]:
@@ -185,9 +166,7 @@ async def _name_pieces(names: list[str]) -> AsyncIterator[bytes]:
     yield b"]\n"
 
 
-async def _info_pieces(
-    request: Request, names: Sequence[Any], error: str | None
-) -> AsyncIterator[bytes]:
+async def _info_pieces(request: Request, names: Sequence[Any], error: str | None) -> AsyncIterator[bytes]:
     """Rows as they are found. Of what is not there the `error` is said, or without one nothing."""
     piece, comma = bytearray(b"["), b""
     for name in names:

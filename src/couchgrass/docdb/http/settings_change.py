@@ -42,7 +42,7 @@ async def change(server: Server, edit: Edit[T]) -> T:
 
 
 async def reload(server: Server) -> None:
-    """Takes what the files say now, and drops what was not persisted. Raises CouchgrassError for a bad file."""
+    """Takes what the files say now; drops what was not persisted. CouchgrassError for a bad file."""
 
     def work() -> tuple[Config, None]:
         files = server.settings_file.load()
@@ -72,6 +72,4 @@ def _store(server: Server, config: Config, *, on_disk: Sections) -> None:
 
 
 def _hash_password(server: Server) -> HashPassword:
-    return lambda password: hash_admin_password(
-        password, secrets.token_hex(16), server.settings.chttpd_auth
-    )
+    return lambda password: hash_admin_password(password, secrets.token_hex(16), server.settings.chttpd_auth)

@@ -13,18 +13,14 @@ writes go on in between. It can be broken off at any moment and loses nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import apsw
-import msgspec
 
 from couchgrass import json
-from couchgrass.docdb import attachment as att
 from couchgrass.docdb.sqlite.database import Database
-from couchgrass.docdb.sqlite.schema import BUSY_MS, CHUNKS_PER_BLOB_BITS
-from couchgrass.docdb.sqlite.transaction import Transaction
 
 STEP_BYTES = 4 * 1024 * 1024
 """About how much one operation deletes."""
@@ -43,6 +39,11 @@ SLACK_BYTES = 16 * 1024 * 1024
 
 TRUNCATE_WAIT_MS = 50
 """How long the last step waits for a moment without writer and readers; the log is truncated later if not."""
+
+_NEXT_REPLACED = """
+SELECT number,replaced,length(body) FROM leaves WHERE number>? AND number<=? ORDER BY number LIMIT ?"""
+_DROP_REPLACED = "DELETE FROM leaves WHERE replaced=1 AND number IN (SELECT value FROM json_each(?))"
+_NEXT_CHUNK = "SELECT min(chunk) FROM chunks WHERE chunk>=?"
 
 Report = Callable[[str, int, int], bool]
 """Hears (phase, changes done, changes in all) and answers whether to go on."""
@@ -101,15 +102,194 @@ def _pages(connection: apsw.Connection) -> tuple[int, int, int]:
 
 
 async def _drop_replaced(db: Database, report: Report) -> bool:
-    """Deletes the content of the revisions that were replaced until now."""
-    last, _ = await db.scan(_bounds_of_replaced)
+    """Deletes the content of the revisions that were replaced until now. False when told to stop."""
+    last = await db.scan(_last_leaf)
     at = 0
-    while report("replaced_revisions", at, last) and at < last:
-        numbers, reached = await db.scan(lambda connection: _replaced(connection, at, last))  # noqa: B023
+    while at < last:
+        if not report("replaced_revisions", at, last):
+            return False
+        numbers, at = await db.scan(partial(_next_replaced, at, last))
         if numbers:
-            named = json.encode(numbers).decode()
-            await db.submit(
-                lambda transaction: transaction.connection.execute(_DROP_REPLACED, (named,)).close()  # noqa: B023
-            )
-        at = reached
-    return at >= last
+            await db.submit(partial(_delete_leaves, numbers))
+    return True
+
+
+def _last_leaf(connection: apsw.Connection) -> int:
+    return sum(int(number or 0) for (number,) in connection.execute("SELECT max(number) FROM leaves"))
+
+
+def _next_replaced(after: int, last: int, connection: apsw.Connection) -> tuple[list[int], int]:
+    """(rows of replaced revisions for one step, up to which row that is)."""
+    numbers: list[int] = []
+    looked = freed = 0
+    for number, replaced, size in connection.execute(_NEXT_REPLACED, (after, last, LOOK_ROWS)):
+        looked += 1
+        if replaced:
+            numbers.append(number)
+            freed += size
+        if freed >= STEP_BYTES or len(numbers) >= STEP_ROWS or looked == LOOK_ROWS:
+            return numbers, number
+    return numbers, last
+
+
+def _delete_leaves(numbers: Sequence[int], transaction: Transaction) -> None:
+    transaction.connection.execute(_DROP_REPLACED, (json.encode(numbers).decode(),))
+
+
+class _Marks:
+    """One bit a blob: whether a revision names it. `top` is the newest blob that is looked at."""
+
+    def __init__(self, top: int) -> None:
+        self.top = top
+        self._bits = bytearray(top // 8 + 1)
+
+    def add(self, stored: bytes | None) -> None:
+        """Marks the attachments in a row's column."""
+        for one in att.decode(stored or b"").values():
+            if one.blob <= self.top:
+                self._bits[one.blob >> 3] |= 1 << (one.blob & 7)
+
+    def __contains__(self, blob: int) -> bool:
+        return bool(self._bits[blob >> 3] & 1 << (blob & 7))
+
+
+async def _drop_blobs(db: Database, report: Report) -> bool:
+    """Deletes the attachments that no revision names. False when told to stop."""
+    if await db.scan(partial(_first_blob, 0)) is None:
+        return True
+    marks = _Marks(db.totals.blob)
+    seq = await _mark_all(db, marks, report)
+    blob = 1
+    while blob <= marks.top:
+        looked = LOOK_ROWS
+        while looked == LOOK_ROWS:
+            looked, seq = await db.scan(partial(_mark_changed, marks, seq))
+        unnamed, blob = await db.scan(partial(_next_unnamed, marks, blob))
+        while unnamed:
+            if not report("attachments", blob, marks.top):
+                return False
+            unnamed = [one for one in unnamed if one not in db.uploading and one not in db.reading]
+            unnamed = await db.submit(partial(_delete_blobs, marks, seq, unnamed))
+    return report("attachments", marks.top, marks.top)
+
+
+async def _mark_all(db: Database, marks: _Marks, report: Report) -> int:
+    """Marks what all revisions name; the sequence up to which that holds."""
+    seq, looked = 0, LOOK_ROWS
+    while looked == LOOK_ROWS and report("documents", seq, db.totals.seq):
+        looked, seq = await db.scan(partial(_mark_docs, marks, seq))
+    number, looked = 0, LOOK_ROWS
+    while looked == LOOK_ROWS and report("documents", seq, db.totals.seq):
+        looked, number = await db.scan(partial(_mark_leaves, marks, number))
+    return seq
+
+
+def _mark_docs(marks: _Marks, after: int, connection: apsw.Connection) -> tuple[int, int]:
+    """Marks what the next documents' winners name; (rows looked at, the last one's sequence)."""
+    sql = "SELECT seq,atts FROM docs WHERE seq>? ORDER BY seq LIMIT ?"
+    return _mark(marks, after, connection.execute(sql, (after, LOOK_ROWS)).fetchall())
+
+
+def _mark_leaves(marks: _Marks, after: int, connection: apsw.Connection) -> tuple[int, int]:
+    """The same for the content beside the winners."""
+    sql = "SELECT number,atts FROM leaves WHERE number>? ORDER BY number LIMIT ?"
+    return _mark(marks, after, connection.execute(sql, (after, LOOK_ROWS)).fetchall())
+
+
+def _mark(marks: _Marks, after: int, found: Sequence[Sequence[Any]]) -> tuple[int, int]:
+    for _, stored in found:
+        if stored is not None:
+            marks.add(stored)
+    return len(found), found[-1][0] if found else after
+
+
+def _mark_changed(marks: _Marks, after: int, connection: apsw.Connection) -> tuple[int, int]:
+    """Marks all that documents name which changed after a sequence: their winners and what lies beside."""
+    sql = "SELECT seq,id,atts FROM docs WHERE seq>? ORDER BY seq LIMIT ?"
+    looked = 0
+    for seq, doc_id, stored in connection.execute(sql, (after, LOOK_ROWS)).fetchall():
+        looked, after = looked + 1, seq
+        marks.add(stored)
+        for (beside,) in connection.execute("SELECT atts FROM leaves WHERE id=?", (doc_id,)):
+            marks.add(beside)
+    return looked, after
+
+
+def _first_blob(start: int, connection: apsw.Connection) -> int | None:
+    """The first blob from number `start` on that has bytes."""
+    for (chunk,) in connection.execute(_NEXT_CHUNK, (start << CHUNKS_PER_BLOB_BITS,)):
+        return None if chunk is None else int(chunk) >> CHUNKS_PER_BLOB_BITS
+    return None
+
+
+def _next_unnamed(marks: _Marks, start: int, connection: apsw.Connection) -> tuple[list[int], int]:
+    """(blobs from `start` on that are not marked, where to go on)."""
+    unnamed: list[int] = []
+    for _ in range(LOOK_ROWS):
+        blob = _first_blob(start, connection)
+        if blob is None or blob > marks.top:
+            return unnamed, marks.top + 1
+        if blob not in marks:
+            unnamed.append(blob)
+        start = blob + 1
+        if len(unnamed) == STEP_ROWS:
+            break
+    return unnamed, start
+
+
+def _delete_blobs(marks: _Marks, seq: int, blobs: Sequence[int], transaction: Transaction) -> list[int]:
+    """Deletes about STEP_BYTES of these blobs unless a document that changed after `seq` names them.
+
+    The blobs that are not gone yet. Does not say up to where it marked: the transaction may be taken back.
+    """
+    connection = transaction.connection
+    looked = LOOK_ROWS
+    while looked == LOOK_ROWS:
+        looked, seq = _mark_changed(marks, seq, connection)
+    freed = 0
+    for at, blob in enumerate(blobs):
+        if blob in marks:
+            continue
+        chunks: list[tuple[int]] = []
+        edges = (blob << CHUNKS_PER_BLOB_BITS, blob + 1 << CHUNKS_PER_BLOB_BITS)
+        for chunk, size in connection.execute(
+            "SELECT chunk,length(data) FROM chunks WHERE chunk>=? AND chunk<? ORDER BY chunk", edges
+        ):
+            if freed >= STEP_BYTES:
+                break
+            chunks.append((chunk,))
+            freed += size
+        connection.executemany("DELETE FROM chunks WHERE chunk=?", chunks)
+        if freed >= STEP_BYTES:
+            return list(blobs[at:])
+    return []
+
+
+async def _give_back(db: Database, report: Report) -> bool:
+    """Shortens the file by the pages that are free now. False when told to stop."""
+    _, free, _ = await db.scan(_pages)
+    for done in range(0, free, STEP_PAGES):
+        if not report("free_pages", done, free):
+            return False
+        if await db.submit(_vacuum) == 0:
+            break
+    return True
+
+
+def _vacuum(transaction: Transaction) -> int:
+    """Gives back some pages; how many are left."""
+    for _ in transaction.connection.execute(f"PRAGMA incremental_vacuum({STEP_PAGES})"):
+        pass
+    return int(transaction.connection.pragma("freelist_count"))
+
+
+def _fold_log(connection: apsw.Connection) -> None:
+    """Folds the log into the file, and empties it if no one is in the way just then."""
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    connection.set_busy_timeout(TRUNCATE_WAIT_MS)
+    try:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    except apsw.BusyError:
+        pass  # the writer's next checkpoint does it
+    finally:
+        connection.set_busy_timeout(BUSY_MS)

@@ -18,7 +18,7 @@ from couchgrass.docdb.sqlite import reads
 from couchgrass.docdb.sqlite.bell import Bell
 from couchgrass.docdb.sqlite.pending import PendingCounter
 from couchgrass.docdb.sqlite.schema import close, open_reader
-from couchgrass.docdb.sqlite.transaction import Totals
+from couchgrass.docdb.sqlite.transaction import Totals, totals_of
 from couchgrass.docdb.sqlite.writer import Journal, Operation, WriterPool
 from couchgrass.errors import NotFound
 
@@ -69,7 +69,7 @@ class Database:
         """Blobs that are stored already and that a document is about to name: no garbage."""
         self.reader = _reader(path)
         self.about = About.read(reads.meta_of(self.reader))
-        self.totals = reads.totals_of(self.reader)
+        self.totals = totals_of(self.reader)
         self.suffix = "-" + self.about.uuid
         self.used_at = 0.0
         self.users = 0

@@ -57,7 +57,12 @@ def write_many(
         for write in writes:
             edit = write.edit
             try:
-                if rows.get(edit.id) is None and not write.attachments and new_edits and not is_local(edit.id):
+                if (
+                    rows.get(edit.id) is None
+                    and not write.attachments
+                    and new_edits
+                    and not is_local(edit.id)
+                ):
                     update = extend(None, edit, None, b"", revs_limit)
                     assert update.rev is not None
                     fresh.append(update.row)

@@ -39,8 +39,7 @@ def live_before(connection: apsw.Connection, ids: Range, at_most: int, *, tombst
 
 
 def _count(connection: apsw.Connection, sql: str, *values: str) -> int:
-    found = connection.execute(sql, values)
-    return int(found.get)
+    return sum(int(count) for (count,) in connection.execute(sql, values))
 
 
 def local_of(connection: apsw.Connection, doc_id: str) -> tuple[int, bytes] | None:

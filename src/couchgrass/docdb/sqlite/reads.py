@@ -15,7 +15,7 @@ import msgspec
 
 from couchgrass import json
 from couchgrass.docdb.sqlite.schema import CHUNKS_PER_BLOB_BITS
-from couchgrass.docdb.sqlite.transaction import ROW, Totals, as_row
+from couchgrass.docdb.sqlite.transaction import ROW, as_row, totals_of
 from couchgrass.docdb.update import Row
 
 CHUNK_BYTES_MAX = 256 * 1024
@@ -26,6 +26,8 @@ KEYS_AT_ONCE = 500
 
 _ROW_BY_ID = f"{ROW}=?"
 _ROWS_BY_ID = f"{ROW} IN (SELECT value FROM json_each(?))"
+
+_AT_SEQS = "(SELECT value AS wanted FROM json_each(?)) CROSS JOIN docs ON docs.seq=wanted"
 
 _BODY = "CASE WHEN length(body)>2 THEN ','||substr(body,2,length(body)-2) ELSE '' END"
 _STUBS = "CASE WHEN atts IS NULL THEN '' ELSE attachment_stubs(atts) END"
@@ -83,11 +85,6 @@ def rows_of(connection: apsw.Connection, doc_ids: Sequence[str]) -> dict[str, Ro
         some = json.encode(doc_ids[start : start + KEYS_AT_ONCE]).decode()
         rows.update((found[1], as_row(found)) for found in connection.execute(_ROWS_BY_ID, (some,)))
     return rows
-
-
-def totals_of(connection: apsw.Connection) -> Totals:
-    found = connection.execute("SELECT value FROM meta WHERE key='totals'").fetchone()
-    return msgspec.json.decode(found[0], type=Totals)
 
 
 def meta_of(connection: apsw.Connection) -> dict[str, Any]:
@@ -160,7 +157,7 @@ def changes(
     """The next rows of ``_changes`` with since < seq <= upto. `suffix` is set behind each number."""
     row = _change_sql(suffix, all_leaves=all_leaves, include_docs=include_docs)
     order = "DESC" if descending else "ASC"
-    sql = f"SELECT {row},seq FROM docs WHERE seq>? AND seq<=? ORDER BY seq {order} LIMIT ?"
+    sql = f"SELECT {row},seq FROM docs WHERE seq>? AND seq<=? ORDER BY seq {order} LIMIT ?"  # noqa: S608
     return _chunk(connection.execute(sql, (since, upto, limit)))
 
 
@@ -174,8 +171,7 @@ def changes_at(
 ) -> Chunk:
     """The rows of ``_changes`` at these sequences, in their order; a document that moved on is left out."""
     row = _change_sql(suffix, all_leaves=all_leaves, include_docs=include_docs)
-    sql = f"SELECT {row},seq FROM json_each(?) AS wanted CROSS JOIN docs ON docs.seq=wanted.value"
-    return _chunk(connection.execute(sql, (json.encode(seqs).decode(),)))
+    return _chunk(connection.execute(f"SELECT {row},seq FROM {_AT_SEQS}", (json.encode(seqs).decode(),)))
 
 
 def _change_sql(suffix: str, *, all_leaves: bool, include_docs: bool) -> str:
@@ -183,7 +179,7 @@ def _change_sql(suffix: str, *, all_leaves: bool, include_docs: bool) -> str:
     listed = f"coalesce(leaves,'{{\"rev\":'||{revs})" if all_leaves else f"'{{\"rev\":'||{revs}"
     doc = f"||',\"doc\":'||{DOC_SQL}" if include_docs else ""
     return (
-        f"CAST('{{\"seq\":\"'||seq||'{suffix}\",\"id\":'||json_quote(docs.id)||',\"changes\":['||{listed}||']'"
+        f"CAST('{{\"seq\":\"'||seq||'{suffix}\",\"id\":'||json_quote(id)||',\"changes\":['||{listed}||']'"
         f"||CASE deleted WHEN 0 THEN '' ELSE ',\"deleted\":true' END{doc}||'}}' AS BLOB)"
     )
 
@@ -219,6 +215,12 @@ def change_rows(
     order = "DESC" if descending else "ASC"
     sql = ROW.replace("WHERE id", f"WHERE seq>? AND seq<=? ORDER BY seq {order} LIMIT ?")
     return _rows(connection.execute(sql, (since, upto, limit)))
+
+
+def change_rows_at(connection: apsw.Connection, seqs: Sequence[int]) -> list[Row]:
+    """Whole rows at these sequences, in their order; a document that moved on is left out."""
+    sql = ROW.replace("docs WHERE id", _AT_SEQS)
+    return _rows(connection.execute(sql, (json.encode(seqs).decode(),)))
 
 
 def chunk_of_blob(connection: apsw.Connection, blob: int, number: int) -> bytes | None:

@@ -2,8 +2,8 @@
 
 Table ``docs`` is clustered by update sequence, so that writing appends and ``_changes`` is a plain scan;
 a unique index finds documents by id. An update moves its row to the new sequence. ``leaves`` holds the
-content of conflicting revisions, and of those that were replaced since the last compaction. Attachment bytes lie in ``chunks`` of
-CHUNK_BYTES, so that neither storing nor serving one needs it whole.
+content of conflicting revisions, and of those that were replaced since the last compaction. Attachment
+bytes lie in ``chunks`` of CHUNK_BYTES, so that neither storing nor serving one needs it whole.
 
 WAL with ``synchronous=FULL``: a commit returns after the log is on the disk, readers never wait.
 """

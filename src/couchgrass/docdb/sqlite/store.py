@@ -53,7 +53,9 @@ class NameTooLong(CouchgrassError):
 
 def check_name(name: str) -> None:
     """Raises IllegalDatabaseName or NameTooLong unless a database may have this name."""
-    if name not in SYSTEM_DATABASES and not _NAME.fullmatch(name.removesuffix("/_replicator").removesuffix("/_users")):
+    if name not in SYSTEM_DATABASES and not _NAME.fullmatch(
+        name.removesuffix("/_replicator").removesuffix("/_users")
+    ):
         raise IllegalDatabaseName(name)
     if len(quote(name, safe="")) > NAME_BYTES_MAX:
         raise NameTooLong(f"At least one path segment of `{name}` is too long.")

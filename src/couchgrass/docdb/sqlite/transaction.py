@@ -16,14 +16,13 @@ import msgspec
 from couchgrass import json
 from couchgrass.docdb.sqlite.schema import CHUNK_BYTES, CHUNKS_PER_BLOB_BITS
 from couchgrass.docdb.update import Leaf, Row, Update
+from couchgrass.errors import CouchgrassError
 
 ROW = "SELECT seq,id,rev,deleted,path,tree,leaves,body,atts FROM docs WHERE id"
 _ROW_BY_ID = f"{ROW}=?"
 _ROWS_BY_ID = f"{ROW} IN (SELECT value FROM json_each(?))"
 _INSERT = "INSERT INTO docs(seq,id,rev,deleted,path,tree,leaves,body,atts) VALUES(?,?,?,?,?,?,?,?,?)"
-_UPDATE = (
-    "UPDATE docs SET seq=?1,rev=?3,deleted=?4,path=?5,tree=?6,leaves=?7,body=?8,atts=?9 WHERE seq=?10"
-)
+_UPDATE = "UPDATE docs SET seq=?1,rev=?3,deleted=?4,path=?5,tree=?6,leaves=?7,body=?8,atts=?9 WHERE seq=?10"
 
 _KEEP = "INSERT OR REPLACE INTO leaves(id,rev,deleted,body,atts,replaced) VALUES(?,?,?,?,?,?)"
 
@@ -37,6 +36,13 @@ class Totals(msgspec.Struct):
     bytes: int = 0
     purge_seq: int = 0
     blob: int = 0
+
+
+def totals_of(connection: apsw.Connection) -> Totals:
+    """The totals as they were last committed."""
+    for (stored,) in connection.execute("SELECT value FROM meta WHERE key='totals'"):
+        return msgspec.json.decode(stored, type=Totals)
+    raise CouchgrassError("The database file has no totals: it is damaged", error="storage_error")
 
 
 def as_row(found: Sequence[Any]) -> Row:
@@ -166,8 +172,8 @@ class Transaction:
 
     def local(self, doc_id: str) -> tuple[int, bytes] | None:
         """(N of rev 0-N, body) of a ``_local`` document."""
-        for found in self.connection.execute("SELECT rev,body FROM local WHERE id=?", (doc_id,)):
-            return found
+        for rev, body in self.connection.execute("SELECT rev,body FROM local WHERE id=?", (doc_id,)):
+            return rev, body
         return None
 
     def put_local(self, doc_id: str, rev: int, body: bytes) -> None:

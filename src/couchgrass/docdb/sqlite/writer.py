@@ -20,7 +20,7 @@ import msgspec
 
 from couchgrass import json
 from couchgrass.docdb.sqlite.schema import close, open_writer
-from couchgrass.docdb.sqlite.transaction import Totals, Transaction
+from couchgrass.docdb.sqlite.transaction import Totals, Transaction, totals_of
 from couchgrass.errors import CouchgrassError, NotFound, ServiceUnavailable, StorageFull
 
 log = logging.getLogger("couchgrass.docdb")
@@ -36,8 +36,6 @@ TOGETHER_MAX = 2_000
 
 THREADS = 4
 """Threads that write. They mostly wait for the disk."""
-
-_totals = msgspec.json.Decoder(Totals)
 
 
 class _Waiting(msgspec.Struct, gc=True):
@@ -128,8 +126,7 @@ class Journal:
         """The writing connection; only for the thread that works the journal."""
         if self.connection is None:
             self.connection = open_writer(self.path)
-            found = self.connection.execute("SELECT value FROM meta WHERE key='totals'").fetchone()
-            self.totals = _totals.decode(found[0])
+            self.totals = totals_of(self.connection)
         return self.connection
 
     def work(self) -> bool:
@@ -213,6 +210,8 @@ def _explained(broken: Exception) -> Exception:
         return StorageFull("The disk is full: nothing was written. Make room and try again.")
     if isinstance(broken, apsw.Error):
         log.error("write failed: %s", broken)
-        return CouchgrassError(f"The storage refused the write: {type(broken).__name__}", error="storage_error")
+        return CouchgrassError(
+            f"The storage refused the write: {type(broken).__name__}", error="storage_error"
+        )
     log.error("write failed", exc_info=broken)
     return broken

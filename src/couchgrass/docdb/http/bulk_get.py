@@ -1,0 +1,213 @@
+"""POST /db/_bulk_get: many documents or revisions in one answer, as JSON or multipart.
+
+Specification: ``chttpd_db``'s ``bulk_get`` functions and "bulk-api" in CouchDB's API reference. Whatever is
+wrong with one entry is an error in its place; the other entries are answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import apsw
+import msgspec
+
+from couchgrass import json
+from couchgrass.docdb.accept import accepts_type
+from couchgrass.docdb.document import check_doc_id
+from couchgrass.docdb.http.doc_read import (
+    Opened,
+    Options,
+    document,
+    document_pieces,
+    open_revs,
+    options_of,
+    parse_rev_list,
+)
+from couchgrass.docdb.http.multipart_docs import new_boundary, packaged, with_bytes
+from couchgrass.docdb.http.request import Request
+from couchgrass.docdb.http.response import Stream
+from couchgrass.docdb.multipart import BulkGet
+from couchgrass.docdb.rev import Rev, parse_rev
+from couchgrass.docdb.sqlite.reads import CHUNK_BYTES_MAX
+from couchgrass.errors import BadRequest, CouchgrassError, NotFound
+
+ENTRIES_AT_ONCE = 200
+"""Entries that one turn on the scan thread answers at most; CHUNK_BYTES_MAX of documents may end it sooner."""
+
+_REFUSED_OPTIONS = ("open_revs", "new_edits", "w", "rev", "atts_since")
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """What is wrong with an entry, or a revision that is not there. `doc_id` and `rev` as they came."""
+
+    doc_id: Any
+    rev: Any
+    error: str
+    reason: str
+
+    def members(self) -> dict[str, Any]:
+        return {"id": self.doc_id, "rev": self.rev, "error": self.error, "reason": self.reason}
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """One entry: the revisions of a document, None for all leaves."""
+
+    doc_id: str
+    revs: tuple[Rev, ...] | None
+    options: Options
+
+
+class Found(msgspec.Struct, frozen=True):
+    """The answer to one entry. `documents` are JSON texts, or the revision when its bytes are still to come."""
+
+    asked: Asked | Failure
+    documents: Sequence[bytes | Opened | Failure]
+
+
+async def post_bulk_get(request: Request) -> Stream:
+    """Answers 200 with the entries in the order in which they were asked for."""
+    request.require_json_type()
+    request.server.stats.bulk_requests += 1
+    members = await request.json_object()
+    if "docs" not in members:
+        raise BadRequest("Missing JSON list of 'docs'.")
+    if type(members["docs"]) is not list:
+        raise BadRequest("`docs` parameter must be an array.")
+    for name in _REFUSED_OPTIONS:
+        if name in request.query:
+            raise BadRequest(f'"{name}" query parameter is not acceptable')
+    options = options_of(request.query)
+    entries = [_entry(entry, options) for entry in members["docs"]]
+    accept = request.header(b"accept")
+    if not accepts_type(accept, "application/json"):
+        for kind in ("multipart/mixed", "multipart/related"):
+            if accepts_type(accept, kind):
+                frame = BulkGet(b"--" + new_boundary())
+                return Stream(200, _multipart(request, entries, frame), (), frame.content_type(kind))
+    return Stream(200, _json(request, entries))
+
+
+def _entry(entry: Any, options: Options) -> Asked | Failure:
+    if type(entry) is not dict or not entry:
+        return Failure(None, None, "bad_request", "document must be a JSON object")
+    if "id" not in entry:
+        return Failure(None, None, "bad_request", "document id missed")
+    doc_id, rev, since = entry["id"], None, ()
+    try:
+        check_doc_id(doc_id)
+        if "rev" in entry:
+            rev = entry["rev"]
+            parse_rev(rev)
+    except CouchgrassError as refused:
+        return Failure(doc_id, rev, refused.error, refused.reason)
+    if "atts_since" in entry:
+        since = entry["atts_since"]
+        if type(since) is not list:
+            return Failure(doc_id, since, "bad_request", "att_since value must be array of revs.")
+        for known in since:
+            try:
+                parse_rev(known)
+            except BadRequest as refused:
+                return Failure(doc_id, known, refused.error, refused.reason)
+    if since:
+        known_revs = tuple(parse_rev_list(since))
+        options = msgspec.structs.replace(options, attachments=True, atts_since=known_revs)
+    return Asked(doc_id, None if rev is None else (parse_rev(rev),), options)
+
+
+def _read(
+    connection: apsw.Connection, entries: Sequence[Asked | Failure], *, bytes_needed: bool
+) -> list[Found]:
+    """The first of `entries`, at least one. With `bytes_needed` all documents come as Opened."""
+    answers: list[Found] = []
+    size = 0
+    for asked in entries[:ENTRIES_AT_ONCE]:
+        documents = _documents(connection, asked) if isinstance(asked, Asked) else [asked]
+        shown: list[bytes | Opened | Failure] = []
+        for one in documents:
+            if not isinstance(one, Opened):
+                shown.append(one)
+                continue
+            size += len(one.leaf.body)
+            later = bytes_needed or (asked.options.attachments and one.leaf.atts)
+            shown.append(one if later else document(one, asked.options))
+        answers.append(Found(asked, shown))
+        if size >= CHUNK_BYTES_MAX:
+            break
+    return answers
+
+
+def _documents(connection: apsw.Connection, asked: Asked) -> list[Opened | Failure]:
+    try:
+        found = open_revs(connection, asked.doc_id, asked.revs, asked.options)
+    except NotFound:
+        return [Failure(asked.doc_id, "undefined", "not_found", "missing")]
+    return [
+        one if isinstance(one, Opened) else Failure(asked.doc_id, str(one), "not_found", "missing")
+        for one in found
+    ]
+
+
+async def _answers(
+    request: Request, entries: Sequence[Asked | Failure], *, bytes_needed: bool
+) -> AsyncIterator[Found]:
+    at = 0
+    while at < len(entries):
+        some = entries[at : at + ENTRIES_AT_ONCE]
+        answers = await request.db.scan(
+            lambda connection, some=some: _read(connection, some, bytes_needed=bytes_needed)
+        )
+        for answer in answers:
+            yield answer
+        at += len(answers)
+
+
+async def _json(request: Request, entries: Sequence[Asked | Failure]) -> AsyncIterator[bytes]:
+    """``{"results":[{"id":…,"docs":[{"ok":…} or {"error":…}, …]}, …]}``, in pieces of bounded size."""
+    waiting, size = [b'{"results":['], 0
+    comma = b""
+    async for found in _answers(request, entries, bytes_needed=False):
+        waiting.append(comma + b'{"id":' + json.encode(found.asked.doc_id) + b',"docs":[')
+        comma = b""
+        for one in found.documents:
+            if isinstance(one, bytes):
+                waiting += (comma, b'{"ok":', one, b"}")
+                size += len(one)
+            elif isinstance(one, Failure):
+                waiting += (comma, json.encode({"error": one.members()}))
+            else:
+                assert isinstance(found.asked, Asked)
+                yield b"".join((*waiting, comma, b'{"ok":'))
+                async for piece in document_pieces(request.db, one, found.asked.options):
+                    yield piece
+                waiting, size = [b"}"], 0
+            comma = b","
+        waiting.append(b"]}")
+        if size >= CHUNK_BYTES_MAX:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+        comma = b","
+    waiting.append(b"]}\n")
+    yield b"".join(waiting)
+
+
+async def _multipart(
+    request: Request, entries: Sequence[Asked | Failure], frame: BulkGet
+) -> AsyncIterator[bytes]:
+    inner = b"--" + new_boundary()
+    async for found in _answers(request, entries, bytes_needed=True):
+        for one in found.documents:
+            if isinstance(one, Failure):
+                yield frame.error(json.encode(one.members()))
+                continue
+            assert isinstance(one, Opened) and isinstance(found.asked, Asked)
+            package = packaged(one, with_bytes(found.asked.options), inner)
+            if package.attachments:
+                yield frame.related_document(one.row.id, one.leaf.rev, inner)
+            else:
+                yield frame.plain_document()
+            async for piece in package.pieces(request.db):
+                yield piece
+    if entries:
+        yield frame.end

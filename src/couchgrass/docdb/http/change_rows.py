@@ -1,0 +1,204 @@
+"""The rows of a changes feed, read in steps: which ones pass, and how they look.
+
+SQLite makes the rows' JSON where it can. A selector, and documents with conflicts or attachments in them,
+take each row through Python. ``_doc_ids`` and ``_design`` look up where their documents are instead of
+going through all. A step reads so much that it ends in milliseconds, so that its caller can say between two
+steps that it is alive, and notice that nobody listens any more.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import apsw
+
+from couchgrass import json
+from couchgrass.docdb.changes import ChangesQuery, DesignDocs, DocIds, Selected, extract, row_head
+from couchgrass.docdb.http.doc_read import Opened, Options, document, leaf_of
+from couchgrass.docdb.sqlite import reads
+from couchgrass.docdb.sqlite.database import Database
+from couchgrass.docdb.update import Leaf, Row, tree_of
+
+STEP_ROWS = 1000
+"""Rows that a step takes through Python, or looks up by their sequence."""
+
+NEAR = 100
+"""So few sequences are read on the event loop, which is cheaper than a thread."""
+
+SHARED_MAX = 8
+"""Readings that feeds share: many feeds wake together and want the same rows."""
+
+DESIGN_IDS = reads.Range(low="_design/", high="_design0", high_open=True)
+
+
+class Attached(NamedTuple):
+    """A row whose document holds attachments, which are to be streamed behind `head`."""
+
+    head: bytes
+    opened: Opened
+
+
+class Step(NamedTuple):
+    """What one step read: rows that passed, and the last sequence it looked at (None: the end)."""
+
+    rows: list[bytes]
+    last: int | None
+    attached: list[Attached] = []  # noqa: RUF012  never changed
+
+
+class ChangeRows:
+    """The rows that one feed shows. Sequences are read from `low` (exclusive) to `high` (inclusive)."""
+
+    def __init__(self, db: Database, query: ChangesQuery, chosen: DocIds | DesignDocs | Selected | None) -> None:
+        self._db = db
+        self._query = query
+        self._selected = chosen if isinstance(chosen, Selected) else None
+        self._listed = chosen if isinstance(chosen, DocIds | DesignDocs) else None
+        self._seqs: tuple[int, int, list[int]] | None = None
+        extras = query.conflicts or query.attachments or query.att_encoding_info
+        self._in_sql = self._selected is None and not (query.include_docs and extras)
+        self._options = Options(
+            conflicts=query.conflicts,
+            attachments=query.attachments,
+            att_encoding_info=query.att_encoding_info,
+        )
+
+    async def step(self, low: int, high: int, limit: int) -> Step:
+        """The next step. Raises NotFound when the database was deleted."""
+        if high - low > NEAR or self._db.closed:
+            step: Step = await self._db.scan(lambda connection: self._read(connection, low, high, limit))
+            return step
+        if not self._in_sql or self._listed is not None:
+            return self._read(self._db.reader, low, high, limit)
+        query = self._query
+        key = (low, high, query.descending, query.all_leaves, query.include_docs, min(limit, NEAR))
+        shared: dict[object, reads.Chunk] = self._db.shared_rows
+        chunk = shared.get(key)
+        if chunk is None:
+            if len(shared) >= SHARED_MAX:
+                shared.clear()
+            chunk = shared[key] = self._sql(self._db.reader, low, high, limit)
+        return Step(chunk.rows, chunk.last)
+
+    def _read(self, connection: apsw.Connection, low: int, high: int, limit: int) -> Step:
+        if self._listed is not None:
+            return self._read_listed(connection, low, high, limit)
+        if self._in_sql:
+            chunk = self._sql(connection, low, high, limit)
+            return Step(chunk.rows, chunk.last)
+        most = STEP_ROWS if self._selected is not None else min(limit, STEP_ROWS)
+        rows = reads.change_rows(connection, low, high, limit=most, descending=self._query.descending)
+        return self._rendered(connection, rows, limit)
+
+    def _sql(self, connection: apsw.Connection, low: int, high: int, limit: int) -> reads.Chunk:
+        query = self._query
+        return reads.changes(
+            connection,
+            low,
+            high,
+            suffix=self._db.suffix,
+            limit=limit,
+            descending=query.descending,
+            all_leaves=query.all_leaves,
+            include_docs=query.include_docs,
+        )
+
+    def _read_listed(self, connection: apsw.Connection, low: int, high: int, limit: int) -> Step:
+        seqs = self._seqs_between(connection, low, high)
+        some = seqs[: min(limit, STEP_ROWS)]
+        if not some:
+            return Step([], None)
+        query = self._query
+        if not self._in_sql:
+            step = self._rendered(connection, reads.change_rows_at(connection, some), limit)
+        else:
+            chunk = reads.changes_at(
+                connection,
+                some,
+                suffix=self._db.suffix,
+                all_leaves=query.all_leaves,
+                include_docs=query.include_docs,
+            )
+            step = Step(chunk.rows, chunk.last)
+        # Documents that moved on meanwhile are not there: go on behind them all the same.
+        last = some[-1] if step.last is None else step.last
+        left = seqs[seqs.index(last) + 1 :]
+        self._seqs = (low, last - 1, left) if query.descending else (last, high, left)
+        return step._replace(last=last)
+
+    def _seqs_between(self, connection: apsw.Connection, low: int, high: int) -> list[int]:
+        """Where the listed documents are in this range; what is left of it since the last step."""
+        if self._seqs is not None and self._seqs[:2] == (low, high):
+            return self._seqs[2]
+        if isinstance(self._listed, DesignDocs):
+            seqs = reads.seqs_of_range(connection, DESIGN_IDS, low, high)
+        else:
+            assert self._listed is not None
+            ids = self._listed.ids
+            if high - low <= max(NEAR, len(ids)):
+                seqs = [seq for seq, doc_id in reads.seqs_and_ids(connection, low, high) if doc_id in ids]
+            else:
+                seqs = reads.seqs_of_ids(connection, list(ids), low, high)
+        if self._query.descending:
+            seqs.reverse()
+        return seqs
+
+    def _rendered(self, connection: apsw.Connection, rows: list[Row], limit: int) -> Step:
+        """Rows through Python, until the limit."""
+        passed: list[bytes] = []
+        attached: list[Attached] = []
+        for row in rows:
+            revs = self._passing_revs(connection, row)
+            if not revs:
+                continue
+            one = self._row(row, revs)
+            if isinstance(one, Attached):
+                attached.append(one)
+                return Step(passed, row.seq, attached)
+            passed.append(one)
+            if len(passed) >= limit:
+                return Step(passed, row.seq)
+        return Step(passed, rows[-1].seq if rows else None)
+
+    def _passing_revs(self, connection: apsw.Connection, row: Row) -> list[str]:
+        leaves = [row.rev]
+        if self._query.all_leaves and row.tree is not None:
+            leaves = [str(rev) for rev in tree_of(row).leaves]
+        if self._selected is None:
+            return leaves
+        accepts = self._selected.accepts
+        if len(leaves) == 1:
+            return leaves if accepts(_tested(row, _winner(row))) else []
+        found = ((rev, leaf_of(connection, row, rev)) for rev in leaves)
+        return [rev for rev, leaf in found if leaf is not None and accepts(_tested(row, leaf))]
+
+    def _row(self, row: Row, revs: list[str]) -> bytes | Attached:
+        head = row_head(self._db.seq(row.seq), row.id, revs, row.deleted)
+        if not self._query.include_docs:
+            return head + b"}"
+        head += b',"doc":'
+        opened = Opened(row, _winner(row))
+        fields = None if self._selected is None else self._selected.fields
+        if fields is not None:
+            doc = extract(json.decode(document(opened, self._options)), fields)
+            return head + json.encode(doc) + b"}"
+        if self._options.attachments and row.atts:
+            return Attached(head, opened)
+        return head + document(opened, self._options) + b"}"
+
+
+def _winner(row: Row) -> Leaf:
+    return Leaf(row.rev, row.deleted, row.body, row.atts)
+
+
+def _tested(row: Row, leaf: Leaf) -> dict[str, Any]:
+    """A leaf as the document that a selector looks at."""
+    if leaf.atts:
+        doc: dict[str, Any] = json.decode(document(Opened(row, leaf)))
+        return doc
+    doc = json.decode(leaf.body)
+    doc["_id"] = row.id
+    doc["_rev"] = leaf.rev
+    if leaf.deleted:
+        doc["_deleted"] = True
+    return doc
