@@ -39,7 +39,10 @@ def require_wrk() -> None:
 
 
 def wrk(server: Server, path: str, *what: str, connections: int, seconds: float) -> dict[str, Any]:
-    """Runs wrk, `what` is for wrk.lua: requests, per_s, p50_ms, p99_ms, max_ms. RuntimeError if one failed."""
+    """Runs wrk; `what` is for wrk.lua.
+
+    Gives requests, per_s, p50_ms, p99_ms, max_ms. Raises RuntimeError if a request failed.
+    """
     command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", str(SCRIPT)]
     command += ["-H", f"Authorization: {server.authorization}"] if server.authorization else []
     command += [f"{server.url}{path}", "--", *what]

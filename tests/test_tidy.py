@@ -76,6 +76,8 @@ class Module:
     @property
     def layer(self) -> str:
         match self.parts:
+            case ["__main__"]:
+                return "cli"
             case [_]:
                 return "kernel"
             case [("cli" | "testing") as top, *_]:
@@ -357,6 +359,7 @@ SOUND = {
     "pyproject.toml": '[project.scripts]\ncouchgrass = "couchgrass.cli.main:main"\n',
     "requirements.txt": "# why\nmsgspec==0.20.0\n",
     "src/couchgrass/__init__.py": '"""The package."""\n',
+    "src/couchgrass/__main__.py": '"""Start."""\nfrom couchgrass.cli.main import main\n',
     "src/couchgrass/errors.py": '"""Errors."""\nimport msgspec\n',
     "src/couchgrass/docdb/rev.py": '"""Revs."""\nimport hashlib\nfrom couchgrass import errors\n',
     "src/couchgrass/docdb/sqlite/store.py": '"""Store."""\nimport apsw\nfrom couchgrass.docdb import rev\n',

@@ -12,18 +12,20 @@ import aiocouch
 import pytest
 from aiocouch.event import ChangedEvent, DeletedEvent
 
+from couchgrass.testing.server import ServerProcess
+
 STEP_TIMEOUT_S = 60
 
 
 @asynccontextmanager
-async def database(server: Any) -> AsyncIterator[Any]:
+async def database(server: ServerProcess) -> AsyncIterator[Any]:
     async with aiocouch.CouchDB(server.url, user=server.user, password=server.password) as couch:
         db = await couch.create(f"aiocouch-{uuid.uuid4().hex[:12]}")
         yield db
         await db.delete()
 
 
-def within(server: Any, step: Callable[[Any], Awaitable[None]]) -> None:
+def within(server: ServerProcess, step: Callable[[Any], Awaitable[None]]) -> None:
     """Runs `step` with a database of its own."""
 
     async def run() -> None:
@@ -33,7 +35,7 @@ def within(server: Any, step: Callable[[Any], Awaitable[None]]) -> None:
     asyncio.run(run())
 
 
-def test_a_database_is_created_found_and_deleted(couch_server: Any) -> None:
+def test_a_database_is_created_found_and_deleted(couch_server: ServerProcess) -> None:
     async def round_trip() -> None:
         name = f"aiocouch-{uuid.uuid4().hex[:12]}"
         user, password = couch_server.user, couch_server.password
@@ -55,7 +57,7 @@ def test_a_database_is_created_found_and_deleted(couch_server: Any) -> None:
     asyncio.run(round_trip())
 
 
-def test_documents_are_saved_copied_and_deleted(couch_server: Any) -> None:
+def test_documents_are_saved_copied_and_deleted(couch_server: ServerProcess) -> None:
     async def step(db: Any) -> None:
         doc = await db.create("a/b +ü", data={"name": "grass", "big": 2**70, "n": 1.0})
         await doc.save()
@@ -82,7 +84,7 @@ def test_documents_are_saved_copied_and_deleted(couch_server: Any) -> None:
     within(couch_server, step)
 
 
-def test_an_edit_of_an_old_revision_conflicts(couch_server: Any) -> None:
+def test_an_edit_of_an_old_revision_conflicts(couch_server: ServerProcess) -> None:
     async def step(db: Any) -> None:
         await (await db.create("contested", data={"n": 0})).save()
         mine, theirs = await db["contested"], await db["contested"]
@@ -101,7 +103,7 @@ def test_an_edit_of_an_old_revision_conflicts(couch_server: Any) -> None:
     within(couch_server, step)
 
 
-def test_bulk_operations_report_each_document(couch_server: Any) -> None:
+def test_bulk_operations_report_each_document(couch_server: ServerProcess) -> None:
     async def step(db: Any) -> None:
         ids = [f"bulk-{n:03}" for n in range(20)]
         async with db.create_docs(ids) as operation:
@@ -123,7 +125,7 @@ def test_bulk_operations_report_each_document(couch_server: Any) -> None:
     within(couch_server, step)
 
 
-def test_changes_are_listed_and_followed_continuously(couch_server: Any) -> None:
+def test_changes_are_listed_and_followed_continuously(couch_server: ServerProcess) -> None:
     async def step(db: Any) -> None:
         first = await db.create("first", data={"n": 1})
         await first.save()
@@ -146,7 +148,7 @@ def test_changes_are_listed_and_followed_continuously(couch_server: Any) -> None
     within(couch_server, step)
 
 
-def test_attachments_are_saved_read_and_deleted(couch_server: Any) -> None:
+def test_attachments_are_saved_read_and_deleted(couch_server: ServerProcess) -> None:
     async def step(db: Any) -> None:
         doc = await db.create("files", data={"kind": "files"})
         await doc.save()
@@ -166,7 +168,7 @@ def test_attachments_are_saved_read_and_deleted(couch_server: Any) -> None:
     within(couch_server, step)
 
 
-def test_security_is_saved_and_read_back(couch_server: Any) -> None:
+def test_security_is_saved_and_read_back(couch_server: ServerProcess) -> None:
     async def step(db: Any) -> None:
         async with await db.security() as security:
             security.add_member("kim")

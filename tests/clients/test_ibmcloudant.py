@@ -16,6 +16,8 @@ from ibmcloudant import CouchDbSessionAuthenticator
 from ibmcloudant.cloudant_v1 import AllDocsQuery, BulkDocs, BulkGetQueryDocument, CloudantV1, SecurityObject
 from ibmcloudant.features.changes_follower import ChangesFollower
 
+from couchgrass.testing.server import ServerProcess
+
 
 def connect(url: str, authenticator: Authenticator) -> Any:
     service: Any = CloudantV1(authenticator=authenticator)
@@ -25,7 +27,7 @@ def connect(url: str, authenticator: Authenticator) -> Any:
 
 
 @pytest.fixture
-def service(couch_server: Any) -> Iterator[Any]:
+def service(couch_server: ServerProcess) -> Iterator[Any]:
     admin = connect(couch_server.url, BasicAuthenticator(couch_server.user, couch_server.password))
     yield admin
     admin.get_http_client().close()
@@ -176,7 +178,9 @@ def test_attachments_come_back_as_they_were_before_gzip(service: Any, db: str) -
     assert list(service.get_document(db, "files").get_result()["_attachments"]) == ["note.txt"]
 
 
-def test_security_is_kept_and_a_cookie_session_works(service: Any, db: str, couch_server: Any) -> None:
+def test_security_is_kept_and_a_cookie_session_works(
+    service: Any, db: str, couch_server: ServerProcess
+) -> None:
     admins, members = SecurityObject(names=[], roles=["chief"]), SecurityObject(names=["kim"], roles=[])
     assert service.put_security(db, admins=admins, members=members).get_result() == {"ok": True}
     kept = service.get_security(db).get_result()
@@ -188,7 +192,9 @@ def test_security_is_kept_and_a_cookie_session_works(service: Any, db: str, couc
     session.get_http_client().close()
 
 
-def test_an_api_key_may_do_what_it_was_granted_and_no_more(service: Any, db: str, couch_server: Any) -> None:
+def test_an_api_key_may_do_what_it_was_granted_and_no_more(
+    service: Any, db: str, couch_server: ServerProcess
+) -> None:
     key = service.post_api_keys().get_result()
     keyed = connect(couch_server.url, BasicAuthenticator(key["key"], key["password"]))
     service.put_document(db, "doc", {"n": 1})

@@ -6,9 +6,10 @@ import os
 import signal
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from couchgrass.testing.server import ServerProcess
 
 ROUNDS = Path(__file__).parent / "node"
 ROUND_TIMEOUT_S = 100
@@ -60,7 +61,7 @@ def run_node(script: Path, env: dict[str, str], cwd: Path) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("client", STEPS)
-def test_the_client_completes_its_round(client: str, couch_server: Any, tmp_path: Path) -> None:
+def test_the_client_completes_its_round(client: str, couch_server: ServerProcess, tmp_path: Path) -> None:
     env = {
         "COUCH_URL": couch_server.url,
         "COUCH_USER": couch_server.user,

@@ -1,4 +1,4 @@
-"""Attachments: storage, JSON out, JSON in, digests and compression."""
+"""Attachments: storage, JSON out, JSON in, and what becomes of one in a revision."""
 
 from __future__ import annotations
 
@@ -6,33 +6,31 @@ import base64
 import gzip
 import hashlib
 import json
-from collections.abc import Iterable
+from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from couchgrass.docdb import attachment as att
 from couchgrass.docdb.attachment import (
     Attachment,
-    Base64,
-    Compressor,
-    Digest,
     Follows,
-    Gunzip,
     Inline,
-    Stored,
     Stub,
     check_md5,
     check_name,
     check_size,
     content_md5,
-    is_compressible,
+    make_ready,
     parse_encoding,
     parse_incoming,
     resolve_stub,
+    stored_stubs,
 )
+from couchgrass.docdb.attachment_bytes import Base64
 from couchgrass.errors import (
     BadContentType,
     BadRequest,
@@ -63,11 +61,6 @@ def member(text: bytes) -> Any:
     """One JSON member's name and value."""
     ((name, value),) = json.loads(b"{" + text + b"}").items()
     return name, value
-
-
-def run(sink: Digest | Compressor, chunks: Iterable[bytes]) -> tuple[bytes, Stored]:
-    packed = b"".join([*(bytes(sink.write(chunk)) for chunk in chunks), sink.finish()])
-    return packed, sink.stored()
 
 
 # Storage.
@@ -300,90 +293,58 @@ def test_a_content_md5_that_fits_or_is_not_there_is_good() -> None:
     check_md5(MD5_FOO, content_md5(None))
 
 
-# The bytes.
+# From what a client sends to what a revision holds.
 
 
 @pytest.mark.parametrize(
-    "content_type", ["text/plain", "TEXT/html; charset=utf-8", " application/json ;x", "text/"]
+    ("content_type", "level", "encoding"),
+    [("text/plain", 8, "gzip"), ("text/plain", 0, "identity"), ("image/png", 8, "identity")],
 )
-def test_types_on_couchdbs_list_are_compressed(content_type: str) -> None:
-    assert is_compressible(content_type)
+def test_inline_bytes_are_made_ready_compressed_if_their_type_is_on_the_list(
+    content_type: str, level: int, encoding: str
+) -> None:
+    text = b"to be or not " * 50
+    fresh = make_ready(Inline(content_type, 3, text), level=level)
+    assert (fresh.content_type, fresh.revpos, fresh.blob) == (content_type, 3, 0)
+    assert fresh.data is not None
+    assert (gzip.decompress(fresh.data) if encoding == "gzip" else fresh.data) == text
+    assert fresh.stored.encoding == encoding
+    assert (fresh.stored.length, fresh.stored.encoded_length) == (len(text), len(fresh.data))
+    assert fresh.stored.received_md5 == hashlib.md5(text).digest()
 
 
-@pytest.mark.parametrize(
-    "content_type",
-    ["image/png", "", "application/jsonp", "x; text/plain", "xtext/plain", "text/" + "x" * 300],
-)
-def test_other_types_are_not_compressed(content_type: str) -> None:
-    assert not is_compressible(content_type)
+def test_fresh_bytes_become_a_member_under_the_name_generation_and_blob_they_are_given() -> None:
+    fresh = make_ready(Inline("image/png", 1, b"foo"))
+    assert fresh.attachment("a.png", 4, 9) == Attachment(
+        "a.png", "image/png", 4, "md5-rL0Y20zC+Fzt72VPzMSk2A==", 3, 3, "identity", 9
+    )
 
 
-def test_patterns_are_literal_but_for_the_star() -> None:
-    assert is_compressible("image/svg+xml", "image/*+xml , text/css")
-    assert is_compressible("text/css", "image/*+xml , text/css")
-    assert not is_compressible("text/cssx", "image/*+xml , text/c*s")
-    assert not is_compressible("text/css", "")
+@given(ATTACHMENTS, st.text(max_size=5))
+def test_an_attachment_can_be_held_by_another_document_too(stored: Attachment, name: str) -> None:
+    again = att.as_ready(stored)
+    assert again.data is None
+    assert again.attachment(name, stored.revpos, again.blob) == structs.replace(stored, name=name)
 
 
-def test_identity_is_stored_as_it_comes_with_its_md5() -> None:
-    packed, stored = run(Digest(), [b"f", b"oo"])
-    assert packed == b"foo"
-    assert stored == Stored(PLAIN.digest, 3, 3, "identity", MD5_FOO)
+@given(st.dictionaries(st.text(max_size=5), ATTACHMENTS, max_size=5), st.randoms())
+def test_the_fingerprint_does_not_depend_on_the_order(found: dict[str, Attachment], random: Random) -> None:
+    names = list(found)
+    random.shuffle(names)
+    assert att.fingerprint({name: found[name] for name in names}) == att.fingerprint(found)
 
 
-def test_gzip_from_a_replicator_is_stored_as_it_comes_with_the_length_it_says() -> None:
-    assert run(Digest("gzip", 100), [b"foo"])[1] == Stored(PLAIN.digest, 100, 3, "gzip", MD5_FOO)
-    assert run(Digest("gzip"), [b"foo"])[1].length == 3
+def test_the_fingerprint_is_of_name_type_and_digest_and_of_nothing_else() -> None:
+    def of(**changed: Any) -> bytes:
+        one = structs.replace(PLAIN, **changed)
+        return att.fingerprint({one.name: one})
+
+    assert att.fingerprint({}) == b""
+    assert of(revpos=9, blob=8, length=7, encoded_length=6) == of()
+    assert len({of(), of(name="b"), of(content_type="b"), of(digest="md5-b"), b""}) == 5
 
 
-@given(st.lists(st.binary(max_size=2000), max_size=5), st.integers(1, 9))
-def test_compressed_bytes_decode_to_what_came_in(chunks: list[bytes], level: int) -> None:
-    text = b"".join(chunks)
-    packed, stored = run(Compressor(level), chunks)
-    assert gzip.decompress(packed) == text
-    assert stored.digest == "md5-" + base64.b64encode(hashlib.md5(packed).digest()).decode()
-    assert (stored.length, stored.encoded_length, stored.encoding) == (len(text), len(packed), "gzip")
-    assert stored.received_md5 == hashlib.md5(text).digest()
-
-
-@given(st.integers(1, 40_000), st.integers(1, 300))
-def test_compressed_bytes_do_not_depend_on_the_cuts_or_the_time(size: int, words: int) -> None:
-    text = b" ".join(b"%d" % (n * n % (words * 7)) for n in range(30_000))
-    whole, _ = run(Compressor(), [text])
-    cut, _ = run(Compressor(), [text[at : at + size] for at in range(0, len(text), size)])
-    assert cut == whole
-    assert whole[:10] == b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03"
-
-
-def gunzip(chunks: Iterable[bytes]) -> list[bytes]:
-    stream = Gunzip()
-    pieces = [piece for chunk in chunks for piece in stream.write(chunk)]
-    stream.close()
-    return pieces
-
-
-@given(st.lists(st.binary(max_size=500), min_size=1, max_size=3), st.integers(1, 100))
-def test_gunzip_undoes_gzip_of_one_or_more_members_however_cut(texts: list[bytes], size: int) -> None:
-    packed = b"".join(gzip.compress(text, mtime=0) for text in texts)
-    chunks = [packed[at : at + size] for at in range(0, len(packed), size)]
-    assert b"".join(gunzip(chunks)) == b"".join(texts)
-
-
-@pytest.mark.parametrize("extra", [-1, 0, 1, 100])
-def test_gunzip_hands_out_a_bomb_in_bounded_pieces(extra: int) -> None:
-    size = 40 * att.GUNZIP_BYTES_MAX + extra
-    pieces = gunzip([gzip.compress(bytes(size))])
-    assert sum(map(len, pieces)) == size
-    assert max(map(len, pieces)) <= att.GUNZIP_BYTES_MAX
-
-
-@pytest.mark.parametrize("damaged", [b"plain text", gzip.compress(b"foo") + b"junk"])
-def test_gunzip_refuses_what_is_not_gzip(damaged: bytes) -> None:
-    with pytest.raises(BadRequest, match="invalid gzip data"):
-        gunzip([damaged])
-
-
-@pytest.mark.parametrize("damaged", [b"", gzip.compress(b"foo")[:-1], gzip.compress(b"foo")[:5]])
-def test_gunzip_refuses_what_is_cut_off(damaged: bytes) -> None:
-    with pytest.raises(BadRequest, match="gzip data ends too early"):
-        gunzip([damaged])
+def test_a_rows_column_becomes_stubs_for_splicing() -> None:
+    text = stored_stubs(att.encode({PLAIN.name: PLAIN, PACKED.name: PACKED}))
+    assert text.startswith(',"_attachments":{')
+    assert member(text[1:].encode())[1] == dict(member(att.stub_json(one)) for one in (PLAIN, PACKED))

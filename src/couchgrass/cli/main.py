@@ -12,7 +12,7 @@ app = typer.Typer(
     help="Keeps a serverless app running when a whole region dies.",
     no_args_is_help=True,
     rich_markup_mode="rich",
-    pretty_exceptions_show_locals=False,
+    pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(db)

@@ -20,7 +20,7 @@ that is none is refused, where CouchDB fails with 500.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Final
 
@@ -46,6 +46,9 @@ class Feed(Enum):
     LONGPOLL = "longpoll"
     CONTINUOUS = "continuous"
     EVENTSOURCE = "eventsource"
+
+
+_FEEDS: Final = frozenset(feed.value for feed in Feed)
 
 
 class ChangesQuery(msgspec.Struct, frozen=True):
@@ -97,10 +100,38 @@ def parse_changes_query(options: Mapping[str, str], last_event_id: str | None = 
         parse = _PARSERS.get(key.lower())
         if parse is not None:
             found.update(parse(text))
-    query = ChangesQuery(**found)
-    if last_event_id is not None and query.feed is Feed.EVENTSOURCE:
-        query = msgspec.structs.replace(query, since=last_event_id)
-    return query
+    return _resumed(ChangesQuery(**found), last_event_id)
+
+
+def parse_updates_query(options: Mapping[str, str], last_event_id: str | None = None) -> ChangesQuery:
+    """The options of ``_db_updates``: fewer, and with reasons of their own. Raises BadRequest.
+
+    Specification: ``global_changes_httpd``, which knows no `last_event_id`.
+    """
+    found: dict[str, Any] = {}
+    for key, text in options.items():
+        if key == "feed":
+            if text not in _FEEDS:
+                raise BadRequest("Supported `feed` types: normal, continuous, longpoll, eventsource")
+            found["feed"] = Feed(text)
+        elif key == "since":
+            found["since"] = text
+        elif key == "descending":
+            found["descending"] = text == "true"
+        elif key == "heartbeat" and text in ("true", "false"):
+            found["heartbeat_ms"] = 0 if text == "true" else None
+        elif key in ("limit", "heartbeat", "timeout"):
+            value = integer(text)
+            if value is None or value < 0:
+                raise BadRequest("invalid_integer")
+            found[key if key == "limit" else f"{key}_ms"] = value
+    return _resumed(ChangesQuery(**found), last_event_id)
+
+
+def _resumed(query: ChangesQuery, last_event_id: str | None) -> ChangesQuery:
+    if last_event_id is None or query.feed is not Feed.EVENTSOURCE:
+        return query
+    return msgspec.structs.replace(query, since=last_event_id)
 
 
 def _feed(text: str) -> dict[str, Any]:
@@ -316,8 +347,8 @@ class Frame:
         """How many rows the limit still allows."""
         return self._left
 
-    def rows(self, rows: list[bytes]) -> bytes:
-        """Rows, each a whole JSON object that starts with its sequence."""
+    def rows(self, rows: Sequence[bytes]) -> bytes:
+        """Rows, each a JSON object whose first or last member is its sequence."""
         if not rows:
             return b""
         if self._interval > 1:
@@ -327,7 +358,7 @@ class Frame:
         if self._feed is Feed.CONTINUOUS:
             return b"\n".join(rows) + b"\n"
         if self._feed is Feed.EVENTSOURCE:
-            return b"".join(b"data: %b\nid: %b\n\n" % (row, row[7 : row.index(b",")]) for row in rows)
+            return b"".join(b"data: %b\nid: %b\n\n" % (row, _seq_of(row)) for row in rows)
         return first + b",\r\n".join(rows)
 
     def begin_row(self, head: bytes) -> tuple[bytes, bytes]:
@@ -339,7 +370,7 @@ class Frame:
         if self._feed is Feed.CONTINUOUS:
             return head, b"\n"
         if self._feed is Feed.EVENTSOURCE:
-            return b"data: " + head, b"\nid: %b\n\n" % head[7 : head.index(b",")]
+            return b"data: " + head, b"\nid: %b\n\n" % _seq_of(head)
         return first + head, b""
 
     def _first(self) -> bytes:
@@ -367,3 +398,9 @@ class Frame:
         left = b"" if pending is None else b',"pending":%d' % pending
         members = b'"last_seq":"%b"%b}\n' % (last_seq.encode(), left)
         return b"{" + members if self._feed is Feed.CONTINUOUS else b"\n],\n" + members
+
+
+def _seq_of(row: bytes) -> bytes:
+    if row.startswith(b'{"seq":'):
+        return row[7 : row.index(b",")]
+    return row[row.rindex(b'"seq":') + 6 : -1]

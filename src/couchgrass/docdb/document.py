@@ -114,7 +114,7 @@ def parse_revisions(member: Any) -> tuple[int, tuple[str, ...]]:
         raise DocValidation("_revisions.ids isn't a array.")
     if len(ids) > REVISIONS_MAX:
         raise DocValidation(f"_revisions.ids has over {REVISIONS_MAX} entries.")
-    if len(ids) > start:
+    if len(ids) > start > 0:
         # An ancestor of generation 0 can't be; CouchDB fails here, an answer serves better.
         raise DocValidation("_revisions.ids has more entries than _revisions.start.")
     for rev_id in ids:

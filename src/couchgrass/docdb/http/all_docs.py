@@ -25,6 +25,7 @@ from couchgrass.docdb.list_query import ListQuery, Space, bounds, of_queries, of
 from couchgrass.docdb.sqlite import lookups, reads
 from couchgrass.docdb.sqlite.database import Database
 from couchgrass.docdb.sqlite.reads import CHUNK_BYTES_MAX, Range
+from couchgrass.docdb.sqlite.transaction import totals_of
 from couchgrass.docdb.update import Leaf, Row
 
 _BETWEEN = b",\r\n"
@@ -134,7 +135,7 @@ def _opening(db: Database, query: ListQuery, space: Space) -> Callable[[apsw.Con
     ids = Range(found.low, found.high, found.low_open, found.high_open, query.descending)
 
     def read(connection: apsw.Connection) -> Start:
-        totals = reads.totals_of(connection)
+        totals = totals_of(connection)
         total: int | None = totals.docs
         if space is not Space.ALL:
             total = lookups.design_count(connection) if space is Space.DESIGN else None

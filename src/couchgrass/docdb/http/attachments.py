@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import AsyncIterator
-
-import apsw
+from contextlib import aclosing
 
 from couchgrass.docdb import attachment as att
 from couchgrass.docdb.accept import accepted_encodings
@@ -33,10 +32,8 @@ from couchgrass.docdb.http.response import Answer, Response, Stream
 from couchgrass.docdb.http.upload import Uploads
 from couchgrass.docdb.multipart import header_text
 from couchgrass.docdb.rev import Rev, parse_rev
-from couchgrass.docdb.sqlite import reads
 from couchgrass.docdb.sqlite.database import Database
 from couchgrass.docdb.sqlite.edits import Write
-from couchgrass.docdb.sqlite.schema import CHUNK_BYTES
 from couchgrass.errors import Conflict, NotAcceptable, NotFound
 
 _UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -117,17 +114,14 @@ def _spans(db: Database, one: Attachment, spans: tuple[Span, ...], headers: list
 
 
 async def span_bytes(db: Database, one: Attachment, span: Span) -> AsyncIterator[bytes]:
-    """Some of an attachment's stored bytes. Reads only the chunks that hold them."""
-    for number in range(span.first // CHUNK_BYTES, span.last // CHUNK_BYTES + 1):
-
-        def chunk(connection: apsw.Connection, number: int = number) -> bytes | None:
-            return reads.chunk_of_blob(connection, one.blob, number)
-
-        data = await db.scan(chunk)
-        if data is None:
-            raise NotFound("The attachment was replaced while it was read")
-        start = number * CHUNK_BYTES
-        yield data[max(0, span.first - start) : span.last + 1 - start]
+    """Some of an attachment's stored bytes, piece by piece."""
+    left = span.length
+    async with aclosing(stored_bytes(db, one, span.first)) as pieces:
+        async for data in pieces:
+            yield data[:left]
+            left -= len(data)
+            if left <= 0:
+                return
 
 
 async def put_attachment(request: Request) -> Response:

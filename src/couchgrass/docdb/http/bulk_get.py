@@ -7,6 +7,7 @@ wrong with one entry is an error in its place; the other entries are answered.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any
 
 import apsw
@@ -33,7 +34,7 @@ from couchgrass.docdb.sqlite.reads import CHUNK_BYTES_MAX
 from couchgrass.errors import BadRequest, CouchgrassError, NotFound
 
 ENTRIES_AT_ONCE = 200
-"""Entries that one turn on the scan thread answers at most; CHUNK_BYTES_MAX of documents may end it sooner."""
+"""Entries that one turn on the scan thread answers at most; CHUNK_BYTES_MAX of documents end it sooner."""
 
 _REFUSED_OPTIONS = ("open_revs", "new_edits", "w", "rev", "atts_since")
 
@@ -59,7 +60,7 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """The answer to one entry. `documents` are JSON texts, or the revision when its bytes are still to come."""
+    """The answer to one entry. `documents` are JSON texts, or Opened when bytes are still to be read."""
 
     asked: Asked | Failure
     documents: Sequence[bytes | Opened | Failure]
@@ -119,19 +120,21 @@ def _entry(entry: Any, options: Options) -> Asked | Failure:
 def _read(
     connection: apsw.Connection, entries: Sequence[Asked | Failure], *, bytes_needed: bool
 ) -> list[Found]:
-    """The first of `entries`, at least one. With `bytes_needed` all documents come as Opened."""
+    """Answers to the first of `entries`. With `bytes_needed` all documents come as Opened."""
     answers: list[Found] = []
     size = 0
-    for asked in entries[:ENTRIES_AT_ONCE]:
-        documents = _documents(connection, asked) if isinstance(asked, Asked) else [asked]
+    for asked in entries:
+        if isinstance(asked, Failure):
+            answers.append(Found(asked, (asked,)))
+            continue
         shown: list[bytes | Opened | Failure] = []
-        for one in documents:
-            if not isinstance(one, Opened):
+        for one in _documents(connection, asked):
+            if isinstance(one, Opened):
+                size += len(one.leaf.body)
+                later = bytes_needed or (asked.options.attachments and one.leaf.atts)
+                shown.append(one if later else document(one, asked.options))
+            else:
                 shown.append(one)
-                continue
-            size += len(one.leaf.body)
-            later = bytes_needed or (asked.options.attachments and one.leaf.atts)
-            shown.append(one if later else document(one, asked.options))
         answers.append(Found(asked, shown))
         if size >= CHUNK_BYTES_MAX:
             break
@@ -154,10 +157,8 @@ async def _answers(
 ) -> AsyncIterator[Found]:
     at = 0
     while at < len(entries):
-        some = entries[at : at + ENTRIES_AT_ONCE]
-        answers = await request.db.scan(
-            lambda connection, some=some: _read(connection, some, bytes_needed=bytes_needed)
-        )
+        read = partial(_read, entries=entries[at : at + ENTRIES_AT_ONCE], bytes_needed=bytes_needed)
+        answers = await request.db.scan(read)
         for answer in answers:
             yield answer
         at += len(answers)

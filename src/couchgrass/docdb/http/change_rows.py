@@ -8,16 +8,21 @@ steps that it is alive, and notice that nobody listens any more.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, Any, cast
 
 import apsw
 
 from couchgrass import json
 from couchgrass.docdb.changes import ChangesQuery, DesignDocs, DocIds, Selected, extract, row_head
-from couchgrass.docdb.http.doc_read import Opened, Options, document, leaf_of
+from couchgrass.docdb.http.doc_read import Opened, Options, document, document_pieces, leaf_of
+from couchgrass.docdb.http.feed import Attached, Step
 from couchgrass.docdb.sqlite import reads
 from couchgrass.docdb.sqlite.database import Database
 from couchgrass.docdb.update import Leaf, Row, tree_of
+
+if TYPE_CHECKING:
+    from couchgrass.docdb.http.server import Server
 
 STEP_ROWS = 1000
 """Rows that a step takes through Python, or looks up by their sequence."""
@@ -31,26 +36,20 @@ SHARED_MAX = 8
 DESIGN_IDS = reads.Range(low="_design/", high="_design0", high_open=True)
 
 
-class Attached(NamedTuple):
-    """A row whose document holds attachments, which are to be streamed behind `head`."""
-
-    head: bytes
-    opened: Opened
-
-
-class Step(NamedTuple):
-    """What one step read: rows that passed, and the last sequence it looked at (None: the end)."""
-
-    rows: list[bytes]
-    last: int | None
-    attached: list[Attached] = []  # noqa: RUF012  never changed
-
-
 class ChangeRows:
     """The rows that one feed shows. Sequences are read from `low` (exclusive) to `high` (inclusive)."""
 
-    def __init__(self, db: Database, query: ChangesQuery, chosen: DocIds | DesignDocs | Selected | None) -> None:
+    def __init__(
+        self,
+        server: Server,
+        db: Database,
+        query: ChangesQuery,
+        chosen: DocIds | DesignDocs | Selected | None,
+    ) -> None:
+        self._server = server
         self._db = db
+        self.changed = db.changed
+        self.seq = db.seq
         self._query = query
         self._selected = chosen if isinstance(chosen, Selected) else None
         self._listed = chosen if isinstance(chosen, DocIds | DesignDocs) else None
@@ -62,6 +61,30 @@ class ChangeRows:
             attachments=query.attachments,
             att_encoding_info=query.att_encoding_info,
         )
+
+    @property
+    def newest(self) -> int:
+        return self._db.totals.seq
+
+    @property
+    def closed(self) -> bool:
+        return self._db.closed
+
+    def hold(self, by: int) -> None:
+        """Keeps the database open and counts its feeds."""
+        self._db.users += by
+        self._server.stats.clients_requesting_changes += by
+
+    async def pending(self, low: int, high: int) -> int:
+        """Documents that the feed has not come to."""
+        totals, after = self._db.totals, self._db.pending.after
+        if not self._query.descending:
+            return await after(low, totals)
+        return totals.docs + totals.deleted - await after(high, totals) if high > low else 0
+
+    def document(self, attached: Attached) -> AsyncGenerator[bytes, None]:
+        pieces = document_pieces(self._db, attached.opened, self._options)
+        return cast(AsyncGenerator[bytes, None], pieces)
 
     async def step(self, low: int, high: int, limit: int) -> Step:
         """The next step. Raises NotFound when the database was deleted."""
@@ -146,15 +169,13 @@ class ChangeRows:
     def _rendered(self, connection: apsw.Connection, rows: list[Row], limit: int) -> Step:
         """Rows through Python, until the limit."""
         passed: list[bytes] = []
-        attached: list[Attached] = []
         for row in rows:
             revs = self._passing_revs(connection, row)
             if not revs:
                 continue
             one = self._row(row, revs)
             if isinstance(one, Attached):
-                attached.append(one)
-                return Step(passed, row.seq, attached)
+                return Step(passed, row.seq, one)
             passed.append(one)
             if len(passed) >= limit:
                 return Step(passed, row.seq)

@@ -26,8 +26,6 @@ log = logging.getLogger("couchgrass.docdb")
 LOOK_S = 5.0
 """How long after a change a database is looked at: often enough, and cheap however much is written."""
 
-NODE = "nonode@nohost"
-
 
 async def post_compact(request: Request) -> Answer:
     """Starts a compaction and answers 202; so too when one runs already."""
@@ -58,8 +56,6 @@ async def _compact(server: Server, db: Database) -> None:
     number = max(server.tasks, default=0) + 1
     began = int(server.clock.now())
     entry: dict[str, Any] = {
-        "node": NODE,
-        "pid": f"<0.{number}.0>",
         "changes_done": 0,
         "database": db.name,
         "phase": "",

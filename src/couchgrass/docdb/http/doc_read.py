@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import apsw
@@ -17,6 +18,7 @@ from couchgrass.docdb.rev import Rev, parse_rev
 from couchgrass.docdb.revtree import Tree
 from couchgrass.docdb.sqlite import reads
 from couchgrass.docdb.sqlite.database import Database
+from couchgrass.docdb.sqlite.schema import CHUNK_BYTES
 from couchgrass.docdb.sqlite.transaction import find_leaf
 from couchgrass.docdb.update import Leaf, Row, path_of, tree_of
 from couchgrass.errors import BadRequest, NotFound
@@ -93,7 +95,10 @@ class Opened(msgspec.Struct):
 
 
 def open_doc(connection: apsw.Connection, doc_id: str, rev: Rev | None, options: Options = PLAIN) -> Opened:
-    """The winner, or one leaf. Raises NotFound with CouchDB's reason: missing or deleted."""
+    """The winner, or one revision; with `latest` the first leaf that descends from it.
+
+    Raises NotFound with CouchDB's reason: missing or deleted.
+    """
     row = reads.row_of(connection, doc_id)
     if row is None:
         raise NotFound("missing")
@@ -101,6 +106,8 @@ def open_doc(connection: apsw.Connection, doc_id: str, rev: Rev | None, options:
         if row.deleted and not options.deleted:
             raise NotFound("deleted")
         return _opened(connection, row, Leaf(row.rev, row.deleted, row.body, row.atts), options)
+    if options.latest:
+        rev = _latest(tree_of(row), rev)[0]
     leaf = leaf_of(connection, row, str(rev))
     if leaf is None:
         raise NotFound("missing")
@@ -231,18 +238,30 @@ async def document_pieces(db: Database, opened: Opened, options: Options) -> Asy
     yield b"}}"
 
 
-async def stored_bytes(db: Database, attachment: Attachment) -> AsyncIterator[bytes]:
-    """An attachment's bytes as they are stored, piece by piece."""
-    number = 0
-    left = attachment.encoded_length
-    while left > 0:
-        at = number
-        data = await db.scan(lambda connection: reads.chunk_of_blob(connection, attachment.blob, at))  # noqa: B023
-        if data is None:
-            raise NotFound("The attachment was replaced while it was read")
-        yield data
-        left -= len(data)
-        number += 1
+async def stored_bytes(
+    db: Database, attachment: Attachment, first: int = 0
+) -> AsyncGenerator[bytes, None]:
+    """An attachment's bytes as they are stored, piece by piece; from byte `first` on."""
+    number, skipped = divmod(first, CHUNK_BYTES)
+    left = attachment.encoded_length - first
+    blob = attachment.blob
+    db.reading[blob] = db.reading.get(blob, 0) + 1
+    try:
+        while left > 0:
+            data = await db.scan(partial(_chunk, blob, number))
+            if data is None:
+                raise NotFound("The attachment was replaced while it was read")
+            yield data[skipped:] if skipped else data
+            left -= len(data) - skipped
+            number, skipped = number + 1, 0
+    finally:
+        db.reading[blob] -= 1
+        if not db.reading[blob]:
+            del db.reading[blob]
+
+
+def _chunk(blob: int, number: int, connection: apsw.Connection) -> bytes | None:
+    return reads.chunk_of_blob(connection, blob, number)
 
 
 async def identity_bytes(db: Database, attachment: Attachment) -> AsyncIterator[bytes]:

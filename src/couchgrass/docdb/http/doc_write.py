@@ -8,7 +8,7 @@ from typing import Any
 
 from couchgrass.docdb import attachment as att
 from couchgrass.docdb.attachment import Follows, Inline, Ready
-from couchgrass.docdb.document import Edit, is_design, parse_document
+from couchgrass.docdb.document import Edit, is_design, is_local, parse_document
 from couchgrass.docdb.http.request import Request
 from couchgrass.docdb.http.response import Headers, Response, json_response
 from couchgrass.docdb.rev import Rev
@@ -59,8 +59,12 @@ async def _made_ready(request: Request, inline: Inline) -> att.Fresh:
 
 def check_revs(edit: Edit, *, new_edits: bool) -> None:
     """Raises BadRequest for a replicated document that does not say which revision it is."""
-    if not new_edits and not edit.ids:
+    if new_edits:
+        return
+    if not edit.ids:
         raise BadRequest("When `new_edits: false`, the document needs `_rev` or `_revisions` specified")
+    if edit.pos < len(edit.ids) and not is_local(edit.id):
+        raise BadRequest("Revisions count from 1")
 
 
 async def store_one(request: Request, write: Write, *, new_edits: bool) -> Rev:

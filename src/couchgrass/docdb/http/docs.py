@@ -48,8 +48,6 @@ async def get_document(request: Request) -> Answer:
     if "open_revs" in query:
         return await _get_open_revs(request, query["open_revs"], options)
     rev = parse_rev(query["rev"]) if "rev" in query else None
-    if options.latest:
-        rev = None
     opened = open_doc(request.db.reader, request.doc_id, rev, options)
     headers: Headers = ()
     if not options.has_meta:

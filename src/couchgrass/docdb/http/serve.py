@@ -23,7 +23,7 @@ from couchgrass.docdb import config as configuration
 from couchgrass.docdb.http.app import App
 from couchgrass.docdb.http.server import Server
 from couchgrass.docdb.http.settings_file import SettingsFile
-from couchgrass.docdb.password import hash_admin_password
+from couchgrass.docdb.password import admin_credentials, hash_admin_password, verify_password
 from couchgrass.docdb.settings import snapshot
 from couchgrass.docdb.sqlite.store import Store
 from couchgrass.errors import CouchgrassError
@@ -139,10 +139,10 @@ def complete_settings(
     config = configuration.complete(
         config, uuid=secrets.token_hex(16), secret=secrets.token_hex(32), hash_password=hashed
     )
-    admin_file = settings_file.own.parent / ADMIN_FILE
+    admin_file = wanted.data / ADMIN_FILE
     if wanted.admin is not None:
         name, password = wanted.admin
-        if not _is_password_of(config, name, password, admin_file):
+        if not _is_password_of(config, name, password):
             config, _ = configuration.put(
                 config, "admins", name, password, persist=True, hash_password=hashed
             )
@@ -155,10 +155,8 @@ def complete_settings(
     return config, admin_file if admin_file.exists() else None
 
 
-def _is_password_of(config: configuration.Config, name: str, password: str, admin_file: Path) -> bool:
+def _is_password_of(config: configuration.Config, name: str, password: str) -> bool:
     """True when the settings have this admin with this password, so that nothing needs to change."""
-    from couchgrass.docdb.password import admin_credentials, verify_password
-
     text = configuration.section_values(config, "admins").get(name)
     credentials = admin_credentials(text) if text else None
     auth = snapshot(configuration.effective(config)).chttpd_auth

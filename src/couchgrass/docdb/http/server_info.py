@@ -92,7 +92,7 @@ async def get_all_dbs(request: Request) -> Answer:
     wanted = _selected(request, names)
     if len(wanted) <= NAMES_WHOLE_MAX:
         return json_response(wanted, headers=(tag,))
-    return Stream(200, _name_pieces(wanted), (tag,))
+    return Stream(200, name_pieces(wanted), (tag,))
 
 
 async def get_dbs_info(request: Request) -> Answer:
@@ -117,9 +117,9 @@ async def post_dbs_info(request: Request) -> Answer:
 
 
 async def get_active_tasks(request: Request) -> Answer:
-    """GET /_active_tasks: what runs in the background, oldest first."""
+    """GET /_active_tasks: what runs in the background, oldest first; each brings its own members."""
     tasks = sorted(request.server.tasks.items())
-    return json_response([{"node": NODE_NAME, "pid": f"<0.{number}.0>"} | task for number, task in tasks])
+    return json_response([task | {"node": NODE_NAME} for _, task in tasks])
 
 
 async def get_membership(request: Request) -> Answer:
@@ -158,11 +158,13 @@ def _slice(names: list[str], wanted: Bounds) -> slice:
     return slice(first, max(first, stop))
 
 
-async def _name_pieces(names: list[str]) -> AsyncIterator[bytes]:
-    opening = b"["
+async def name_pieces(names: list[str]) -> AsyncIterator[bytes]:
+    """The names as one JSON array, in pieces."""
+    comma = b""
+    yield b"["
     for first in range(0, len(names), NAMES_WHOLE_MAX):
-        yield opening + json.encode(names[first : first + NAMES_WHOLE_MAX])[1:-1]
-        opening = b","
+        yield comma + json.encode(names[first : first + NAMES_WHOLE_MAX])[1:-1]
+        comma = b","
     yield b"]\n"
 
 

@@ -13,14 +13,18 @@ writes go on in between. It can be broken off at any moment and loses nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import apsw
 
 from couchgrass import json
+from couchgrass.docdb import attachment as att
 from couchgrass.docdb.sqlite.database import Database
+from couchgrass.docdb.sqlite.schema import BUSY_MS, CHUNKS_PER_BLOB_BITS
+from couchgrass.docdb.sqlite.transaction import Transaction
 
 STEP_BYTES = 4 * 1024 * 1024
 """About how much one operation deletes."""
@@ -43,6 +47,8 @@ TRUNCATE_WAIT_MS = 50
 _NEXT_REPLACED = """
 SELECT number,replaced,length(body) FROM leaves WHERE number>? AND number<=? ORDER BY number LIMIT ?"""
 _DROP_REPLACED = "DELETE FROM leaves WHERE replaced=1 AND number IN (SELECT value FROM json_each(?))"
+_CHANGED = "SELECT seq,atts,id FROM docs WHERE seq>? ORDER BY seq LIMIT ?"
+_BESIDE = "SELECT atts FROM leaves WHERE id=? AND atts IS NOT NULL"
 _NEXT_CHUNK = "SELECT min(chunk) FROM chunks WHERE chunk>=?"
 
 Report = Callable[[str, int, int], bool]
@@ -121,9 +127,9 @@ def _last_leaf(connection: apsw.Connection) -> int:
 def _next_replaced(after: int, last: int, connection: apsw.Connection) -> tuple[list[int], int]:
     """(rows of replaced revisions for one step, up to which row that is)."""
     numbers: list[int] = []
-    looked = freed = 0
-    for number, replaced, size in connection.execute(_NEXT_REPLACED, (after, last, LOOK_ROWS)):
-        looked += 1
+    freed = 0
+    found = connection.execute(_NEXT_REPLACED, (after, last, LOOK_ROWS))
+    for looked, (number, replaced, size) in enumerate(found, 1):
         if replaced:
             numbers.append(number)
             freed += size
@@ -158,8 +164,10 @@ async def _drop_blobs(db: Database, report: Report) -> bool:
     if await db.scan(partial(_first_blob, 0)) is None:
         return True
     marks = _Marks(db.totals.blob)
-    seq = await _mark_all(db, marks, report)
-    blob = 1
+    marked = await _mark_all(db, marks, report)
+    if marked is None:
+        return False
+    seq, blob = marked, 1
     while blob <= marks.top:
         looked = LOOK_ROWS
         while looked == LOOK_ROWS:
@@ -173,30 +181,35 @@ async def _drop_blobs(db: Database, report: Report) -> bool:
     return report("attachments", marks.top, marks.top)
 
 
-async def _mark_all(db: Database, marks: _Marks, report: Report) -> int:
-    """Marks what all revisions name; the sequence up to which that holds."""
+async def _mark_all(db: Database, marks: _Marks, report: Report) -> int | None:
+    """Marks what all revisions name; the sequence up to which that holds. None when told to stop."""
     seq, looked = 0, LOOK_ROWS
-    while looked == LOOK_ROWS and report("documents", seq, db.totals.seq):
+    while looked == LOOK_ROWS:
+        if not report("documents", seq, db.totals.seq):
+            return None
         looked, seq = await db.scan(partial(_mark_docs, marks, seq))
     number, looked = 0, LOOK_ROWS
-    while looked == LOOK_ROWS and report("documents", seq, db.totals.seq):
+    while looked == LOOK_ROWS:
+        if not report("documents", seq, db.totals.seq):
+            return None
         looked, number = await db.scan(partial(_mark_leaves, marks, number))
     return seq
 
 
 def _mark_docs(marks: _Marks, after: int, connection: apsw.Connection) -> tuple[int, int]:
     """Marks what the next documents' winners name; (rows looked at, the last one's sequence)."""
-    sql = "SELECT seq,atts FROM docs WHERE seq>? ORDER BY seq LIMIT ?"
-    return _mark(marks, after, connection.execute(sql, (after, LOOK_ROWS)).fetchall())
+    return _mark(marks, after, connection, "SELECT seq,atts FROM docs WHERE seq>? ORDER BY seq LIMIT ?")
 
 
 def _mark_leaves(marks: _Marks, after: int, connection: apsw.Connection) -> tuple[int, int]:
     """The same for the content beside the winners."""
-    sql = "SELECT number,atts FROM leaves WHERE number>? ORDER BY number LIMIT ?"
-    return _mark(marks, after, connection.execute(sql, (after, LOOK_ROWS)).fetchall())
+    return _mark(
+        marks, after, connection, "SELECT number,atts FROM leaves WHERE number>? ORDER BY number LIMIT ?"
+    )
 
 
-def _mark(marks: _Marks, after: int, found: Sequence[Sequence[Any]]) -> tuple[int, int]:
+def _mark(marks: _Marks, after: int, connection: apsw.Connection, sql: str) -> tuple[int, int]:
+    found: list[Any] = connection.execute(sql, (after, LOOK_ROWS)).fetchall()
     for _, stored in found:
         if stored is not None:
             marks.add(stored)
@@ -205,14 +218,13 @@ def _mark(marks: _Marks, after: int, found: Sequence[Sequence[Any]]) -> tuple[in
 
 def _mark_changed(marks: _Marks, after: int, connection: apsw.Connection) -> tuple[int, int]:
     """Marks all that documents name which changed after a sequence: their winners and what lies beside."""
-    sql = "SELECT seq,id,atts FROM docs WHERE seq>? ORDER BY seq LIMIT ?"
-    looked = 0
-    for seq, doc_id, stored in connection.execute(sql, (after, LOOK_ROWS)).fetchall():
-        looked, after = looked + 1, seq
+    found: list[Any] = connection.execute(_CHANGED, (after, LOOK_ROWS)).fetchall()
+    for _, stored, doc_id in found:
         marks.add(stored)
-        for (beside,) in connection.execute("SELECT atts FROM leaves WHERE id=?", (doc_id,)):
-            marks.add(beside)
-    return looked, after
+        beside: list[Any] = connection.execute(_BESIDE, (doc_id,)).fetchall()
+        for (held,) in beside:
+            marks.add(held)
+    return len(found), found[-1][0] if found else after
 
 
 def _first_blob(start: int, connection: apsw.Connection) -> int | None:

@@ -67,6 +67,8 @@ class Database:
         self.compacting = False
         self.uploading: set[int] = set()
         """Blobs that are stored already and that a document is about to name: no garbage."""
+        self.reading: dict[int, int] = {}
+        """How many answers are being made from a blob: compaction leaves it alone."""
         self.reader = _reader(path)
         self.about = About.read(reads.meta_of(self.reader))
         self.totals = totals_of(self.reader)

@@ -71,10 +71,10 @@ class PendingCounter:
 def count(connection: apsw.Connection, low: int, high: int) -> int:
     """Documents with low < seq <= high, read from the table: for short ranges."""
     counted = connection.execute("SELECT count(*) FROM docs WHERE seq>? AND seq<=?", (low, high))
-    return int(counted.fetchone()[0])
+    return int(counted.get)
 
 
 def count_all(connection: apsw.Connection, seq: int) -> int:
     """Documents at or before `seq`, read from the index of ids, which holds no bodies."""
     counted = connection.execute("SELECT count(*) FROM docs WHERE +seq<=?", (seq,))
-    return int(counted.fetchone()[0])
+    return int(counted.get)

@@ -119,7 +119,7 @@ def count_before(connection: apsw.Connection, ids: Range) -> int:
     if edge is None:
         return 0
     sign = (">=" if is_open else ">") if ids.descending else ("<=" if is_open else "<")
-    counted = connection.execute(f"SELECT count(*) FROM docs WHERE deleted=0 AND id{sign}?", (edge,))  # noqa: S608
+    counted = connection.execute(f"SELECT count(*) FROM docs WHERE deleted=0 AND id{sign}?", (edge,))
     return int(counted.fetchone()[0])
 
 
@@ -157,7 +157,7 @@ def changes(
     """The next rows of ``_changes`` with since < seq <= upto. `suffix` is set behind each number."""
     row = _change_sql(suffix, all_leaves=all_leaves, include_docs=include_docs)
     order = "DESC" if descending else "ASC"
-    sql = f"SELECT {row},seq FROM docs WHERE seq>? AND seq<=? ORDER BY seq {order} LIMIT ?"  # noqa: S608
+    sql = f"SELECT {row},seq FROM docs WHERE seq>? AND seq<=? ORDER BY seq {order} LIMIT ?"
     return _chunk(connection.execute(sql, (since, upto, limit)))
 
 
@@ -198,7 +198,7 @@ def seqs_of_range(connection: apsw.Connection, ids: Range, since: int, upto: int
     """Where a range of ids is in ``_changes``, deleted documents too; ascending."""
     where, values = ids.where()
     where = where.replace("deleted=0", "+seq>? AND +seq<=?")
-    found = connection.execute(f"SELECT seq FROM docs WHERE {where} ORDER BY +seq", (since, upto, *values))  # noqa: S608
+    found = connection.execute(f"SELECT seq FROM docs WHERE {where} ORDER BY +seq", (since, upto, *values))
     return [seq for (seq,) in found]
 
 

@@ -18,8 +18,9 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -74,6 +75,7 @@ class Store:
         self._pool = WriterPool(asyncio.get_running_loop())
         self._threads = ThreadPoolExecutor(SCAN_THREADS, thread_name_prefix="scan")
         self._open: dict[str, Database] = {}
+        self._changing: dict[str, asyncio.Future[None]] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._names = {unquote(entry.name) for entry in self._databases.iterdir() if entry.is_dir()}
         self._sorted: list[str] | None = None
@@ -127,15 +129,12 @@ class Store:
     async def create(self, name: str, security: dict[str, Any]) -> Database:
         """Makes an empty database. Raises IllegalDatabaseName, NameTooLong or FileExists."""
         check_name(name)
-        if name in self._names:
-            raise FileExists
-        self._names.add(name)
-        try:
+        async with self._alone(name):
+            if name in self._names:
+                raise FileExists
             await asyncio.get_running_loop().run_in_executor(self._threads, self._create, name, security)
-        except BaseException:
-            self._names.discard(name)
-            raise
-        self._sorted = None
+            self._names.add(name)
+            self._sorted = None
         self.on_event(name, "created")
         return self.get(name)
 
@@ -159,15 +158,28 @@ class Store:
 
     async def remove(self, name: str) -> None:
         """Deletes a database. Raises NotFound."""
-        if name not in self._names:
-            raise NotFound("Database does not exist.")
-        self._names.discard(name)
-        self._sorted = None
-        database = self._open.pop(name, None)
-        if database is not None:
-            await database.close()
-        await asyncio.get_running_loop().run_in_executor(self._threads, self._remove, name)
+        async with self._alone(name):
+            if name not in self._names:
+                raise NotFound("Database does not exist.")
+            self._names.discard(name)
+            self._sorted = None
+            database = self._open.pop(name, None)
+            if database is not None:
+                await database.close()
+            await asyncio.get_running_loop().run_in_executor(self._threads, self._remove, name)
         self.on_event(name, "deleted")
+
+    @asynccontextmanager
+    async def _alone(self, name: str) -> AsyncIterator[None]:
+        """Makes and removals of one name take turns; `_names` changes where it is true on the disk."""
+        while (before := self._changing.get(name)) is not None:
+            await asyncio.shield(before)
+        self._changing[name] = done = asyncio.get_running_loop().create_future()
+        try:
+            yield
+        finally:
+            del self._changing[name]
+            done.set_result(None)
 
     def _remove(self, name: str) -> None:
         removed = self.folder / "removed" / uuid.uuid4().hex

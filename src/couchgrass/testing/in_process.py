@@ -1,0 +1,95 @@
+"""A database server on the test's own event loop, so that a test can look at what the server holds."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from granian.constants import Interfaces
+from granian.server.embed import Server as Granian
+
+from couchgrass.docdb.http.app import App
+from couchgrass.docdb.http.serve import Wanted, complete_settings
+from couchgrass.docdb.http.server import Server
+from couchgrass.docdb.http.settings_file import SettingsFile
+from couchgrass.docdb.sqlite.store import Store
+
+ADMIN = ("admin", "in-process")
+UNTIL_S = 20.0
+CONNECTIONS_MAX = 10_000
+
+
+class Served:
+    """The server, its URL, and an HTTP session of its admin."""
+
+    def __init__(self, server: Server, url: str, session: aiohttp.ClientSession) -> None:
+        self.server = server
+        self.url = url
+        self.session = session
+
+    async def json(self, method: str, path: str, body: Any = None) -> Any:
+        """Sends a request that is to succeed; its JSON answer."""
+        async with self.session.request(method, self.url + path, json=body) as answer:
+            found = await answer.json(content_type=None)
+            assert answer.status < 300, (method, path, found)
+            return found
+
+    async def put_docs(self, name: str, count: int, prefix: str = "doc") -> None:
+        """Writes documents prefix-0, prefix-1, …"""
+        docs = [{"_id": f"{prefix}-{number}", "n": number} for number in range(count)]
+        await self.json("POST", f"/{name}/_bulk_docs", {"docs": docs})
+
+
+@asynccontextmanager
+async def served(data: Path) -> AsyncIterator[Served]:
+    """A server for the length of a block; then it is stopped and closed."""
+    logging.getLogger("_granian").setLevel(logging.CRITICAL)
+    store = Store.open(data)
+    settings_file = SettingsFile(operators=None, own=data / "settings.ini")
+    config, _ = complete_settings(settings_file, Wanted(data, admin=ADMIN))
+    server = Server(store, config, settings_file)
+    await server.begin()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    granian = Granian(
+        App(server),
+        address="127.0.0.1",
+        port=port,
+        interface=Interfaces.ASGI,
+        websockets=False,
+        log_enabled=False,
+        backlog=1024,
+        backpressure=CONNECTIONS_MAX,
+    )
+    serving = asyncio.create_task(granian.serve())
+    url = f"http://127.0.0.1:{port}"
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(auth=aiohttp.BasicAuth(*ADMIN), connector=connector) as session:
+        await until(lambda: _listens(port))
+        try:
+            yield Served(server, url, session)
+        finally:
+            server.stop()
+            await session.close()
+            granian.stop()
+            await serving
+            await server.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Returns when the condition is true; fails when it does not become so."""
+    async with asyncio.timeout(UNTIL_S):
+        while not condition():
+            await asyncio.sleep(0.002)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
