@@ -302,15 +302,18 @@ def _fields(fields: Any) -> tuple[str, ...] | None:
 
 
 def extract(doc: dict[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
-    """The document with these fields only, nested as they were."""
+    """The document with these fields only, nested as they were; an array's element as an object's member."""
     taken: dict[str, Any] = {}
     for field in fields:
         value: Any = doc
         path = parse_field(field)
         for name in path:
-            if type(value) is not dict or name not in value:
+            if type(value) is dict and name in value:
+                value = value[name]
+            elif type(value) is list and name.isdecimal() and int(name[:18]) < len(value):
+                value = value[int(name)]
+            else:
                 break
-            value = value[name]
         else:
             into = taken
             for name in path[:-1]:

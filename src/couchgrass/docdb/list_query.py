@@ -114,13 +114,13 @@ def bounds(query: ListQuery, space: Space) -> Bounds:
     start = query.start_key_docid if query.start_key is UNSET else query.start_key
     end = query.end_key_docid if query.end_key is UNSET else query.end_key
     first, last = (end, start) if query.descending else (start, end)
-    if last is not UNSET and type(last) is not str:
-        return NOTHING
-    low = first if type(first) is str and first else None
-    high = last if type(last) is str else None
     is_open = not query.inclusive_end
+    low = first if type(first) is str and first else None
     low_open = is_open and query.descending and low is not None
-    high_open = is_open and not query.descending and high is not None
+    if type(last) is str:
+        high, high_open = last, is_open and not query.descending
+    else:
+        high, high_open = (None, False) if last is UNSET else (NOTHING.high, NOTHING.high_open)
     if space is Space.DESIGN:
         if low is None or low < "_design/":
             low, low_open = "_design/", False

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -81,7 +82,13 @@ def test_up_says_no_while_the_server_stops(tmp_path: Path) -> None:
     async def ask() -> object:
         own = SettingsFile(operators=None, own=tmp_path / "settings.ini")
         server = Server(Store.open(tmp_path / "data"), Config(), own)
-        scope = {"method": "GET", "raw_path": b"/_up", "query_string": b"", "headers": [], "client": None}
+        scope: dict[str, Any] = {
+            "method": "GET",
+            "raw_path": b"/_up",
+            "query_string": b"",
+            "headers": [],
+            "client": None,
+        }
 
         async def receive() -> dict[str, object]:
             return {"type": "http.request", "body": b"", "more_body": False}

@@ -176,15 +176,15 @@ def test_it_can_be_stopped_at_every_report_and_goes_on_the_next_time(folder: Pat
     with_store(folder, run)
 
 
-async def fill(db: Database) -> None:
+async def fill(db: Database, size: int = 200_000) -> None:
     """Some of everything: live, deleted, replaced and conflicting revisions with attachments."""
     for number in range(6):
-        doc = {"_id": f"d{number}", "body": "x" * 3000}
-        rev = await put(db, doc, attachments=attached(noise(200_000, number)))
+        doc = {"_id": f"d{number}", "body": "x" * 300}
+        rev = await put(db, doc, attachments=attached(noise(size, number)))
         if number % 2:
             await put(db, {**doc, "_rev": str(rev), "_deleted": number == 3})
     fork = {"_id": "d0", "_revisions": {"start": 1, "ids": ["0" * 32]}}
-    await put(db, fork, new_edits=False, attachments=attached(noise(50_000)))
+    await put(db, fork, new_edits=False, attachments=attached(noise(size)))
 
 
 ACTIONS = st.lists(
@@ -285,7 +285,7 @@ def fails_at(folder: Path, number: int) -> bool:
     """Compacts a database while the disk refuses call `number`; whether it came to that."""
 
     async def prepare(store: Store) -> None:
-        await fill(await store.create("db", {}))
+        await fill(await store.create("db", {}), 2000)
 
     async def check(store: Store) -> None:
         db = store.get("db")

@@ -9,8 +9,6 @@ import asyncio
 from typing import Any
 
 from couchgrass import json
-from couchgrass.docdb.access import Right
-from couchgrass.docdb.document import is_design
 from couchgrass.docdb.http.doc_write import check_revs, parse_edit, ready, store_many
 from couchgrass.docdb.http.request import Request
 from couchgrass.docdb.http.response import Answer, Response
@@ -35,8 +33,6 @@ async def post_bulk_docs(request: Request) -> Answer:
     for write in writes:
         if write.edit.attachments is not None:
             write.attachments = await ready(request, write.edit)
-    if any(is_design(write.edit.id) for write in writes):
-        request.server.authn.check_right(request, Right.DB_ADMIN)
     outcomes = await store_many(request, writes, new_edits=new_edits)
     return Response(201, _rows(writes, outcomes, new_edits=new_edits))
 

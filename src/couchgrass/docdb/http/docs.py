@@ -29,6 +29,7 @@ from couchgrass.docdb.http.doc_write import check_revs, parse_edit, ready, store
 from couchgrass.docdb.http.endpoint import Endpoint, Methods
 from couchgrass.docdb.http.request import Request
 from couchgrass.docdb.http.response import Answer, Headers, Response, Stream, etag, json_response
+from couchgrass.docdb.http.users import public_view
 from couchgrass.docdb.rev import Rev, parse_rev
 from couchgrass.docdb.sqlite.edits import Write
 from couchgrass.errors import BadRequest, CouchgrassError, NotFound, NotImplementedHere
@@ -41,6 +42,8 @@ _POINT_SQL = "SELECT rev,body FROM docs WHERE id=? AND deleted=0 AND atts IS NUL
 async def get_document(request: Request) -> Answer:
     """GET /db/doc."""
     request.server.stats.database_reads += 1
+    if (shown := public_view(request)) is not None:
+        return shown
     if not request.query_string:
         return _get_plain(request)
     query = request.query

@@ -1,4 +1,4 @@
-"""Password hashing on threads, a few at a time, so that it can neither hold up the event loop nor fill the CPU.
+"""Password hashing on threads, few at a time: it neither holds up the event loop nor takes all cores.
 
 One hash is slow on purpose: some 0.2 s of one core with CouchDB's 600,000 iterations.
 """

@@ -1,8 +1,8 @@
 """Users as the server knows them: their credentials, kept up to date, and the rules of their documents.
 
-Credentials come from ``[admins]`` and from the documents of ``_users``. They are kept in memory, and so is what
-`Verified` remembers; before either is believed, `Users.follow` reads which documents of ``_users`` changed since,
-however they were written, and forgets those users. So a changed password or role counts for the next request.
+Credentials come from ``[admins]`` and from the documents of ``_users``. They are kept in memory, and so is
+what `Verified` remembers; before either is believed, `Users.follow` reads which documents of ``_users`` have
+changed, however they were written, and forgets those users. So a new password counts for the next request.
 
 A *users database* is ``_users`` and each database whose last path segment is ``_users`` or the setting
 ``users_db_suffix``; only ``_users`` is used to sign in.
@@ -20,10 +20,12 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 import msgspec
 
 from couchgrass import json
+from couchgrass.docdb import attachment as att
 from couchgrass.docdb.access import Security, UserCtx, is_db_admin
 from couchgrass.docdb.document import Edit, is_design, is_local
 from couchgrass.docdb.http.doc_read import Options, document, open_doc
 from couchgrass.docdb.http.hashing import Hashing
+from couchgrass.docdb.http.response import Response, etag, json_response
 from couchgrass.docdb.lockout import Verified
 from couchgrass.docdb.password import (
     USER_ID_PREFIX,
@@ -33,6 +35,7 @@ from couchgrass.docdb.password import (
     needs_upgrade,
     user_name,
     validate_user_doc,
+    visible_user_doc,
 )
 from couchgrass.docdb.rev import parse_rev
 from couchgrass.docdb.settings import ChttpdAuth
@@ -42,6 +45,7 @@ from couchgrass.docdb.sqlite.edits import Write, write_one
 from couchgrass.errors import CouchgrassError, NotFound
 
 if TYPE_CHECKING:
+    from couchgrass.docdb.http.request import Request
     from couchgrass.docdb.http.server import Server
 
 log = logging.getLogger("couchgrass.http")
@@ -129,13 +133,15 @@ class Users(Generic[T]):
         rev = parse_rev(doc["_rev"]) if "_rev" in doc else None
         body = json.encode({key: value for key, value in doc.items() if not key.startswith("_")})
         edit = Edit(doc["_id"], rev.pos if rev else 0, (rev.id,) if rev else (), False, body)
+        stubs = att.parse_incoming(doc.get("_attachments", {}))
+        kept: dict[str, att.Ready] = {
+            name: stub for name, stub in stubs.items() if isinstance(stub, att.Stub)
+        }
         database = self._server.store.get(USERS)
-        write = Write(edit, merge=True)
-        await database.submit(write_one(write, new_edits=True, revs_limit=database.about.revs_limit))
+        write = write_one(Write(edit, kept or None), new_edits=True, revs_limit=database.about.revs_limit)
+        await database.submit(write)
 
-    async def _upgrade(
-        self, name: str, password: str, credentials: dict[str, Any], auth: ChttpdAuth
-    ) -> None:
+    async def _upgrade(self, name: str, password: str, credentials: dict[str, Any], auth: ChttpdAuth) -> None:
         # It names the revision whose password was proved: if the user changed since, this is a conflict.
         doc = {**credentials, "password": password, "preserve_salt": True}
         lenient = msgspec.structs.replace(auth, password_regexp=())
@@ -170,7 +176,7 @@ class Users(Generic[T]):
             self.forget_all()
             return
         for (doc_id,) in changed:
-            name = user_name(doc_id)
+            name = user_name(str(doc_id))
             if name is not None:
                 self._credentials.pop(name, None)
                 self._verified.forget(name)
@@ -199,22 +205,26 @@ class Users(Generic[T]):
             if is_design(write.edit.id) or is_local(write.edit.id):
                 continue
             try:
-                await self._prepare(database, write.edit, ctx, security)
+                await self._prepare(database, write, ctx, security)
             except CouchgrassError as refusal:
                 refused[place] = refusal
         return refused
 
-    async def _prepare(self, database: Database, edit: Edit, ctx: UserCtx, security: Security) -> None:
+    async def _prepare(self, database: Database, write: Write, ctx: UserCtx, security: Security) -> None:
+        edit = write.edit
         check_user_update(edit.id, ctx, security)
         doc = json.decode(edit.body)
         if doc.get("password") is not None:
-            auth, salt = self._server.settings.chttpd_auth, new_salt()
-            doc = await self.hashing.run(lambda: apply_user_doc(doc, salt, auth))
+            auth, salt, plain = self._server.settings.chttpd_auth, new_salt(), doc
+            doc = await self.hashing.run(lambda: apply_user_doc(plain, salt, auth))
             edit.body = json.encode(doc)
+        old = _replaced(database, edit)
+        if write.merge and old is not None:
+            doc = old
         new = {"_id": edit.id, **doc}
         if edit.deleted:
             new["_deleted"] = True
-        validate_user_doc(new, _replaced(database, edit), ctx, security)
+        validate_user_doc(new, old, ctx, security)
 
 
 def _replaced(database: Database, edit: Edit) -> dict[str, Any] | None:
@@ -231,6 +241,23 @@ def _replaced(database: Database, edit: Edit) -> dict[str, Any] | None:
         return None
     found: dict[str, Any] = json.decode(row.body)
     return found
+
+
+def public_view(request: Request) -> Response | None:
+    """GET of a document of a users database by someone else: the fields that ``public_fields`` names.
+
+    None when the caller may see all of it. Raises NotFound, Forbidden for a design document.
+    """
+    settings = request.server.settings
+    if not is_users_db(request.db.name, settings.couchdb.users_db_suffix):
+        return None
+    security = request.server.authn.security(request.db)
+    if is_owner_or_admin(request.doc_id, request.ctx, security):
+        return None
+    opened = open_doc(request.db.reader, request.doc_id, None)
+    doc = json.decode(document(opened))
+    shown = visible_user_doc(request.doc_id, doc, request.ctx, security, settings.chttpd_auth)
+    return json_response(shown, headers=(etag(opened.leaf.rev),))
 
 
 def is_owner_or_admin(doc_id: str, ctx: UserCtx, security: Security) -> bool:
