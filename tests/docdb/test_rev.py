@@ -53,7 +53,7 @@ def test_the_same_edit_of_the_same_parent_is_the_same_revision(
 def test_different_edits_are_different_revisions(
     one: tuple[str, bool, bytes, bytes], other: tuple[str, bool, bytes, bytes]
 ) -> None:
-    revs = [next_rev(Rev(1, parent), *rest) for parent, *rest in (one, other)]
+    revs = [next_rev(Rev(1, edit[0]), *edit[1:]) for edit in (one, other)]
     assert (revs[0] == revs[1]) == (one == other)
 
 

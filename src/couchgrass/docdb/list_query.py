@@ -117,10 +117,9 @@ def bounds(query: ListQuery, space: Space) -> Bounds:
     is_open = not query.inclusive_end
     low = first if type(first) is str and first else None
     low_open = is_open and query.descending and low is not None
+    high, high_open = None if last is UNSET else NOTHING.high, last is not UNSET
     if type(last) is str:
         high, high_open = last, is_open and not query.descending
-    else:
-        high, high_open = (None, False) if last is UNSET else (NOTHING.high, NOTHING.high_open)
     if space is Space.DESIGN:
         if low is None or low < "_design/":
             low, low_open = "_design/", False

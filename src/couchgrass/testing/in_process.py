@@ -71,7 +71,8 @@ async def served(data: Path) -> AsyncIterator[Served]:
     serving = asyncio.create_task(granian.serve())
     url = f"http://127.0.0.1:{port}"
     connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(auth=aiohttp.BasicAuth(*ADMIN), connector=connector) as session:
+    headers = {"Authorization": aiohttp.encode_basic_auth(*ADMIN)}
+    async with aiohttp.ClientSession(headers=headers, connector=connector) as session:
         await until(lambda: _listens(port))
         try:
             yield Served(server, url, session)

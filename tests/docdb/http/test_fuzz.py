@@ -50,7 +50,14 @@ TEXTS = [
     "1-967a00dff5e02add41819138abb3284d", "3-x", "\x00", "é", "[[", '{"a":', "NaN", '[1,"a",null]', "",
 ]  # fmt: skip
 HEADERS = {
-    "Content-Type": ["application/json", "text/plain", "multipart/related", 'multipart/related; boundary="x"', "a", ""],
+    "Content-Type": [
+        "application/json",
+        "text/plain",
+        "multipart/related",
+        'multipart/related; boundary="x"',
+        "a",
+        "",
+    ],
     "Content-Encoding": ["gzip", "identity", "br"],
     "Accept": ["*/*", "text/html", "multipart/mixed", "multipart/related", "application/json", ";;"],
     "If-Match": ['"1-x"', "x", "*"],
@@ -65,7 +72,9 @@ HEADERS = {
     "Authorization": ["Basic", "Basic: eDp5", "Bearer x.y.z", "Negotiate", "Basic !!!!", "\xff"],
 }
 
-scalars = st.one_of(st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(allow_nan=False), st.text(max_size=8))
+scalars = st.one_of(
+    st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(allow_nan=False), st.text(max_size=8)
+)
 member_names = st.sampled_from(
     [
         "_id", "_rev", "_deleted", "_attachments", "_revisions", "docs", "keys", "doc_ids", "selector", "queries",
@@ -83,9 +92,20 @@ bodies = st.one_of(
     st.binary(max_size=40),
     values.map(lambda value: json.dumps(value).encode()),
     st.dictionaries(member_names, values, max_size=5).map(lambda value: json.dumps(value).encode()),
-    st.sampled_from([b"{", b'{"a":"\xff"}', b"[" * 5000, b'--x\r\n\r\n{}\r\n--x--', b"\x1f\x8b\x08", b'{"docs":[{},{},1]}']),
+    st.sampled_from(
+        [
+            b"{",
+            b'{"a":"\xff"}',
+            b"[" * 5000,
+            b"--x\r\n\r\n{}\r\n--x--",
+            b"\x1f\x8b\x08",
+            b'{"docs":[{},{},1]}',
+        ]
+    ),
 )
-query_options = st.dictionaries(st.sampled_from(OPTIONS), st.one_of(st.sampled_from(TEXTS), st.text(max_size=6)), max_size=4)
+query_options = st.dictionaries(
+    st.sampled_from(OPTIONS), st.one_of(st.sampled_from(TEXTS), st.text(max_size=6)), max_size=4
+)
 some_headers = st.dictionaries(st.sampled_from(sorted(HEADERS)), st.integers(0, 9), max_size=3).map(
     lambda picks: {name: HEADERS[name][number % len(HEADERS[name])] for name, number in picks.items()}
 )
@@ -99,7 +119,12 @@ class Target:
     reader: tuple[str, str]
 
     def ask(
-        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None, who: str = "admin"
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        who: str = "admin",
     ) -> tuple[int, bytes]:
         name, password = (self.server.user, self.server.password) if who == "admin" else self.reader
         sent = dict(headers or {})
@@ -133,7 +158,9 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         target.json("PUT", f"/{name}/_local/l", {"a": 1})
     key = target.json("POST", "/_api/v2/api_keys")
     target.reader = (key["key"], key["password"])
-    assert target.json("PUT", "/_api/v2/db/kept/_security", {"cloudant": {key["key"]: ["_reader"]}}) == {"ok": True}
+    assert target.json("PUT", "/_api/v2/db/kept/_security", {"cloudant": {key["key"]: ["_reader"]}}) == {
+        "ok": True
+    }
     yield target
     server.stop()
 
@@ -228,8 +255,8 @@ def test_who_may_only_read_changes_nothing(
 
 
 CUT_REQUESTS = [
-    b"PUT /kept/doc2 HTTP/1.1\r\nHost: x\r\nAuthorization: Basic %b\r\nContent-Length: 100\r\n\r\n{\"a\":1}",
-    b"PUT /kept/doc2 HTTP/1.1\r\nHost: x\r\nAuthorization: Basic %b\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"a\":",
+    b'PUT /kept/doc2 HTTP/1.1\r\nHost: x\r\nAuthorization: Basic %b\r\nContent-Length: 100\r\n\r\n{"a":1}',
+    b'PUT /kept/doc2 HTTP/1.1\r\nHost: x\r\nAuthorization: Basic %b\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"a":',
     b"PUT /kept/doc2 HTTP/1.1\r\nHost: x\r\nAuthorization: Basic %b\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
     b"POST /kept/_bulk_docs HTTP/1.1\r\nHost: x\r\nAuthorization: Basic %b\r\nContent-Type: application/json\r\n"
     b'Content-Length: 1000\r\n\r\n{"docs":[{"_id":"doc2"}]}',
@@ -243,7 +270,9 @@ CUT_REQUESTS = [
 
 @pytest.mark.parametrize("number", range(len(CUT_REQUESTS)))
 @pytest.mark.parametrize("shut", [True, False])
-def test_a_half_sent_request_changes_nothing_and_holds_nothing_up(target: Target, number: int, shut: bool) -> None:
+def test_a_half_sent_request_changes_nothing_and_holds_nothing_up(
+    target: Target, number: int, shut: bool
+) -> None:
     before = target.listing("kept")
     credentials = base64.b64encode(f"{target.server.user}:{target.server.password}".encode())
     with socket.create_connection(("127.0.0.1", target.server.port), timeout=TIMEOUT_S) as connection:

@@ -82,7 +82,7 @@ async def check(db: Database, model: Model) -> None:
     counted = db.reader.execute(
         "SELECT count(*),coalesce(sum(length(body)),0),coalesce(max(seq),0) FROM docs"
     )
-    count, size, newest = counted.fetchone()
+    ((count, size, newest),) = counted
     assert (count, size) == (len(model.trees), db.totals.bytes)
     assert newest <= db.totals.seq
 
@@ -253,7 +253,7 @@ def test_an_operation_that_is_refused_leaves_the_others_alone(folder: Path) -> N
             db.submit(write_one(Write(parse_document(doc)), new_edits=True, revs_limit=10))
             for doc in ({"_id": "a"}, {"_id": "a"}, {"_id": "b"})
         ]
-        outcomes = []
+        outcomes: list[Rev | CouchgrassError] = []
         for future in futures:
             try:
                 outcomes.append(await future)
@@ -285,8 +285,8 @@ def test_local_documents_count_their_writes(folder: Path) -> None:
         db = await store.create("db", {})
         assert await put(db, {"_id": "_local/x", "a": 1}) == parse_rev("0-1")
         assert await put(db, {"_id": "_local/x", "a": 2, "_rev": "0-1"}) == parse_rev("0-2")
-        found = db.reader.execute("SELECT rev,body FROM local WHERE id='_local/x'").fetchone()
-        assert (found[0], json.decode(found[1])) == (2, {"a": 2})
+        ((count, body),) = db.reader.execute("SELECT rev,body FROM local WHERE id='_local/x'")
+        assert (count, json.decode(body)) == (2, {"a": 2})
         assert db.totals.seq == 0
 
     with_store(folder, work)

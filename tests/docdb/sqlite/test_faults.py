@@ -78,8 +78,8 @@ async def check(store: Store, seen: Acknowledged) -> None:
         "SELECT coalesce(sum(1-deleted),0),coalesce(sum(deleted),0),sum(length(body)) FROM docs"
     )
     assert counts.fetchone() == (db.totals.docs, db.totals.deleted, db.totals.bytes or None)
-    rev = await db.submit(write_one(Write(parse_document({"_id": "after"})), new_edits=True, revs_limit=10))
-    assert rev.pos == 1
+    after = await db.submit(write_one(Write(parse_document({"_id": "after"})), new_edits=True, revs_limit=10))
+    assert after.pos == 1
 
 
 def walk(folder: Path, make_disk: Callable[[int], Disk]) -> int:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from couchgrass import __version__, json
 from couchgrass.docdb import cors
-from couchgrass.docdb.http import routes
+from couchgrass.docdb.http import conditions, routes
 from couchgrass.docdb.http.request import ClientGone, Request
 from couchgrass.docdb.http.response import JSON, Answer, Response, Stream
 from couchgrass.docdb.http.server import Server
@@ -45,14 +44,14 @@ class App:
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
         if scope["type"] != "http":
             return
-        began = time.perf_counter()
+        began = self.server.clock.monotonic()
         request = Request(self.server, scope, receive)
         self.inflight += 1
         status = 500
         try:
             answer = await self._answer(request)
             status = answer.status
-            if type(answer) is Response:
+            if isinstance(answer, Response):
                 await self._send_whole(request, answer, send)
             else:
                 await self._send_stream(request, answer, send)
@@ -60,7 +59,7 @@ class App:
             pass
         finally:
             self.inflight -= 1
-            ended = time.perf_counter()
+            ended = self.server.clock.monotonic()
             self.server.stats.request_done(request.method, status, took_ms=(ended - began) * 1000, at_s=ended)
 
     async def _answer(self, request: Request) -> Answer:
@@ -92,16 +91,13 @@ class App:
             headers={
                 name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers.items()
             },
-            host=self._host(request),
+            host=conditions.host(request),
         )
         return None if headers is None else Response(204, b"", headers)
 
-    def _host(self, request: Request) -> str:
-        forwarded = self.server.settings.chttpd.x_forwarded_host.lower().encode()
-        return request.header(forwarded) or request.header(b"host") or ""
-
     def _headers(self, request: Request, answer: Answer) -> list[Header]:
         """The answer's headers with those that every answer has."""
+        settings = self.server.settings
         headers = [
             _SERVER,
             (b"x-couch-request-id", b"%010x" % (next(self._request_ids) & 0xFFFFFFFFFF)),
@@ -115,6 +111,8 @@ class App:
             headers.append((b"connection", b"close"))
         if not any(name == b"cache-control" for name, _ in named):
             headers.append(_MUST_REVALIDATE)
+        if settings.chttpd.enable_xframe_options:
+            headers.append((b"x-frame-options", _frame_options(request).encode("latin-1", "replace")))
         if answer.status not in _NO_BODY:
             if answer.content_type is not JSON:
                 headers.append((b"content-type", answer.content_type.encode("latin-1", "replace")))
@@ -122,12 +120,12 @@ class App:
                 headers.append(_JSON_TYPE if request.accepts_json() else _TEXT_TYPE)
         if request.set_cookie is not None:
             headers.append((b"set-cookie", request.set_cookie.encode("latin-1")))
-        if self.server.settings.cors.enabled:
+        if settings.cors.enabled:
             sent = [name.decode("latin-1") for name, _ in headers]
             extra = cors.answer_headers(
-                self.server.settings.cors,
+                settings.cors,
                 origin=request.header(b"origin"),
-                host=self._host(request),
+                host=conditions.host(request),
                 sent=sent,
             )
             headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in extra]
@@ -157,6 +155,15 @@ class App:
         finally:
             await answer.pieces.aclose()  # type: ignore[attr-defined]
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _frame_options(request: Request) -> str:
+    """X-Frame-Options by ``[x_frame_options]``."""
+    setting = request.server.settings.x_frame_options
+    if setting.same_origin:
+        return "SAMEORIGIN"
+    origin = conditions.origin(request)
+    return f"ALLOW-FROM {origin}" if setting.hosts == ("*",) or origin in setting.hosts else "DENY"
 
 
 def error_answer(request: Request, error: CouchgrassError) -> Response:

@@ -67,11 +67,16 @@ def host(request: Request) -> str:
 
 def location(request: Request, doc_id: str, attachment: str | None = None) -> str:
     """The absolute URL of a document or of one of its attachments."""
-    secure = request.header(b"x-forwarded-ssl") == "on" or request.header(b"x-forwarded-proto") == "https"
     path = f"{quote(request.db.name, safe='')}/{_doc_path(doc_id)}"
     if attachment is not None:
         path += "/" + quote(attachment, safe="")
-    return f"{'https' if secure else 'http'}://{host(request)}/{path}"
+    return f"{origin(request)}/{path}"
+
+
+def origin(request: Request) -> str:
+    """``scheme://host`` as the client sees it."""
+    secure = request.header(b"x-forwarded-ssl") == "on" or request.header(b"x-forwarded-proto") == "https"
+    return f"{'https' if secure else 'http'}://{host(request)}"
 
 
 def _doc_path(doc_id: str) -> str:

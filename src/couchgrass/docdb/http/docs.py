@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from couchgrass import json
 from couchgrass.docdb import attachment as att
@@ -15,6 +15,7 @@ from couchgrass.docdb import document, render
 from couchgrass.docdb.access import Right
 from couchgrass.docdb.document import Edit, check_doc_id, is_design, is_local
 from couchgrass.docdb.http import attachments, multipart_docs
+from couchgrass.docdb.http.conditions import has, is_ordinary, location, request_rev, with_request_rev
 from couchgrass.docdb.http.doc_read import (
     Opened,
     Options,
@@ -55,7 +56,7 @@ async def get_document(request: Request) -> Answer:
     headers: Headers = ()
     if not options.has_meta:
         headers = (etag(opened.leaf.rev),)
-        if matches(request, opened.leaf.rev):
+        if has(request, f'"{opened.leaf.rev}"'):
             return Response(304, b"", headers)
     if options.attachments and opened.leaf.atts:
         if multipart_docs.wants_related(request):
@@ -68,12 +69,12 @@ def _get_plain(request: Request) -> Response:
     """The hot path: the winner, no options, no attachments."""
     for rev, body in request.db.reader.execute(_POINT_SQL, (request.doc_id,)):
         headers = (etag(rev),)
-        if b"if-none-match" in request.headers and matches(request, rev):
+        if b"if-none-match" in request.headers and has(request, f'"{rev}"'):
             return Response(304, b"", headers)
         return Response(200, render.doc_json(request.doc_id, rev, False, body) + b"\n", headers)
     opened = open_doc(request.db.reader, request.doc_id, None)
     headers = (etag(opened.leaf.rev),)
-    if matches(request, opened.leaf.rev):
+    if has(request, f'"{opened.leaf.rev}"'):
         return Response(304, b"", headers)
     return Response(200, document_json(opened) + b"\n", headers)
 
@@ -82,14 +83,6 @@ async def _with_end(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     async for piece in pieces:
         yield piece
     yield b"\n"
-
-
-def matches(request: Request, tag: str) -> bool:
-    """Does If-None-Match name this ETag, or any?"""
-    asked = request.header(b"if-none-match")
-    if asked is None:
-        return False
-    return asked.strip() == "*" or f'"{tag}"' in [one.strip() for one in asked.split(",")]
 
 
 async def _get_open_revs(request: Request, asked: str, options: Options) -> Answer:
@@ -133,33 +126,6 @@ async def put_document(request: Request) -> Answer:
     return stored(request, edit, rev)
 
 
-def is_ordinary(request: Request) -> bool:
-    """False with ``new_edits=false``. Raises BadRequest for anything but true and false."""
-    text = request.query.get("new_edits") if request.query_string else None
-    if text is None or text == "true":
-        return True
-    if text == "false":
-        return False
-    raise BadRequest("`new_edits` parameter must be a boolean.")
-
-
-def with_request_rev(request: Request, edit: Edit) -> None:
-    """Takes the revision from the body, `?rev=` or If-Match. Raises BadRequest when they differ."""
-    named = request.query.get("rev") if request.query_string else None
-    if named is not None:
-        asked = parse_rev(named)
-        if edit.ids and edit.rev != asked:
-            raise BadRequest("Document rev from request body and query string have different values")
-        if not edit.ids:
-            edit.pos, edit.ids = asked.pos, (asked.id,)
-    matched = request.header(b"if-match")
-    if matched is not None:
-        asked = parse_rev(matched.strip().strip('"'))
-        if edit.ids and edit.rev != asked:
-            raise BadRequest("Document rev and etag have different values")
-        edit.pos, edit.ids = asked.pos, edit.ids or (asked.id,)
-
-
 async def store_later(request: Request, write: Write, *, new_edits: bool) -> Response:
     """``batch=ok``: answers at once; the write is queued, and an error only logged."""
     edit = write.edit
@@ -179,25 +145,6 @@ def stored(request: Request, edit: Edit, rev: Rev) -> Response:
     """The answer to a write: 201, or 200 for a deletion, with ETag and Location."""
     headers = (etag(rev), ("location", location(request, edit.id)))
     return written(edit.id, rev, 200 if edit.deleted else 201, headers)
-
-
-def location(request: Request, doc_id: str | None = None) -> str:
-    """The absolute URL of a document, or of the database."""
-    host = request.header(b"host") or "localhost"
-    scheme = request.header(b"x-forwarded-proto") or "http"
-    path = (
-        quote(request.db.name, safe="")
-        if doc_id is None
-        else f"{quote(request.db.name, safe='')}/{_id_path(doc_id)}"
-    )
-    return f"{scheme}://{host}/{path}"
-
-
-def _id_path(doc_id: str) -> str:
-    for space in ("_design/", "_local/"):
-        if doc_id.startswith(space):
-            return space + quote(doc_id.removeprefix(space), safe="")
-    return quote(doc_id, safe="")
 
 
 async def post_document(request: Request) -> Answer:
@@ -226,11 +173,7 @@ async def copy_document(request: Request) -> Answer:
         raise BadRequest("Destination URL must be relative.")
     target_id = unquote(target)
     check_doc_id(target_id)
-    rev = parse_rev(request.query["rev"]) if "rev" in request.query else None
-    if b"if-match" in request.headers:
-        source = Edit(request.doc_id, 0, (), False, b"")
-        with_request_rev(request, source)
-        rev = source.rev
+    rev = request_rev(request)
     if is_local(target_id) or is_local(request.doc_id):
         raise BadRequest("_local documents can't be copied.")
     right = Right.DB_ADMIN if is_design(target_id) else Right.WRITE

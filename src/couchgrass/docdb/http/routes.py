@@ -22,10 +22,10 @@ METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE", "COPY", "OPTIONS"})
 async def dispatch(request: Request) -> Answer:
     """Finds the endpoint, checks the right, runs it."""
     request.ctx = await request.server.authn.identify(request)
+    while len(request.path) > 1 and not request.path[0]:
+        request.path.pop(0)
     first = request.path[0]
-    if not first:
-        return await _server_endpoint(request, "")
-    if first[0] == "_" and first not in SYSTEM_DATABASES:
+    if not first or first == "favicon.ico" or (first[0] == "_" and first not in SYSTEM_DATABASES):
         return await _server_endpoint(request, first)
     return await _in_database(request, unquoted(first))
 

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import logging
 import os
+import resource
 import secrets
 import signal
 import socket
@@ -74,10 +75,12 @@ def run(wanted: Wanted, ready: Callable[[Started], None]) -> None:
 
 async def _serve(wanted: Wanted, ready: Callable[[Started], None]) -> None:
     store = Store.open(wanted.data)
+    _allow_files()
     try:
         settings_file = SettingsFile(operators=wanted.config, own=wanted.data / "settings.ini")
         config, admin_file = complete_settings(settings_file, wanted)
         server = Server(store, config, settings_file)
+        store.open_max = server.settings.couchdb.max_dbs_open
         host = wanted.host or server.settings.chttpd.bind_address
         port = server.settings.chttpd.port if wanted.port is None else wanted.port
         port = _check_port(host, port)
@@ -106,6 +109,12 @@ async def _serve(wanted: Wanted, ready: Callable[[Started], None]) -> None:
     ready(Started(f"http://{shown}:{port}", wanted.data, admin_file))
     await asyncio.wait({asyncio.create_task(stopping.wait()), serving}, return_when=asyncio.FIRST_COMPLETED)
     await _stop(server, app, granian, serving)
+
+
+def _allow_files() -> None:
+    """Takes as many open files as the system allows: an open database has about three, a client one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _stop(server: Server, app: App, granian: Any, serving: asyncio.Task[None]) -> None:

@@ -32,6 +32,7 @@ class Server:
         self.store = store
         self.config = config
         self.settings_file = settings_file
+        self.settings_turn = asyncio.Lock()
         self.settings = snapshot(effective(config))
         self.clock = clock or SystemClock()
         self.started_at = time.monotonic()

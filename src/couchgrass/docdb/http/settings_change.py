@@ -10,7 +10,6 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from typing import TypeVar
-from weakref import WeakKeyDictionary
 
 from couchgrass.docdb import config as configuration
 from couchgrass.docdb.config import Config, HashPassword
@@ -22,10 +21,6 @@ T = TypeVar("T")
 
 Edit = Callable[[Config, HashPassword], tuple[Config, T]]
 """From the settings and what hashes a password to the new settings and an answer. Runs on a thread."""
-
-_TURNS: WeakKeyDictionary[Server, asyncio.Lock] = WeakKeyDictionary()
-"""Whose turn it is to change a server's settings."""
-
 
 async def change(server: Server, edit: Edit[T]) -> T:
     """Makes the change durable, then puts it in force; the edit's answer. Raises what `edit` raises.
@@ -59,7 +54,7 @@ async def reload(server: Server) -> None:
 
 
 async def _in_turn(server: Server, work: Callable[[], tuple[Config, T]]) -> T:
-    async with _TURNS.setdefault(server, asyncio.Lock()):
+    async with server.settings_turn:
         config, answer = await asyncio.get_running_loop().run_in_executor(None, work)
         server.configure(config)
         return answer

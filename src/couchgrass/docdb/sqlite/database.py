@@ -147,5 +147,10 @@ class Database:
 
 def _reader(path: Path) -> apsw.Connection:
     connection = open_reader(path)
-    connection.create_scalar_function("attachment_stubs", stored_stubs, 1, deterministic=True)
+    connection.create_scalar_function("attachment_stubs", _stubs, 1, deterministic=True)
     return connection
+
+
+def _stubs(atts: apsw.SQLiteValue) -> str:
+    assert isinstance(atts, bytes)
+    return stored_stubs(atts)

@@ -15,7 +15,7 @@ import msgspec
 
 from couchgrass import json
 from couchgrass.docdb.sqlite.schema import CHUNKS_PER_BLOB_BITS
-from couchgrass.docdb.sqlite.transaction import ROW, as_row, totals_of
+from couchgrass.docdb.sqlite.transaction import ROW, as_row
 from couchgrass.docdb.update import Row
 
 CHUNK_BYTES_MAX = 256 * 1024
@@ -119,8 +119,14 @@ def count_before(connection: apsw.Connection, ids: Range) -> int:
     if edge is None:
         return 0
     sign = (">=" if is_open else ">") if ids.descending else ("<=" if is_open else "<")
-    counted = connection.execute(f"SELECT count(*) FROM docs WHERE deleted=0 AND id{sign}?", (edge,))
-    return int(counted.fetchone()[0])
+    return count(connection, f"SELECT count(*) FROM docs WHERE deleted=0 AND id{sign}?", (edge,))
+
+
+def count(connection: apsw.Connection, sql: str, values: Sequence[str | int] = ()) -> int:
+    """The number that a counting statement finds."""
+    for (number,) in connection.execute(sql, values):
+        return int(number)
+    return 0
 
 
 def local_docs(

@@ -209,7 +209,8 @@ def _take(folder: Path) -> int:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not marker.exists() and any(entry.name != "lock" for entry in folder.iterdir()):
             raise FolderRefused(
-                f"{folder} holds other things and is no couchgrass folder: name an empty or new one with --data"
+                f"{folder} holds other things and is no couchgrass folder: "
+                "name an empty or new one with --data"
             )
         lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:

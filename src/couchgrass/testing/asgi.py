@@ -1,0 +1,130 @@
+"""A database server without a network: requests go straight to its application, and the test moves its clock."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import secrets
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+from couchgrass import json
+from couchgrass.docdb.config import Config, complete
+from couchgrass.docdb.http.app import App
+from couchgrass.docdb.http.server import Server
+from couchgrass.docdb.http.settings_file import SettingsFile
+from couchgrass.docdb.password import hash_admin_password
+from couchgrass.docdb.settings import ChttpdAuth, Sections
+from couchgrass.docdb.sqlite.store import Store
+from couchgrass.testing.call import Reply
+
+ADMIN: Final = ("admin", "asked directly")
+PEER: Final = "198.51.100.7"
+QUICK: Final[Sections] = {"chttpd_auth": {"iterations": "10"}}
+"""Passwords that are hashed in no time."""
+
+Credentials = tuple[str, str]
+
+
+class MovedClock:
+    """Stands still until `time_s` is set."""
+
+    def __init__(self) -> None:
+        self.time_s = 1_700_000_000.0
+
+    def now(self) -> float:
+        return self.time_s
+
+    def monotonic(self) -> float:
+        return self.time_s
+
+
+class Asked:
+    """The server, its clock, and a way to ask it."""
+
+    def __init__(self, server: Server, clock: MovedClock) -> None:
+        self.server = server
+        self.clock = clock
+        self._app = App(server)
+
+    async def ask(
+        self,
+        method: str,
+        target: str,
+        body: Any = None,
+        *,
+        user: Credentials | None = None,
+        peer: str = PEER,
+        **headers: str,
+    ) -> Reply:
+        """Sends `body` as it is when it is bytes, else as JSON. `headers` have _ for -."""
+        sent = {name.replace("_", "-").lower(): value for name, value in headers.items()}
+        if user is not None:
+            sent["authorization"] = basic(*user)
+        if body is not None and not isinstance(body, bytes):
+            body = json.encode(body)
+            sent.setdefault("content-type", "application/json")
+        url = urlsplit(target)
+        scope = {
+            "type": "http",
+            "method": method,
+            "raw_path": quote(url.path, safe="/%:").encode(),
+            "query_string": url.query.encode(),
+            "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
+            "client": (peer, 40000),
+        }
+        messages: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": body or b"", "more_body": False}
+
+        async def send(message: dict[str, Any]) -> None:
+            messages.append(message)
+
+        await self._app(scope, receive, send)
+        got = {name.decode(): value.decode("latin-1") for name, value in messages[0]["headers"]}
+        return Reply(messages[0]["status"], got, b"".join(message["body"] for message in messages[1:]))
+
+    async def admin(self, method: str, target: str, body: Any = None) -> Any:
+        """Asks as the admin for what is to succeed; the JSON of the answer."""
+        reply = await self.ask(method, target, body, user=ADMIN)
+        assert reply.status < 300, (method, target, reply)
+        return reply.json()
+
+    def set(self, section: str, **values: str) -> None:
+        """Changes settings, and does not store them."""
+        config = self.server.config
+        volatile = {**config.volatile, section: {**config.volatile.get(section, {}), **values}}
+        self.server.configure(Config(config.base, config.overlay, volatile))
+
+
+def basic(name: str, password: str) -> str:
+    """The value of the Authorization header."""
+    return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+
+
+def asking(data: Path, work: Callable[[Asked], Awaitable[None]], settings: Sections = QUICK) -> None:
+    """Runs `work` with a new server in the folder `data`, whose admin is ADMIN."""
+
+    async def run() -> None:
+        auth = ChttpdAuth(iterations=10)
+
+        def hashed(password: str) -> str:
+            return hash_admin_password(password, secrets.token_hex(16), auth)
+
+        base = {**settings, "admins": {ADMIN[0]: ADMIN[1], **settings.get("admins", {})}}
+        config = complete(
+            Config(base=base), uuid=secrets.token_hex(16), secret=secrets.token_hex(32), hash_password=hashed
+        )
+        clock = MovedClock()
+        store = Store.open(data)
+        server = Server(store, config, SettingsFile(operators=None, own=data / "settings.ini"), clock=clock)
+        try:
+            await server.begin()
+            await work(Asked(server, clock))
+        finally:
+            await server.close()
+
+    asyncio.run(run())
