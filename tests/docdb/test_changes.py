@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from couchgrass.docdb.changes import (
     NO_LIMIT,
     ChangesQuery,
-    Designed,
     DesignDocs,
+    Designed,
     DocIds,
     Feed,
     Frame,

@@ -1,4 +1,4 @@
-"""A database server without a network: requests go straight to its application, and the test moves its clock."""
+"""A database server asked without a network: straight through its application, with a clock to be moved."""
 
 from __future__ import annotations
 

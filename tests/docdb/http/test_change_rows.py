@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from couchgrass.docdb.http.change_rows import ChangeRows
 from couchgrass.docdb.sqlite.database import Database
 from couchgrass.docdb.sqlite.edits import Write, write_many
 from couchgrass.docdb.sqlite.store import Store
+from couchgrass.docdb.stats import Stats
 from couchgrass.errors import NotFound
 
 Chosen = DocIds | DesignDocs | Selected | None
@@ -42,8 +42,7 @@ async def put(db: Database, *docs: dict[str, Any]) -> list[Any]:
 
 
 def rows_of(db: Database, query: ChangesQuery, chosen: Chosen) -> ChangeRows:
-    server: Any = SimpleNamespace(stats=SimpleNamespace(clients_requesting_changes=0))
-    return ChangeRows(server, db, query, chosen)
+    return ChangeRows(Stats(), db, query, chosen)
 
 
 async def all_rows(rows: ChangeRows, query: ChangesQuery, low: int, high: int) -> list[int]:

@@ -139,14 +139,14 @@ def test_a_database_full_of_garbage_is_compacted_unasked(
         db = await server.store.create("db", {})
         automatic = AutoCompaction(server)
         db.on_change = automatic.changed
-        rev = None
+        members: dict[str, Any] = {}
         while not db.compacting:
-            members = {} if rev is None else {"_rev": str(rev)}
             rev = await db.submit(doc(_id="a", text="x" * 1_000_000, **members))
+            members = {"_rev": str(rev)}
         while db.compacting:
             await asyncio.sleep(0)
-        count = db.reader.execute("SELECT count(*) FROM leaves").fetchone()
-        assert count == (0,)
+        # The last edit may have come after the start, and its parent waits for the next time.
+        assert db.reader.execute("SELECT count(*)<=1 FROM leaves").fetchone() == (1,)
         assert db.path.stat().st_size < 4_000_000
 
     with_server(tmp_path, work)

@@ -27,27 +27,29 @@ METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE", "COPY", "OPTIONS", "PATCH", "
 SEGMENTS = [
     "", "_all_docs", "_changes", "_bulk_docs", "_bulk_get", "_revs_diff", "_missing_revs", "_security",
     "_revs_limit", "_purged_infos_limit", "_purge", "_ensure_full_commit", "_compact", "_view_cleanup",
-    "_design_docs", "_local_docs", "_design/d", "_design/d/_info", "_design/d/_view/v", "_local/l", "_local",
-    "_design", "_all_docs/queries", "doc", "doc/att", "doc/a/b", "new", "%00", "%ff", "%C3%A9", "_nothing",
-    "_design%2Fd", "a%2Fb", "%", "_shards", "_design/d/att", "_find", "_index", "_explain",
+    "_design_docs", "_local_docs", "_design/d", "_design/d/_info", "_design/d/_view/v", "_local/l",
+    "_local", "_design", "_all_docs/queries", "doc", "doc/att", "doc/a/b", "new", "%00", "%ff", "%C3%A9",
+    "_nothing", "_design%2Fd", "a%2Fb", "%", "_shards", "_design/d/att", "_find", "_index", "_explain",
 ]  # fmt: skip
 SERVER_PATHS = [
     "", "_up", "_uuids", "_all_dbs", "_dbs_info", "_active_tasks", "_membership", "_db_updates", "_session",
-    "_cluster_setup", "_utils", "_utils/", "_node/_local", "_node/_local/_stats", "_node/_local/_prometheus",
-    "_node/_local/_system", "_node/_local/_config/fuzz/key", "_node/_local/_config/log/nothing", "_api/v2/api_keys",
-    "_api/v2/db/fuzz/_security", "_nothing", "Illegal!", "%2F", "//", "_replicate", "favicon.ico",
+    "_cluster_setup", "_utils", "_utils/", "_node/_local", "_node/_local/_stats",
+    "_node/_local/_prometheus", "_node/_local/_system", "_node/_local/_config/fuzz/key",
+    "_node/_local/_config/log/nothing", "_api/v2/api_keys", "_api/v2/db/fuzz/_security", "_nothing",
+    "Illegal!", "%2F", "//", "_replicate", "favicon.ico",
 ]  # fmt: skip
 OPTIONS = [
-    "rev", "revs", "revs_info", "open_revs", "latest", "conflicts", "deleted_conflicts", "local_seq", "meta",
-    "att_encoding_info", "atts_since", "attachments", "batch", "new_edits", "since", "limit", "descending",
-    "include_docs", "style", "heartbeat", "timeout", "seq_interval", "last-event-id", "filter", "doc_ids",
-    "startkey", "endkey", "key", "keys", "inclusive_end", "skip", "update_seq", "count", "feed", "view", "w", "q",
-    "partitioned", "reduce", "group", "group_level",
+    "rev", "revs", "revs_info", "open_revs", "latest", "conflicts", "deleted_conflicts", "local_seq",
+    "meta", "att_encoding_info", "atts_since", "attachments", "batch", "new_edits", "since", "limit",
+    "descending", "include_docs", "style", "heartbeat", "timeout", "seq_interval", "last-event-id",
+    "filter", "doc_ids", "startkey", "endkey", "key", "keys", "inclusive_end", "skip", "update_seq",
+    "count", "feed", "view", "w", "q", "partitioned", "reduce", "group", "group_level",
 ]  # fmt: skip
 TEXTS = [
-    "true", "false", "0", "1", "-1", "1.5", "99999999999999999999", "null", '"doc"', '"', "[]", '["1-x"]', "{}",
-    "now", "all", "all_docs", "main_only", "ok", "normal", "_doc_ids", "_selector", "_design", "_view", "x/y",
-    "1-967a00dff5e02add41819138abb3284d", "3-x", "\x00", "é", "[[", '{"a":', "NaN", '[1,"a",null]', "",
+    "true", "false", "0", "1", "-1", "1.5", "99999999999999999999", "null", '"doc"', '"', "[]", '["1-x"]',
+    "{}", "now", "all", "all_docs", "main_only", "ok", "normal", "_doc_ids", "_selector", "_design",
+    "_view", "x/y", "1-967a00dff5e02add41819138abb3284d", "3-x", "\x00", "é", "[[", '{"a":', "NaN",
+    '[1,"a",null]', "",
 ]  # fmt: skip
 HEADERS = {
     "Content-Type": [
@@ -77,9 +79,10 @@ scalars = st.one_of(
 )
 member_names = st.sampled_from(
     [
-        "_id", "_rev", "_deleted", "_attachments", "_revisions", "docs", "keys", "doc_ids", "selector", "queries",
-        "new_edits", "id", "rev", "admins", "members", "names", "roles", "cloudant", "start", "ids", "data", "stub",
-        "follows", "content_type", "length", "name", "password", "$or", "$gt", "a", "_x", "type", "views", "w",
+    "_id", "_rev", "_deleted", "_attachments", "_revisions", "docs", "keys", "doc_ids", "selector",
+    "queries", "new_edits", "id", "rev", "admins", "members", "names", "roles", "cloudant", "start", "ids",
+    "data", "stub", "follows", "content_type", "length", "name", "password", "$or", "$gt", "a", "_x",
+    "type", "views", "w",
     ]
 )  # fmt: skip
 values = st.recursive(
@@ -254,14 +257,16 @@ def test_who_may_only_read_changes_nothing(
     assert target.ask("GET", "/kept/_local/l")[1] == b'{"_id":"_local/l","_rev":"0-1","a":1}\n'
 
 
+_HEAD = b" HTTP/1.1\r\nHost: x\r\nAuthorization: Basic %b\r\n"
+_CHUNKED = _HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 CUT_REQUESTS = [
-    b'PUT /kept/doc2 HTTP/1.1\r\nHost: x\r\nAuthorization: Basic %b\r\nContent-Length: 100\r\n\r\n{"a":1}',
-    b'PUT /kept/doc2 HTTP/1.1\r\nHost: x\r\nAuthorization: Basic %b\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"a":',
-    b"PUT /kept/doc2 HTTP/1.1\r\nHost: x\r\nAuthorization: Basic %b\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
-    b"POST /kept/_bulk_docs HTTP/1.1\r\nHost: x\r\nAuthorization: Basic %b\r\nContent-Type: application/json\r\n"
+    b"PUT /kept/doc2" + _HEAD + b'Content-Length: 100\r\n\r\n{"a":1}',
+    b"PUT /kept/doc2" + _CHUNKED + b'5\r\n{"a":',
+    b"PUT /kept/doc2" + _CHUNKED + b"zz\r\n{}\r\n0\r\n\r\n",
+    b"POST /kept/_bulk_docs" + _HEAD + b"Content-Type: application/json\r\n"
     b'Content-Length: 1000\r\n\r\n{"docs":[{"_id":"doc2"}]}',
-    b"PUT /kept/doc/att2?rev=1-x HTTP/1.1\r\nHost: x\r\nAuthorization: Basic %b\r\nContent-Length: 9999999\r\n\r\nabc",
-    b"GET /kept/doc HTTP/1.1\r\nHost: x\r\nAuthorization: Basic %b\r\n",
+    b"PUT /kept/doc/att2?rev=1-x" + _HEAD + b"Content-Length: 9999999\r\n\r\nabc",
+    b"GET /kept/doc" + _HEAD,
     b"GARBAGE\r\n\r\n%b",
     b"GET /kept/doc HTTP/9.9\r\nA: %b\r\n\r\n",
     b"\x16\x03\x01\x02%b",

@@ -76,8 +76,8 @@ def test_missing_revs_answers_more_documents_than_one_statement_takes(folder: Pa
 
 
 @given(
-    live=st.sets(IDS), dead=st.sets(IDS), edge=st.none() | IDS, is_open=st.booleans(), descending=st.booleans(),
-    at_most=st.integers(0, 9),
+    live=st.sets(IDS), dead=st.sets(IDS), edge=st.none() | IDS, is_open=st.booleans(),
+    descending=st.booleans(), at_most=st.integers(0, 9),
 )  # fmt: skip
 @settings(max_examples=40)
 def test_counts_are_of_live_documents_only(

@@ -9,7 +9,7 @@ steps that it is alive, and notice that nobody listens any more.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import apsw
 
@@ -19,10 +19,8 @@ from couchgrass.docdb.http.doc_read import Opened, Options, document, document_p
 from couchgrass.docdb.http.feed import Attached, Step
 from couchgrass.docdb.sqlite import reads
 from couchgrass.docdb.sqlite.database import Database
+from couchgrass.docdb.stats import Stats
 from couchgrass.docdb.update import Leaf, Row, tree_of
-
-if TYPE_CHECKING:
-    from couchgrass.docdb.http.server import Server
 
 STEP_ROWS = 1000
 """Rows that a step takes through Python, or looks up by their sequence."""
@@ -41,12 +39,12 @@ class ChangeRows:
 
     def __init__(
         self,
-        server: Server,
+        stats: Stats,
         db: Database,
         query: ChangesQuery,
         chosen: DocIds | DesignDocs | Selected | None,
     ) -> None:
-        self._server = server
+        self._stats = stats
         self._db = db
         self.changed = db.changed
         self.seq = db.seq
@@ -73,7 +71,7 @@ class ChangeRows:
     def hold(self, by: int) -> None:
         """Keeps the database open and counts its feeds."""
         self._db.users += by
-        self._server.stats.clients_requesting_changes += by
+        self._stats.clients_requesting_changes += by
 
     async def pending(self, low: int, high: int) -> int:
         """Documents that the feed has not come to."""

@@ -23,7 +23,7 @@ async def get_changes(request: Request) -> Answer:
         raise _refusal(request, chosen)
     db = request.db
     since = 0 if query.descending else start_seq(query.since, suffix=db.suffix, now=db.totals.seq)
-    feed = FeedLoop(request, query, ChangeRows(request.server, db, query, chosen), since)
+    feed = FeedLoop(request, query, ChangeRows(request.server.stats, db, query, chosen), since)
     if query.feed is not Feed.NORMAL:
         return await feed.answer()
     tag = etag(f"{db.totals.seq}-{db.totals.purge_seq}{db.suffix}")

@@ -238,9 +238,7 @@ async def document_pieces(db: Database, opened: Opened, options: Options) -> Asy
     yield b"}}"
 
 
-async def stored_bytes(
-    db: Database, attachment: Attachment, first: int = 0
-) -> AsyncGenerator[bytes, None]:
+async def stored_bytes(db: Database, attachment: Attachment, first: int = 0) -> AsyncGenerator[bytes, None]:
     """An attachment's bytes as they are stored, piece by piece; from byte `first` on."""
     number, skipped = divmod(first, CHUNK_BYTES)
     left = attachment.encoded_length - first

@@ -151,6 +151,7 @@ def _reader(path: Path) -> apsw.Connection:
     return connection
 
 
-def _stubs(atts: apsw.SQLiteValue) -> str:
+def _stubs(*arguments: apsw.SQLiteValue) -> str:
+    (atts,) = arguments
     assert isinstance(atts, bytes)
     return stored_stubs(atts)

@@ -136,7 +136,7 @@ def local_docs(
     where, values = ids.where()
     where = where.replace("deleted=0", "1")
     doc = (
-        "||',\"doc\":{\"_id\":'||json_quote(id)||',\"_rev\":\"0-'||rev||'\"'"
+        '||\',"doc":{"_id":\'||json_quote(id)||\',"_rev":"0-\'||rev||\'"\''
         "||CASE WHEN length(body)>2 THEN ','||substr(body,2) ELSE '}' END"
         if include_docs
         else ""
