@@ -1,13 +1,6 @@
-"""A changes feed as a value: its options, where it starts, and the bytes that frame its rows.
+"""What a changes feed is asked for: its options, its filter, and where it starts.
 
-Rules: CouchDB's ``chttpd_db:parse_changes_query`` and ``changes_callback``, ``couch_changes`` for filters and
-timeouts, ``fabric_view_changes`` for when a feed ends.
-
-    feed         opens with     a row               while silent        ends with
-    normal       {"results":[   between ",\\r\\n"    "\\n"                ],"last_seq":…,"pending":N}
-    longpoll     the same       the same            "\\n"                the same
-    continuous                  row "\\n"            "\\n"                {"last_seq":…,"pending":N}
-    eventsource                 data: row, id: seq  event: heartbeat
+Rules: CouchDB's ``chttpd_db:parse_changes_query``, and ``couch_changes`` for filters and timeouts.
 
 A sequence is ``N-uuid``. One with another suffix comes from a database that was deleted, or from another
 server, and counts as 0: the reader sees everything and can't miss a change. So does one that lies in the
@@ -20,7 +13,7 @@ that is none is refused, where CouchDB fails with 500.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, Final
 
@@ -42,6 +35,8 @@ _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,30}")
 
 
 class Feed(Enum):
+    """How a feed is sent; ``live`` is another word for continuous."""
+
     NORMAL = "normal"
     LONGPOLL = "longpoll"
     CONTINUOUS = "continuous"
@@ -323,87 +318,3 @@ def extract(doc: dict[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
                 into = deeper
             into[path[-1]] = value
     return taken
-
-
-def row_head(seq: str, doc_id: str, revs: list[str], deleted: bool) -> bytes:
-    """A row without its closing brace, so that a document may follow."""
-    listed = b",".join(b'{"rev":' + json.encode(rev) + b"}" for rev in revs)
-    tail = b'],"deleted":true' if deleted else b"]"
-    return b'{"seq":"%b","id":%b,"changes":[%b%b' % (seq.encode(), json.encode(doc_id), listed, tail)
-
-
-class Frame:
-    """Puts rows into a feed's form. It counts the rows, since their place decides about two things:
-    the separator, and with `seq_interval` which of them carry their sequence.
-    """
-
-    __slots__ = ("_feed", "_interval", "_left", "opened")
-
-    def __init__(self, query: ChangesQuery) -> None:
-        self._feed = query.feed
-        self._interval = query.seq_interval
-        self._left = query.limit
-        self.opened = False
-
-    @property
-    def left(self) -> int:
-        """How many rows the limit still allows."""
-        return self._left
-
-    def rows(self, rows: Sequence[bytes]) -> bytes:
-        """Rows, each a JSON object whose first or last member is its sequence."""
-        if not rows:
-            return b""
-        if self._interval > 1:
-            rows = [self._sparse(row, at) for at, row in enumerate(rows)]
-        first = self._first()
-        self._left -= len(rows)
-        if self._feed is Feed.CONTINUOUS:
-            return b"\n".join(rows) + b"\n"
-        if self._feed is Feed.EVENTSOURCE:
-            return b"".join(b"data: %b\nid: %b\n\n" % (row, _seq_of(row)) for row in rows)
-        return first + b",\r\n".join(rows)
-
-    def begin_row(self, head: bytes) -> tuple[bytes, bytes]:
-        """(what comes before the rest of a row whose head this is, what comes behind it)."""
-        if self._interval > 1:
-            head = self._sparse(head, 0)
-        first = self._first()
-        self._left -= 1
-        if self._feed is Feed.CONTINUOUS:
-            return head, b"\n"
-        if self._feed is Feed.EVENTSOURCE:
-            return b"data: " + head, b"\nid: %b\n\n" % _seq_of(head)
-        return first + head, b""
-
-    def _first(self) -> bytes:
-        """What precedes the next row in a feed that is one JSON object."""
-        if self.opened:
-            return b",\r\n"
-        self.opened = True
-        return b""
-
-    def _sparse(self, row: bytes, at: int) -> bytes:
-        if (self._left - at) % self._interval == 0:
-            return row
-        return b'{"seq":null' + row[row.index(b",") :]
-
-    def opening(self) -> bytes:
-        return b'{"results":[\n' if self._feed in (Feed.NORMAL, Feed.LONGPOLL) else b"\n"
-
-    def heartbeat(self) -> bytes:
-        return b"event: heartbeat\ndata: \n\n" if self._feed is Feed.EVENTSOURCE else b"\n"
-
-    def ending(self, last_seq: str, pending: int | None) -> bytes:
-        """`pending` None leaves that member out, as ``_db_updates`` does."""
-        if self._feed is Feed.EVENTSOURCE:
-            return b""
-        left = b"" if pending is None else b',"pending":%d' % pending
-        members = b'"last_seq":"%b"%b}\n' % (last_seq.encode(), left)
-        return b"{" + members if self._feed is Feed.CONTINUOUS else b"\n],\n" + members
-
-
-def _seq_of(row: bytes) -> bytes:
-    if row.startswith(b'{"seq":'):
-        return row[7 : row.index(b",")]
-    return row[row.rindex(b'"seq":') + 6 : -1]

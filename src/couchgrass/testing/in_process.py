@@ -58,7 +58,7 @@ async def served(data: Path) -> AsyncIterator[Served]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    granian = Granian(
+    granian: Any = Granian(
         App(server),
         address="127.0.0.1",
         port=port,

@@ -17,7 +17,7 @@ from couchgrass.docdb.http.users import FOLLOWED_MAX
 from couchgrass.docdb.lockout import LOCKED
 from couchgrass.docdb.password import WRONG, hash_admin_password
 from couchgrass.docdb.settings import ChttpdAuth, Sections
-from couchgrass.testing.asgi import ADMIN, PEER, QUICK, Asked, Credentials, asking, basic
+from couchgrass.testing.asgi import ADMIN, QUICK, Asked, Credentials, asking, basic
 from couchgrass.testing.call import Reply
 from couchgrass.testing.in_process import until
 
@@ -41,7 +41,7 @@ async def add(server: Asked, who: Credentials, roles: list[str] | None = None, *
     return rev
 
 
-async def who(server: Asked, credentials: Credentials | None = None, **headers: str) -> dict[str, Any]:
+async def who(server: Asked, credentials: Credentials | None = None, **headers: Any) -> dict[str, Any]:
     reply = await server.ask("GET", "/_session", user=credentials, **headers)
     assert reply.status == 200, reply
     found: dict[str, Any] = reply.json()["userCtx"]
@@ -59,8 +59,8 @@ def with_settings(**sections: Mapping[str, str]) -> Sections:
 
 @pytest.mark.parametrize(
     "header",
-    ["", "Basic", "Basic: YWRtaW46eA==", "Basic !!!", "Basic YWRtaW4=", "Basic Xzpf", "Negotiate YWRtaW46eA==",
-     "Bearer x.y.z", "anonymous", "Basic /w=="],
+    ["", "Basic", "Basic: YWRtaW46eA==", "Basic !!!", "Basic YWRtaW4=", "Basic Xzpf", "Basic /w==", "anonymous",
+     "Negotiate YWRtaW46eA==", "Bearer x.y.z"],
 )  # fmt: skip
 def test_what_is_no_basic_credential_is_an_anonymous_request(tmp_path: Path, header: str) -> None:
     async def work(server: Asked) -> None:
@@ -247,7 +247,7 @@ def test_attempts_that_come_all_at_once_are_locked_out_too(tmp_path: Path) -> No
     async def work(server: Asked) -> None:
         flood = [server.ask("GET", "/", user=("admin", f"guess {n}")) for n in range(60)]
         statuses = [reply.status for reply in await asyncio.gather(*flood)]
-        assert 5 <= statuses.count(401) <= 5 + AT_ONCE
+        assert 5 <= statuses.count(401) < 5 + AT_ONCE
         assert statuses.count(403) == 60 - statuses.count(401)
 
     asking(tmp_path / "data", work, with_settings(chttpd_auth={"iterations": "5000"}))
@@ -353,7 +353,7 @@ def test_a_bearer_token_proves_its_subject_where_the_handler_is_on(tmp_path: Pat
 
 
 def test_proxy_headers_are_ignored_until_the_handler_is_on(tmp_path: Path) -> None:
-    headers = {"x_auth_couchdb_username": "anna", "x_auth_couchdb_roles": "gardener,_admin"}
+    headers: dict[str, Any] = {"x_auth_couchdb_username": "anna", "x_auth_couchdb_roles": "gardener,_admin"}
 
     async def off(server: Asked) -> None:
         assert await who(server, **headers) == {"name": None, "roles": []}
@@ -390,7 +390,7 @@ MEMBERS = {"members": {"names": ["anna"]}, "admins": {"names": ["berta"]}}
 BERTA: Credentials = ("berta", "b")
 CARL: Credentials = ("carl", "c")
 
-# method, path, body, and the statuses for: nobody, carl (no rights), anna (member), berta (admin), a server admin
+# Method, path, body; the statuses for nobody, carl (no rights), anna (member), berta (admin), a server admin.
 RIGHTS: list[tuple[str, str, Any, tuple[int, int, int, int, int]]] = [
     ("GET", "/db", None, (401, 403, 200, 200, 200)),
     ("GET", "/db/doc", None, (401, 403, 200, 200, 200)),
@@ -490,17 +490,5 @@ def test_metrics_may_be_read_with_their_own_role(tmp_path: Path) -> None:
         await add(server, ANNA, ["_metrics"])
         assert (await server.ask("GET", "/_node/_local/_stats", user=ANNA)).status == 200
         assert (await server.ask("GET", "/_node/_local/_config", user=ANNA)).status == 401
-
-    asking(tmp_path / "data", work)
-
-
-def test_the_address_of_a_peer_is_the_test_s_own(tmp_path: Path) -> None:
-    """The lock-out tests above rely on a peer that is no private address."""
-
-    async def work(server: Asked) -> None:
-        for _ in range(5):
-            await server.ask("GET", "/", user=("admin", "wrong"), x_forwarded_for="203.0.113.1")
-        assert (await server.ask("GET", "/", user=ADMIN, x_forwarded_for="203.0.113.2")).status == 403
-        assert PEER.startswith("198.51.100.")
 
     asking(tmp_path / "data", work)

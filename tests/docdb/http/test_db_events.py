@@ -84,7 +84,7 @@ def test_a_reader_hears_the_last_event_of_every_database_that_had_one(
             events.note(name, kind)
         found = all_of(events, since)
         assert [seq for seq, _, _ in found] == sorted({seq for seq, _, _ in found})
-        last = {name: kind for name, kind in notes[since:]}
+        last = dict(notes[since:])
         assert {name: kind for _, kind, name in found} == last
 
     here(work)

@@ -193,7 +193,7 @@ def test_a_burst_of_writes_is_told_in_few_readings_and_whole(server_data: Path) 
 
 def test_documents_that_change_while_they_are_read_are_seen_in_their_last_state(server_data: Path) -> None:
     async def work(server: Served) -> None:
-        revs = {}
+        revs: dict[int, str] = {}
         async with feed(server, "feed=continuous&since=0") as content:
             for _ in range(30):
                 docs = [{"_id": f"d{at}", **({"_rev": revs[at]} if at in revs else {})} for at in range(20)]
@@ -239,10 +239,10 @@ def test_a_hang_up_in_a_long_normal_feed_ends_its_reading(server_data: Path) -> 
 def test_a_client_that_does_not_read_holds_up_nobody_else(server_data: Path) -> None:
     async def work(server: Served) -> None:
         await put_20_mb(server)
-        async with feed(server, "feed=continuous&include_docs=true"):
-            async with feed(server, "feed=continuous&since=now") as content:
-                await server.put_docs("db", 1, "new")
-                assert await ids_until(content, "new-0") == ["new-0"]
+        unread = feed(server, "feed=continuous&include_docs=true")
+        async with unread, feed(server, "feed=continuous&since=now") as content:
+            await server.put_docs("db", 1, "new")
+            assert await ids_until(content, "new-0") == ["new-0"]
 
     here(server_data, work)
 

@@ -18,7 +18,13 @@ class Client:
 
     def __init__(self) -> None:
         self._left = asyncio.Event()
-        scope = {"method": "GET", "raw_path": b"/db", "query_string": b"", "headers": [], "client": None}
+        scope: dict[str, Any] = {
+            "method": "GET",
+            "raw_path": b"/db",
+            "query_string": b"",
+            "headers": [],
+            "client": None,
+        }
         self.request = Request(None, scope, self._receive)  # type: ignore[arg-type]
 
     async def _receive(self) -> dict[str, Any]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from couchgrass.docdb.sqlite.bell import Bell
 
 
 def test_a_change_rings_all_alarms_at_once() -> None:
     async def run() -> None:
-        bell, heard = Bell(asyncio.get_running_loop()), []
+        bell = Bell(asyncio.get_running_loop())
+        heard: list[int] = []
         for number in range(3):
-            bell.hang(lambda number=number: heard.append(number))
+            bell.hang(partial(heard.append, number))
         bell.ring()
         assert heard == [0, 1, 2]
 

@@ -94,10 +94,9 @@ async def _many_lists(db: Database, queries: Sequence[ListQuery], space: Space) 
 
 
 async def _sent(db: Database, start: Start, options: Options) -> AsyncIterator[bytes]:
-    """The list but for its end. Reads one part ahead; keeps the database open meanwhile."""
+    """The list but for its end. Reads one part ahead."""
     lead, part = start
     ahead: asyncio.Task[Part] | None = None
-    db.users += 1
     try:
         while True:
             if part.more is not None:
@@ -118,7 +117,6 @@ async def _sent(db: Database, start: Start, options: Options) -> AsyncIterator[b
         if lead:
             yield lead
     finally:
-        db.users -= 1
         if ahead is not None:
             ahead.cancel()
 

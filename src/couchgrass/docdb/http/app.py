@@ -59,6 +59,8 @@ class App:
             pass
         finally:
             self.inflight -= 1
+            if request.held is not None:
+                request.held.users -= 1
             ended = self.server.clock.monotonic()
             self.server.stats.request_done(request.method, status, took_ms=(ended - began) * 1000, at_s=ended)
 

@@ -16,12 +16,13 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from couchgrass.docdb import access, jwt, session
 from couchgrass.docdb.access import ADMIN_ROLE, ANONYMOUS, Right, Security, UserCtx
 from couchgrass.docdb.document import is_design, is_local
+from couchgrass.docdb.http.hashing import on_thread
 from couchgrass.docdb.http.users import Users, is_owner_or_admin, is_users_db, new_salt
 from couchgrass.docdb.lockout import LOCKED, Lockout, Verdict, Verified
 from couchgrass.docdb.password import WRONG, check_no_totp, user_roles, verify_password, visible_user_doc
@@ -43,6 +44,10 @@ _ADMINS_LISTS: Final = frozenset({"_all_docs", "_changes"})
 _LISTS: Final = _ADMINS_LISTS | {"_design_docs", "_local_docs", "_bulk_get"}
 _MAINTENANCE: Final = frozenset({"_compact", "_view_cleanup"})
 _OF_DESIGN: Final = {Right.READ: Right.READ_DESIGN, Right.WRITE: Right.DB_ADMIN}
+_PRIVATE: Final = [
+    ip_network(text)
+    for text in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7")
+]
 _METRICS: Final = frozenset({"_stats", "_system", "_prometheus"})
 
 
@@ -113,14 +118,10 @@ class Authn:
         pair = b"\0%d:%b%b" % (len(name), name.encode(), password.encode())
         if self._verified.get(pair, self._clock.monotonic()) is None:
             right = await self._shared_check((peer, pair, generation), name, password, credentials)
-            now = self._clock.monotonic()
             if not right or credentials is None:
-                self._lockout.failed(
-                    peer, name, salt, now=now, rule=self._server.settings.chttpd_auth_lockout
-                )
-                log.warning("authentication failed for user %r from %s", name, peer)
                 raise Unauthorized(WRONG)
             proof = Proof(UserCtx(name, user_roles(credentials)), salt)
+            now = self._clock.monotonic()
             self._verified.put(pair, name, proof, generation=generation, now=now)
             self.users.upgrade(name, password, credentials)
         assert credentials is not None, "a name without credentials is never verified"
@@ -131,23 +132,33 @@ class Authn:
     ) -> bool:
         """Whether the password is right. Who asks the same (`key`) at the same time shares the answer."""
         flight = self._flights.get(key)
-        if flight is None:
-            flight = asyncio.ensure_future(self._check_password(key[0], name, password, credentials))
-            self._flights[key] = flight
-            flight.add_done_callback(lambda _: self._flights.pop(key))
+        if flight is not None:
+            right = await asyncio.shield(flight)
+            if not right:
+                self._failed(key[0], name, salt_of(credentials))
+            return right
+        flight = asyncio.ensure_future(self._check_password(key[0], name, password, credentials))
+        self._flights[key] = flight
+        flight.add_done_callback(lambda _: self._flights.pop(key))
         return await asyncio.shield(flight)
 
     async def _check_password(
         self, peer: str, name: str, password: str, credentials: dict[str, Any] | None
     ) -> bool:
-        auth = self._server.settings.chttpd_auth
-        salt = salt_of(credentials)
+        auth, salt = self._server.settings.chttpd_auth, salt_of(credentials)
         compared = self._decoy() if credentials is None else credentials
-        # Once more when its turn has come: else whoever sends enough attempts at a time is never locked out.
-        return await self.users.hashing.run(
-            lambda: verify_password(password, compared, auth),
-            check=lambda: self._check_lockout(peer, name, salt),
-        )
+        async with self.users.hashing.turn():
+            # Once more: else whoever sends many attempts at a time would have them all checked.
+            self._check_lockout(peer, name, salt)
+            right = await on_thread(lambda: verify_password(password, compared, auth))
+            if not right:
+                self._failed(peer, name, salt)
+        return right
+
+    def _failed(self, peer: str, name: str, salt: str) -> None:
+        rule = self._server.settings.chttpd_auth_lockout
+        self._lockout.failed(peer, name, salt, now=self._clock.monotonic(), rule=rule)
+        log.warning("authentication failed for user %r from %s", name, peer)
 
     def _decoy(self) -> dict[str, Any]:
         """Credentials that no password fits, as slow to check as a user's own."""
@@ -354,7 +365,7 @@ def peer_of(request: Request) -> str:
 @lru_cache(maxsize=1024)
 def _is_private(address: str) -> bool:
     try:
-        return ip_address(address).is_private
+        return any(ip_address(address) in network for network in _PRIVATE)
     except ValueError:
         return False
 

@@ -14,7 +14,8 @@ from typing import Any, cast
 import apsw
 
 from couchgrass import json
-from couchgrass.docdb.changes import ChangesQuery, DesignDocs, DocIds, Selected, extract, row_head
+from couchgrass.docdb.changes import ChangesQuery, DesignDocs, DocIds, Selected, extract
+from couchgrass.docdb.changes_frame import row_head
 from couchgrass.docdb.http.doc_read import Opened, Options, document, document_pieces, leaf_of
 from couchgrass.docdb.http.feed import Attached, Step
 from couchgrass.docdb.sqlite import reads

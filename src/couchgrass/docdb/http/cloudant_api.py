@@ -33,18 +33,11 @@ async def serve_api(request: Request) -> Answer:
             request.db = request.server.store.get(unquoted(name))
             assert endpoint.right is not None
             request.server.authn.check_right(request, endpoint.right)
-            return await _using(request, endpoint)
+            request.db.users += 1
+        request.held = request.db
+        return await endpoint.run(request)
     access.check_server_admin(request.ctx)
     raise NotFound("missing")
-
-
-async def _using(request: Request, endpoint: Endpoint) -> Answer:
-    """Runs it with the database kept open."""
-    request.db.users += 1
-    try:
-        return await endpoint.run(request)
-    finally:
-        request.db.users -= 1
 
 
 async def post_api_key(request: Request) -> Response:

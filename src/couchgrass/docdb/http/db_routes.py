@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from couchgrass.docdb.access import Right
-from couchgrass.docdb.http import all_docs, bulk, bulk_get, changes, compact, databases, security
+from couchgrass.docdb.http import all_docs, bulk, bulk_get, changes, compact, databases, security, shards
 from couchgrass.docdb.http.endpoint import Endpoint, Methods
 
 DATABASE: Methods = {
@@ -41,6 +41,9 @@ DB_ENDPOINTS: dict[str, Methods] = {
         "GET": Endpoint(databases.get_purged_infos_limit, Right.SERVER_ADMIN),
         "PUT": Endpoint(databases.put_purged_infos_limit, Right.SERVER_ADMIN),
     },
+    "_purged_infos": {"GET": Endpoint(databases.get_purged_infos, Right.READ)},
+    "_shards": {"GET": Endpoint(shards.get_shards, Right.READ)},
+    "_sync_shards": {"POST": Endpoint(shards.post_sync_shards, Right.SERVER_ADMIN)},
     "_purge": {"POST": Endpoint(databases.post_purge, Right.SERVER_ADMIN)},
     "_ensure_full_commit": {"POST": Endpoint(databases.post_ensure_full_commit, Right.READ)},
     "_compact": {"POST": Endpoint(compact.post_compact, Right.DB_ADMIN)},

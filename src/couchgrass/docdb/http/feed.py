@@ -2,7 +2,8 @@
 
 A feed holds nothing but its place, and sends before it reads on, so that a slow client slows only itself. It
 ends when its limit or its silence says so; when its source is closed or the server stops, with ``last_seq``,
-so that the client goes on later or elsewhere; and when the client hangs up. `docdb.changes` has the rules.
+so that the client goes on later or elsewhere; and when the client hangs up. The rules are in `docdb.changes`
+and `docdb.changes_frame`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any, NamedTuple, Protocol
 
-from couchgrass.docdb.changes import ChangesQuery, Feed, Frame
+from couchgrass.docdb.changes import ChangesQuery, Feed
+from couchgrass.docdb.changes_frame import Frame
 from couchgrass.docdb.http.request import ClientGone, Request
 from couchgrass.docdb.http.response import Answer, Headers, Response, Stream
 from couchgrass.docdb.http.watch import Watch

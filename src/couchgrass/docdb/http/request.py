@@ -44,7 +44,7 @@ class Request:
     """`path` is the raw path's segments, percent-encoded still; `ctx` and `db` are set on the way in."""
 
     __slots__ = (
-        "_query", "_receive", "client", "ctx", "db", "doc_id", "headers", "method", "path",
+        "_query", "_receive", "client", "ctx", "db", "doc_id", "headers", "held", "method", "path",
         "query_string", "server", "set_cookie",
     )  # fmt: skip
 
@@ -62,6 +62,7 @@ class Request:
         self._receive = receive
         self._query: dict[str, str] | None = None
         self.set_cookie: str | None = None
+        self.held: Database | None = None
 
     def header(self, name: bytes) -> str | None:
         """A header's text, or None. `name` is lower case."""

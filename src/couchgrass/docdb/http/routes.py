@@ -20,7 +20,10 @@ METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE", "COPY", "OPTIONS"})
 
 
 async def dispatch(request: Request) -> Answer:
-    """Finds the endpoint, checks the right, runs it."""
+    """Finds the endpoint, checks the right, runs it.
+
+    The database stays open until `request.held` is let go of, which is after the answer was sent.
+    """
     request.ctx = await request.server.authn.identify(request)
     while len(request.path) > 1 and not request.path[0]:
         request.path.pop(0)
@@ -69,10 +72,8 @@ async def _run(request: Request, database: Database, methods: Methods) -> Answer
     request.db = database
     request.server.authn.check_database(request, endpoint)
     database.users += 1
-    try:
-        return await endpoint.run(request)
-    finally:
-        database.users -= 1
+    request.held = database
+    return await endpoint.run(request)
 
 
 def _reserved(request: Request, path: list[str]) -> Methods:

@@ -12,10 +12,12 @@ from couchgrass.clock import Clock, SystemClock
 from couchgrass.docdb.access import default_security
 from couchgrass.docdb.config import Config, effective
 from couchgrass.docdb.http.authn import Authn
+from couchgrass.docdb.http.compact import AutoCompaction
 from couchgrass.docdb.http.db_events import DbEvents
 from couchgrass.docdb.http.settings_file import SettingsFile
 from couchgrass.docdb.http.uuids import UuidSource
 from couchgrass.docdb.settings import snapshot
+from couchgrass.docdb.sqlite.database import Database
 from couchgrass.docdb.sqlite.store import Store
 from couchgrass.docdb.stats import Stats
 
@@ -44,7 +46,13 @@ class Server:
         self.tasks: dict[int, dict[str, Any]] = {}
         self._background: set[asyncio.Task[Any]] = set()
         store.on_event = self.events.note
-        store.on_change = lambda database: self.events.note(database.name, "updated")
+        self.compaction = AutoCompaction(self)
+        store.on_change = self._changed
+
+    def _changed(self, database: Database) -> None:
+        """After each commit that moved a database's sequence."""
+        self.events.note(database.name, "updated")
+        self.compaction.changed(database)
 
     def configure(self, config: Config) -> None:
         """Makes these the settings from now on. Store them first when they are to last."""

@@ -1,0 +1,1 @@
+"""The functions of design documents, run in a bounded JavaScript engine."""

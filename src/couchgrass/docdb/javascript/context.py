@@ -1,0 +1,106 @@
+"""One JavaScript context: the functions of one design document, with bounds on memory, stack and time.
+
+Nothing in it reaches the outside: the engine has no files, no network and no modules but those of the design
+document. A context belongs to the thread that made it. One that ran out of time or memory is of no more use.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import quickjs
+
+from couchgrass.errors import CouchgrassError
+
+MEMORY_BYTES_MAX: Final = 64 * 1024 * 1024
+"""What one context may hold, as CouchDB gives each of its JavaScript processes."""
+
+STACK_BYTES_MAX: Final = 512 * 1024
+
+SLICE_MS: Final = 25
+"""A call on many documents comes back after about so long, for the others that wait for the thread."""
+
+LOG_LINES_MAX: Final = 100
+LOG_CHARS_MAX: Final = 2000
+"""What is kept of what functions log in one call."""
+
+_RUNTIME: Final = (Path(__file__).parent / "runtime.js").read_text(encoding="utf-8")
+_START: Final = f"{_RUNTIME}(globalThis, {SLICE_MS}, {LOG_LINES_MAX}, {LOG_CHARS_MAX})"
+_LONE_SURROGATE: Final = re.compile(r"(\\\\)|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+
+
+class FunctionFailed(CouchgrassError):
+    """A design document's function could not be run or failed; `error` and `reason` are CouchDB's for it."""
+
+
+class ContextBroken(CouchgrassError):
+    """The context is of no more use: its function took too long or too much memory."""
+
+
+class Program(msgspec.Struct, frozen=True):
+    """A design document to run: `key` names it and its revision, `source` is its JSON text."""
+
+    key: tuple[str, ...]
+    source: str
+
+
+class Reply(msgspec.Struct, gc=False):
+    """What an operation answered. `ok` is JSON text."""
+
+    ok: msgspec.Raw = msgspec.Raw(b"null")
+    error: list[Any] | None = None
+    log: list[str] = []
+
+
+_decode_reply: Final = msgspec.json.Decoder(Reply).decode
+
+
+class Context:
+    """The functions of `program`. `call_s` is the processor time that one call may take."""
+
+    def __init__(
+        self, program: Program, *, call_s: float, memory_bytes_max: int = MEMORY_BYTES_MAX
+    ) -> None:
+        self._context = quickjs.Context()
+        self._context.set_memory_limit(memory_bytes_max)
+        self._context.set_max_stack_size(STACK_BYTES_MAX)
+        self._context.set_time_limit(call_s)
+        self._dispatch = self._context.eval(_START)
+        self.call("load", "", program.source)
+
+    def call(self, operation: str, name: str = "", text: str = "", extra: str = "") -> Reply:
+        """Runs one of the operations in ``runtime.js``. Raises FunctionFailed or ContextBroken."""
+        try:
+            answered = self._dispatch(operation, name, text, extra)
+        except quickjs.JSException as failed:
+            raise _broken(str(failed)) from None
+        except UnicodeDecodeError:
+            raise FunctionFailed("A function made text that is no Unicode", error="invalid_json") from None
+        reply = _decoded(answered)
+        if reply.error is not None:
+            raise FunctionFailed(reply.error[1], error=reply.error[0])
+        return reply
+
+
+def _decoded(answered: Any) -> Reply:
+    try:
+        return _decode_reply(answered)
+    except msgspec.DecodeError:
+        pass
+    try:
+        # Half of a surrogate pair is no character and can't be stored: it becomes U+FFFD, as in CouchDB.
+        return _decode_reply(_LONE_SURROGATE.sub(lambda found: found[1] or "\ufffd", answered))
+    except (msgspec.DecodeError, RecursionError, TypeError):
+        raise FunctionFailed("A function made a value that is no JSON", error="invalid_json") from None
+
+
+def _broken(message: str) -> ContextBroken:
+    first = message.partition("\n")[0]
+    if first == "InternalError: interrupted":
+        return ContextBroken("OS process timed out.", error="os_process_error")
+    if first in ("null", "InternalError: out of memory"):
+        return ContextBroken("out of memory", error="os_process_error")
+    return ContextBroken(first, error="os_process_error")
