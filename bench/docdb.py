@@ -4,8 +4,8 @@
 
 Prints JSON: `ours`, `peer`, `ratio` (ours divided by the peer's), the figures of CouchDB 3.5.0 on a
 2-core machine, the `target` we set ourselves there, and which of them this run met. An absolute figure
-means little on a shared machine; the ratio means more. The peer does not sync to disk before it
-answers, ours does.
+means little on a shared machine; the ratio means more. Ours is on the disk before it answers a write;
+the peer leaves that to LevelDB, which does not sync each write.
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ import json
 import os
 import platform
 import sys
-import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from bench.load import BATCH_DOCS, BODY, load, require_wrk, scan_rows_per_s, wrk
-from bench.server import PEER, Server, call, ours, peer
+from bench.server import PEER, Server, call, ours, peer, scratch
 
 Start = Callable[[Path], AbstractContextManager[Server]]
 
@@ -80,7 +79,7 @@ def measure(server: Server, docs: int, seconds: float) -> dict[str, Any]:
 
 
 def run(start: Start, docs: int, seconds: float) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory(prefix="couchgrass-bench-") as folder, start(Path(folder)) as server:
+    with scratch() as folder, start(folder) as server:
         print(f"measuring {server.name}", file=sys.stderr)
         return measure(server, docs, seconds)
 

@@ -12,13 +12,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from bench.docdb import Start
 from bench.load import load, require_wrk, scan_rows_per_s, wrk
-from bench.server import PEER, Server, call, ours, peer
+from bench.server import PEER, Server, call, ours, peer, scratch
 
 DB = "growth"
 
@@ -57,7 +55,7 @@ def measure(server: Server, sizes: list[int], seconds: float) -> list[dict[str, 
 
 
 def run(start: Start, sizes: list[int], seconds: float) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory(prefix="couchgrass-bench-") as folder, start(Path(folder)) as server:
+    with scratch() as folder, start(folder) as server:
         lines = measure(server, sizes, seconds)
     first, last = lines[0], lines[-1]
     grown = {key: round(last[key] / first[key], 2) for key in first if key.endswith("_per_s")}

@@ -17,15 +17,13 @@ import json
 import multiprocessing
 import random
 import sys
-import tempfile
 import time
 from multiprocessing.synchronize import Event
-from pathlib import Path
 from typing import Any
 
 from bench.docdb import Start
 from bench.load import load, scan
-from bench.server import PEER, Server, call, headers, ours, peer
+from bench.server import PEER, Server, call, headers, ours, peer, scratch
 
 DB = "latency"
 BEAT_S = 0.005
@@ -105,7 +103,7 @@ def measure(server: Server, documents: int, seconds: float) -> dict[str, Any]:
 
 
 def run(start: Start, documents: int, seconds: float) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory(prefix="couchgrass-bench-") as folder, start(Path(folder)) as server:
+    with scratch() as folder, start(folder) as server:
         print(f"measuring {server.name}", file=sys.stderr)
         return measure(server, documents, seconds)
 

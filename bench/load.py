@@ -99,4 +99,7 @@ def scan_rows_per_s(server: Server, path: str, key: str, rows: int, times: int) 
     listed = len(json.loads(text)[key]) if status == 200 else 0
     if listed < rows:
         raise RuntimeError(f"{server.name}: {path}: {status}, {listed} rows where {rows} were expected")
-    return listed / min(scan(server, path)[0] for _ in range(times))
+    scans = [scan(server, path) for _ in range(times)]
+    if any(size < len(text) for _, size in scans):
+        raise RuntimeError(f"{server.name}: {path}: an answer was cut short")
+    return listed / min(took for took, _ in scans)

@@ -15,6 +15,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -29,6 +30,7 @@ PEER_VERSION = "4.2.0"
 START_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 15
 USER = "admin"
+SCRATCH = ROOT / "bench" / "results"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,14 @@ def _family(pid: int) -> list[int]:
     """The process and all its descendants."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [pid, *(one for child in children for one in _family(int(child)))]
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """An empty folder on the disk that holds this tree: /tmp may be memory, where an fsync costs nothing."""
+    SCRATCH.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
+        yield Path(folder)
 
 
 def basic(user: str, password: str) -> str:

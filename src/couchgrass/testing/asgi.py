@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
@@ -93,11 +93,46 @@ class Asked:
         assert reply.status < 300, (method, target, reply)
         return reply.json()
 
+    async def add_user(self, credentials: Credentials, roles: Sequence[str] = (), **more: Any) -> str:
+        """Makes or replaces a user; the document's new revision."""
+        path = f"/_users/org.couchdb.user:{quote(credentials[0])}"
+        found = await self.ask("GET", path, user=ADMIN)
+        named = {"_rev": found.json()["_rev"]} if found.status == 200 else {}
+        doc = user_doc(*credentials, roles=roles, **more, **named)
+        rev: str = (await self.admin("PUT", path, doc))["rev"]
+        return rev
+
+    async def who(self, user: Credentials | None = None, **headers: Any) -> dict[str, Any]:
+        """The name and roles that a request has."""
+        reply = await self.ask("GET", "/_session", user=user, **headers)
+        assert reply.status == 200, reply
+        found: dict[str, Any] = reply.json()["userCtx"]
+        return found
+
     def set(self, section: str, **values: str) -> None:
         """Changes settings, and does not store them."""
         config = self.server.config
         volatile = {**config.volatile, section: {**config.volatile.get(section, {}), **values}}
         self.server.configure(Config(config.base, config.overlay, volatile))
+
+
+def user_doc(
+    name: str, password: str | None = None, *, roles: Sequence[str] = (), **more: Any
+) -> dict[str, Any]:
+    """A user as it is written."""
+    secret = {} if password is None else {"password": password}
+    return {"type": "user", "name": name, "roles": list(roles), **secret, **more}
+
+
+def refusal(reply: Reply) -> tuple[int, str, str]:
+    """Status, error and reason."""
+    answer = reply.json()
+    return reply.status, answer["error"], answer["reason"]
+
+
+def with_settings(**sections: Mapping[str, str]) -> Sections:
+    """QUICK and these."""
+    return {**QUICK, **sections, "chttpd_auth": {**QUICK["chttpd_auth"], **sections.get("chttpd_auth", {})}}
 
 
 def basic(name: str, password: str) -> str:

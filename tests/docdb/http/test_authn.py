@@ -6,7 +6,6 @@ import asyncio
 import base64
 import hmac
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,75 +15,44 @@ from couchgrass.docdb.http.hashing import AT_ONCE, WAITING_MAX
 from couchgrass.docdb.http.users import FOLLOWED_MAX
 from couchgrass.docdb.lockout import LOCKED
 from couchgrass.docdb.password import WRONG, hash_admin_password
-from couchgrass.docdb.settings import ChttpdAuth, Sections
-from couchgrass.testing.asgi import ADMIN, QUICK, Asked, Credentials, asking, basic
-from couchgrass.testing.call import Reply
+from couchgrass.docdb.settings import ChttpdAuth
+from couchgrass.testing.asgi import (
+    ADMIN, Asked, Credentials, asking, basic, refusal, user_doc, with_settings,
+)  # fmt: skip
 from couchgrass.testing.in_process import until
 
 ANNA: Credentials = ("anna", "pässword:with colon")
 JWT_SECRET = b"a shared secret of some length"
 
 
-def user(
-    name: str, password: str | None = None, roles: list[str] | None = None, **more: Any
-) -> dict[str, Any]:
-    secret = {} if password is None else {"password": password}
-    return {"type": "user", "name": name, "roles": roles or [], **secret, **more}
-
-
-async def add(server: Asked, who: Credentials, roles: list[str] | None = None, **more: Any) -> str:
-    """Makes or replaces the user; the new revision."""
-    path = f"/_users/org.couchdb.user:{who[0]}"
-    found = await server.ask("GET", path, user=ADMIN)
-    more |= {"_rev": found.json()["_rev"]} if found.status == 200 else {}
-    rev: str = (await server.admin("PUT", path, user(*who, roles, **more)))["rev"]
-    return rev
-
-
-async def who(server: Asked, credentials: Credentials | None = None, **headers: Any) -> dict[str, Any]:
-    reply = await server.ask("GET", "/_session", user=credentials, **headers)
-    assert reply.status == 200, reply
-    found: dict[str, Any] = reply.json()["userCtx"]
-    return found
-
-
-def error(reply: Reply) -> tuple[int, str, str]:
-    answer = reply.json()
-    return reply.status, answer["error"], answer["reason"]
-
-
-def with_settings(**sections: Mapping[str, str]) -> Sections:
-    return {**QUICK, **sections, "chttpd_auth": {"iterations": "10", **sections.get("chttpd_auth", {})}}
-
-
 @pytest.mark.parametrize(
     "header",
-    ["", "Basic", "Basic: YWRtaW46eA==", "Basic !!!", "Basic YWRtaW4=", "Basic Xzpf", "Basic /w==", "anonymous",
-     "Negotiate YWRtaW46eA==", "Bearer x.y.z"],
+    ["", "Basic", "Basic: YWRtaW46eA==", "Basic !!!", "Basic YWRtaW4=", "Basic Xzpf", "Basic /w==",
+     "anonymous", "Negotiate YWRtaW46eA==", "Bearer x.y.z"],
 )  # fmt: skip
 def test_what_is_no_basic_credential_is_an_anonymous_request(tmp_path: Path, header: str) -> None:
     async def work(server: Asked) -> None:
-        assert await who(server, authorization=header) == {"name": None, "roles": []}
+        assert await server.who(authorization=header) == {"name": None, "roles": []}
 
     asking(tmp_path / "data", work)
 
 
 def test_basic_credentials_prove_server_admins_and_users(tmp_path: Path) -> None:
     async def work(server: Asked) -> None:
-        await add(server, ANNA, ["gardener"])
+        await server.add_user(ANNA, ["gardener"])
         for _ in range(2):
-            assert await who(server, ADMIN) == {"name": "admin", "roles": ["_admin"]}
-            assert await who(server, ANNA) == {"name": "anna", "roles": ["gardener"]}
+            assert await server.who(ADMIN) == {"name": "admin", "roles": ["_admin"]}
+            assert await server.who(ANNA) == {"name": "anna", "roles": ["gardener"]}
         lower = basic(*ANNA).replace("Basic", "basic")
-        assert (await who(server, authorization=lower))["name"] == "anna"
+        assert (await server.who(authorization=lower))["name"] == "anna"
 
     asking(tmp_path / "data", work)
 
 
 def test_a_server_admin_with_a_user_document_has_the_roles_of_both(tmp_path: Path) -> None:
     async def work(server: Asked) -> None:
-        await add(server, (ADMIN[0], "the document's own password"), ["gardener"])
-        assert await who(server, ADMIN) == {"name": "admin", "roles": ["_admin", "gardener"]}
+        await server.add_user((ADMIN[0], "the document's own password"), ["gardener"])
+        assert await server.who(ADMIN) == {"name": "admin", "roles": ["_admin", "gardener"]}
         reply = await server.ask("GET", "/_session", user=(ADMIN[0], "the document's own password"))
         assert reply.status == 401
 
@@ -94,40 +62,40 @@ def test_a_server_admin_with_a_user_document_has_the_roles_of_both(tmp_path: Pat
 @pytest.mark.parametrize("name", ["admin", "anna", "nobody", ""])
 def test_a_wrong_name_and_a_wrong_password_are_the_same_401(tmp_path: Path, name: str) -> None:
     async def work(server: Asked) -> None:
-        await add(server, ANNA)
+        await server.add_user(ANNA)
         reply = await server.ask("GET", "/", user=(name, "wrong"))
-        assert error(reply) == (401, "unauthorized", WRONG)
+        assert refusal(reply) == (401, "unauthorized", WRONG)
 
     asking(tmp_path / "data", work)
 
 
 def test_a_password_role_or_deletion_counts_for_the_next_request(tmp_path: Path) -> None:
     async def work(server: Asked) -> None:
-        await add(server, ANNA, ["old"])
-        assert (await who(server, ANNA))["roles"] == ["old"]
-        await add(server, ANNA, ["new"])
-        assert (await who(server, ANNA))["roles"] == ["new"]
-        rev = await add(server, ("anna", "another"), ["new"])
+        await server.add_user(ANNA, ["old"])
+        assert (await server.who(ANNA))["roles"] == ["old"]
+        await server.add_user(ANNA, ["new"])
+        assert (await server.who(ANNA))["roles"] == ["new"]
+        rev = await server.add_user(("anna", "another"), ["new"])
         assert (await server.ask("GET", "/", user=ANNA)).status == 401
-        assert (await who(server, ("anna", "another")))["roles"] == ["new"]
+        assert (await server.who(("anna", "another")))["roles"] == ["new"]
         await server.admin("DELETE", f"/_users/org.couchdb.user:anna?rev={rev}")
         assert (await server.ask("GET", "/", user=("anna", "another"))).status == 401
-        await add(server, ANNA, ["again"])
-        assert (await who(server, ANNA))["roles"] == ["again"]
+        await server.add_user(ANNA, ["again"])
+        assert (await server.who(ANNA))["roles"] == ["again"]
 
     asking(tmp_path / "data", work)
 
 
 def test_a_replicated_edit_or_a_purge_of_a_user_counts_for_the_next_request(tmp_path: Path) -> None:
     async def work(server: Asked) -> None:
-        rev = await add(server, ANNA, ["old"])
-        assert (await who(server, ANNA))["roles"] == ["old"]
+        rev = await server.add_user(ANNA, ["old"])
+        assert (await server.who(ANNA))["roles"] == ["old"]
         doc = await server.admin("GET", "/_users/org.couchdb.user:anna")
         newer = "2-" + "a" * 32
         replicated = {**doc, "roles": ["new"], "_rev": newer}
         replicated["_revisions"] = {"start": 2, "ids": ["a" * 32, rev[2:]]}
         await server.admin("POST", "/_users/_bulk_docs", {"docs": [replicated], "new_edits": False})
-        assert (await who(server, ANNA))["roles"] == ["new"]
+        assert (await server.who(ANNA))["roles"] == ["new"]
         await server.admin("POST", "/_users/_purge", {"org.couchdb.user:anna": [newer]})
         assert (await server.ask("GET", "/", user=ANNA)).status == 401
 
@@ -136,55 +104,55 @@ def test_a_replicated_edit_or_a_purge_of_a_user_counts_for_the_next_request(tmp_
 
 def test_many_changed_users_at_a_time_are_all_forgotten(tmp_path: Path) -> None:
     async def work(server: Asked) -> None:
-        await add(server, ANNA, ["old"])
-        assert (await who(server, ANNA))["roles"] == ["old"]
+        await server.add_user(ANNA, ["old"])
+        assert (await server.who(ANNA))["roles"] == ["old"]
         doc = await server.admin("GET", "/_users/org.couchdb.user:anna")
-        others = [{"_id": f"org.couchdb.user:u{n}", **user(f"u{n}")} for n in range(FOLLOWED_MAX)]
+        others = [{"_id": f"org.couchdb.user:u{n}", **user_doc(f"u{n}")} for n in range(FOLLOWED_MAX)]
         body = {"docs": [*others, {**doc, "roles": ["new"]}]}
         cookie = await server.ask("POST", "/_session", {"name": ADMIN[0], "password": ADMIN[1]})
         session = cookie.headers["set-cookie"].split(";")[0]
         assert (await server.ask("POST", "/_users/_bulk_docs", body, cookie=session)).status == 201
-        assert (await who(server, ANNA))["roles"] == ["new"]
+        assert (await server.who(ANNA))["roles"] == ["new"]
 
     asking(tmp_path / "data", work)
 
 
 def test_users_end_with_their_database_and_begin_with_a_new_one(tmp_path: Path) -> None:
     async def work(server: Asked) -> None:
-        await add(server, ANNA)
-        assert (await who(server, ANNA))["name"] == "anna"
+        await server.add_user(ANNA)
+        assert (await server.who(ANNA))["name"] == "anna"
         await server.admin("DELETE", "/_users")
         assert (await server.ask("GET", "/", user=ANNA)).status == 401
-        assert (await who(server, ADMIN))["name"] == "admin"
+        assert (await server.who(ADMIN))["name"] == "admin"
         await server.admin("PUT", "/_users")
         assert (await server.ask("GET", "/", user=ANNA)).status == 401
-        await add(server, ANNA)
-        assert (await who(server, ANNA))["name"] == "anna"
+        await server.add_user(ANNA)
+        assert (await server.who(ANNA))["name"] == "anna"
 
     asking(tmp_path / "data", work)
 
 
 def test_changed_admins_count_for_the_next_request(tmp_path: Path) -> None:
     async def work(server: Asked) -> None:
-        assert (await who(server, ADMIN))["roles"] == ["_admin"]
+        assert (await server.who(ADMIN))["roles"] == ["_admin"]
         server.set("admins", admin=hash_admin_password("new", "salt", ChttpdAuth(iterations=10)))
         assert (await server.ask("GET", "/", user=ADMIN)).status == 401
-        assert (await who(server, ("admin", "new")))["roles"] == ["_admin"]
+        assert (await server.who(("admin", "new")))["roles"] == ["_admin"]
 
     asking(tmp_path / "data", work)
 
 
 def test_a_user_in_conflict_can_not_sign_in_until_it_is_resolved(tmp_path: Path) -> None:
     async def work(server: Asked) -> None:
-        await add(server, ANNA)
+        await server.add_user(ANNA)
         doc = await server.admin("GET", "/_users/org.couchdb.user:anna")
         await server.admin(
             "POST", "/_users/_bulk_docs", {"docs": [{**doc, "_rev": "1-" + "0" * 32}], "new_edits": False}
         )
-        status, name, reason = error(await server.ask("GET", "/", user=ANNA))
+        status, name, reason = refusal(await server.ask("GET", "/", user=ANNA))
         assert (status, name) == (401, "unauthorized") and "conflicts must be resolved" in reason
         await server.admin("DELETE", "/_users/org.couchdb.user:anna?rev=1-" + "0" * 32)
-        assert (await who(server, ANNA))["name"] == "anna"
+        assert (await server.who(ANNA))["name"] == "anna"
 
     asking(tmp_path / "data", work)
 
@@ -200,13 +168,13 @@ def test_requests_with_the_same_header_share_one_verification(tmp_path: Path) ->
 
 def test_a_flood_of_unknown_names_does_not_keep_out_who_is_known(tmp_path: Path) -> None:
     async def work(server: Asked) -> None:
-        assert (await who(server, ADMIN))["name"] == "admin"
+        assert (await server.who(ADMIN))["name"] == "admin"
         flood = [
             asyncio.ensure_future(server.ask("GET", "/", user=(f"name{n}", "x")))
             for n in range(WAITING_MAX + 50)
         ]
         await asyncio.wait(flood, return_when=asyncio.FIRST_COMPLETED)
-        assert (await who(server, ADMIN))["name"] == "admin"
+        assert (await server.who(ADMIN))["name"] == "admin"
         assert sum(not one.done() for one in flood) > 0
         statuses = [reply.status for reply in await asyncio.gather(*flood)]
         assert statuses.count(401) == WAITING_MAX and statuses.count(503) == 50
@@ -217,14 +185,14 @@ def test_a_flood_of_unknown_names_does_not_keep_out_who_is_known(tmp_path: Path)
 @pytest.mark.parametrize("name", ["admin", "anna", "nobody"])
 def test_after_five_failures_a_peer_is_locked_out_of_that_name(tmp_path: Path, name: str) -> None:
     async def work(server: Asked) -> None:
-        await add(server, ANNA)
+        await server.add_user(ANNA)
         right = {"admin": ADMIN, "anna": ANNA}.get(name, (name, "any"))
         for _ in range(5):
-            assert error(await server.ask("GET", "/", user=(name, "wrong")))[0] == 401
+            assert refusal(await server.ask("GET", "/", user=(name, "wrong")))[0] == 401
         for credentials in ((name, "wrong"), right):
-            assert error(await server.ask("GET", "/", user=credentials)) == (403, "forbidden", LOCKED)
+            assert refusal(await server.ask("GET", "/", user=credentials)) == (403, "forbidden", LOCKED)
         login = {"name": name, "password": right[1]}
-        assert error(await server.ask("POST", "/_session", login)) == (403, "forbidden", LOCKED)
+        assert refusal(await server.ask("POST", "/_session", login)) == (403, "forbidden", LOCKED)
         assert (await server.ask("GET", "/", user=right, peer="198.51.100.8")).status != 403
         server.clock.time_s += 301
         assert (await server.ask("GET", "/", user=right)).status == (401 if name == "nobody" else 200)
@@ -234,11 +202,11 @@ def test_after_five_failures_a_peer_is_locked_out_of_that_name(tmp_path: Path, n
 
 def test_the_lock_out_also_holds_for_a_header_that_was_right_before(tmp_path: Path) -> None:
     async def work(server: Asked) -> None:
-        assert (await who(server, ADMIN))["name"] == "admin"
+        assert (await server.who(ADMIN))["name"] == "admin"
         for _ in range(5):
             await server.ask("GET", "/", user=("admin", "wrong"))
-        assert error(await server.ask("GET", "/", user=ADMIN)) == (403, "forbidden", LOCKED)
-        assert (await who(server))["name"] is None
+        assert refusal(await server.ask("GET", "/", user=ADMIN)) == (403, "forbidden", LOCKED)
+        assert (await server.who())["name"] is None
 
     asking(tmp_path / "data", work)
 
@@ -280,13 +248,13 @@ def test_behind_a_private_proxy_the_lock_out_is_for_the_client_that_the_proxy_sa
 
 def test_a_password_is_hashed_anew_when_the_settings_ask_for_more(tmp_path: Path) -> None:
     async def work(server: Asked) -> None:
-        await add(server, ANNA, ["gardener"], note="stays")
+        await server.add_user(ANNA, ["gardener"], note="stays")
         rev = (await server.admin("GET", "/_users/org.couchdb.user:anna"))["_rev"]
         await server.admin("PUT", f"/_users/org.couchdb.user:anna/photo?rev={rev}", b"bytes")
         before = await server.admin("GET", "/_users/org.couchdb.user:anna")
         login = await server.ask("POST", "/_session", {"name": ANNA[0], "password": ANNA[1]})
         server.set("chttpd_auth", iterations="20", password_regexp='["[0-9]{20}"]')
-        assert (await who(server, ANNA))["name"] == "anna"
+        assert (await server.who(ANNA))["name"] == "anna"
         seq = server.server.store.get("_users").totals.seq
         await until(lambda: server.server.store.get("_users").totals.seq > seq)
         after = await server.admin("GET", "/_users/org.couchdb.user:anna")
@@ -294,19 +262,19 @@ def test_a_password_is_hashed_anew_when_the_settings_ask_for_more(tmp_path: Path
         kept = ("salt", "roles", "note", "name", "_attachments")
         assert {key: after[key] for key in kept} == {key: before[key] for key in kept}
         assert "password" not in after and "preserve_salt" not in after
-        assert (await who(server, ANNA))["roles"] == ["gardener"]
+        assert (await server.who(ANNA))["roles"] == ["gardener"]
         cookie = login.headers["set-cookie"].split(";")[0]
-        assert (await who(server, cookie=cookie))["name"] == "anna"
+        assert (await server.who(cookie=cookie))["name"] == "anna"
 
     asking(tmp_path / "data", work)
 
 
 def test_a_hash_is_left_alone_when_the_settings_say_so(tmp_path: Path) -> None:
     async def work(server: Asked) -> None:
-        await add(server, ANNA)
+        await server.add_user(ANNA)
         before = await server.admin("GET", "/_users/org.couchdb.user:anna")
         server.set("chttpd_auth", iterations="20", upgrade_hash_on_auth="false")
-        assert (await who(server, ANNA))["name"] == "anna"
+        assert (await server.who(ANNA))["name"] == "anna"
         assert await server.admin("GET", "/_users/org.couchdb.user:anna") == before
 
     asking(tmp_path / "data", work)
@@ -314,9 +282,9 @@ def test_a_hash_is_left_alone_when_the_settings_say_so(tmp_path: Path) -> None:
 
 def test_a_second_factor_keeps_basic_out(tmp_path: Path) -> None:
     async def work(server: Asked) -> None:
-        await add(server, ANNA, totp={"key": "JBSWY3DPEHPK3PXP"})
+        await server.add_user(ANNA, totp={"key": "JBSWY3DPEHPK3PXP"})
         for _ in range(2):
-            assert error(await server.ask("GET", "/", user=ANNA)) == (401, "unauthorized", WRONG)
+            assert refusal(await server.ask("GET", "/", user=ANNA)) == (401, "unauthorized", WRONG)
 
     asking(tmp_path / "data", work)
 
@@ -343,10 +311,10 @@ def test_a_bearer_token_proves_its_subject_where_the_handler_is_on(tmp_path: Pat
         answer = reply.json()
         assert answer["userCtx"] == {"name": "anna", "roles": ["gardener"]}
         assert answer["info"] == {"authentication_handlers": ["jwt", "default"], "authenticated": "jwt"}
-        assert (await who(server, ADMIN))["name"] == "admin"
+        assert (await server.who(ADMIN))["name"] == "admin"
         server.clock.time_s += 61
         late = await server.ask("GET", "/_session", authorization=f"Bearer {token}")
-        assert error(late) == (401, "unauthorized", "exp not in future")
+        assert refusal(late) == (401, "unauthorized", "exp not in future")
         assert (await server.ask("GET", "/", authorization=f"Bearer {token[:-3]}AAA")).status in (400, 401)
 
     asking(tmp_path / "data", work, JWT_SETTINGS)
@@ -356,15 +324,15 @@ def test_proxy_headers_are_ignored_until_the_handler_is_on(tmp_path: Path) -> No
     headers: dict[str, Any] = {"x_auth_couchdb_username": "anna", "x_auth_couchdb_roles": "gardener,_admin"}
 
     async def off(server: Asked) -> None:
-        assert await who(server, **headers) == {"name": None, "roles": []}
+        assert await server.who(**headers) == {"name": None, "roles": []}
 
     async def on(server: Asked) -> None:
-        assert await who(server, **headers) == {"name": "anna", "roles": ["gardener", "_admin"]}
+        assert await server.who(**headers) == {"name": "anna", "roles": ["gardener", "_admin"]}
         server.set("chttpd_auth", proxy_use_secret="true")
-        assert (await who(server, **headers))["name"] is None
+        assert (await server.who(**headers))["name"] is None
         secret = server.server.settings.chttpd_auth.secret.encode()
         mac = hmac.digest(secret, b"anna", "sha256").hex()
-        assert (await who(server, **headers, x_auth_couchdb_token=mac))["name"] == "anna"
+        assert (await server.who(**headers, x_auth_couchdb_token=mac))["name"] == "anna"
 
     asking(tmp_path / "off", off)
     handlers = {"authentication_handlers": "{chttpd_auth, proxy_authentication_handler}"}
@@ -375,7 +343,7 @@ def test_where_valid_users_are_required_anonymous_requests_may_only_sign_in(tmp_
     async def work(server: Asked) -> None:
         for method, path in (("GET", "/"), ("GET", "/_up"), ("GET", "/_session"), ("PUT", "/db")):
             expected = (401, "unauthorized", "Authentication required.")
-            assert error(await server.ask(method, path)) == expected, path
+            assert refusal(await server.ask(method, path)) == expected, path
         assert (await server.ask("GET", "/", user=ADMIN)).status == 200
         login = {"name": ADMIN[0], "password": ADMIN[1]}
         assert (await server.ask("POST", "/_session/", login)).status == 200
@@ -438,7 +406,7 @@ def test_each_endpoint_asks_for_its_right(tmp_path: Path) -> None:
         await server.admin("PUT", "/db/doc", {})
         await server.admin("PUT", "/db/_design/d", {})
         for one in (ANNA, BERTA, CARL):
-            await add(server, one)
+            await server.add_user(one)
         number = 0
         for method, path, body, expected in RIGHTS:
             statuses = []
@@ -459,7 +427,7 @@ def test_each_document_of_a_bulk_write_takes_its_own_right(tmp_path: Path) -> No
     async def work(server: Asked) -> None:
         await server.admin("PUT", "/db")
         await server.admin("PUT", "/db/_security", {"cloudant": {"anna": ["_reader", "_writer"]}})
-        await add(server, ANNA)
+        await server.add_user(ANNA)
         reply = await server.ask("POST", "/db/_bulk_docs", {"docs": docs}, user=ANNA)
         assert [row.get("error") for row in reply.json()] == [None, "forbidden", "forbidden", None]
         assert (await server.ask("GET", "/db/_design/d", user=ADMIN)).status == 404
@@ -472,7 +440,7 @@ def test_each_document_of_a_bulk_write_takes_its_own_right(tmp_path: Path) -> No
 def test_a_changed_security_object_counts_for_the_next_request(tmp_path: Path) -> None:
     async def work(server: Asked) -> None:
         await server.admin("PUT", "/db")
-        await add(server, ANNA)
+        await server.add_user(ANNA)
         for security, status in (
             ({}, 200),
             (MEMBERS, 200),
@@ -487,7 +455,7 @@ def test_a_changed_security_object_counts_for_the_next_request(tmp_path: Path) -
 
 def test_metrics_may_be_read_with_their_own_role(tmp_path: Path) -> None:
     async def work(server: Asked) -> None:
-        await add(server, ANNA, ["_metrics"])
+        await server.add_user(ANNA, ["_metrics"])
         assert (await server.ask("GET", "/_node/_local/_stats", user=ANNA)).status == 200
         assert (await server.ask("GET", "/_node/_local/_config", user=ANNA)).status == 401
 

@@ -329,3 +329,12 @@ def test_open_revs_are_json_for_who_asks_for_json_only(ask: Ask) -> None:
     found = ask("GET", "/doc?open_revs=all", accept="application/json").json()
     assert [one["ok"]["_rev"] for one in found] == [rev]
     assert len(parts_of(ask("GET", "/doc?open_revs=all", accept="*/*"))) == 1
+
+
+def test_a_body_cut_anywhere_is_refused_and_nothing_is_written(ask: Ask) -> None:
+    whole = related({"_attachments": {"a": member(None), "b": member(None)}}, b"foo", b"\r\n--b")
+    for size in range(len(whole)):
+        reply = ask("PUT", "/doc", whole[:size], content_type=RELATED)
+        assert reply.status in (400, 415), (size, reply)
+    assert ask("GET", "/doc").status == 404
+    assert ask("PUT", "/doc", whole, content_type=RELATED).status == 201

@@ -34,8 +34,8 @@ async def serve_api(request: Request) -> Answer:
             assert endpoint.right is not None
             request.server.authn.check_right(request, endpoint.right)
             request.db.users += 1
-        request.held = request.db
-        return await endpoint.run(request)
+            request.held = request.db
+            return await endpoint.run(request)
     access.check_server_admin(request.ctx)
     raise NotFound("missing")
 

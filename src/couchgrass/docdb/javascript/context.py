@@ -6,6 +6,7 @@ document. A context belongs to the thread that made it. One that ran out of time
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +14,9 @@ from typing import Any, Final
 import msgspec
 import quickjs
 
-from couchgrass.errors import CouchgrassError
+from couchgrass.errors import BadRequest, CouchgrassError, Forbidden, NotFound, Unauthorized
+
+log = logging.getLogger("couchgrass.javascript")
 
 MEMORY_BYTES_MAX: Final = 64 * 1024 * 1024
 """What one context may hold, as CouchDB gives each of its JavaScript processes."""
@@ -47,15 +50,15 @@ class Program(msgspec.Struct, frozen=True):
     source: str
 
 
-class Reply(msgspec.Struct, gc=False):
-    """What an operation answered. `ok` is JSON text."""
+class _Reply(msgspec.Struct, gc=False):
+    """What an operation answered."""
 
     ok: msgspec.Raw = msgspec.Raw(b"null")
     error: list[Any] | None = None
     log: list[str] = []
 
 
-_decode_reply: Final = msgspec.json.Decoder(Reply).decode
+_decode_reply: Final = msgspec.json.Decoder(_Reply).decode
 
 
 class Context:
@@ -64,6 +67,7 @@ class Context:
     def __init__(
         self, program: Program, *, call_s: float, memory_bytes_max: int = MEMORY_BYTES_MAX
     ) -> None:
+        self._key = program.key
         self._context = quickjs.Context()
         self._context.set_memory_limit(memory_bytes_max)
         self._context.set_max_stack_size(STACK_BYTES_MAX)
@@ -71,8 +75,11 @@ class Context:
         self._dispatch = self._context.eval(_START)
         self.call("load", "", program.source)
 
-    def call(self, operation: str, name: str = "", text: str = "", extra: str = "") -> Reply:
-        """Runs one of the operations in ``runtime.js``. Raises FunctionFailed or ContextBroken."""
+    def call(self, operation: str, name: str = "", text: str = "", extra: str = "") -> bytes:
+        """Runs one of the operations in ``runtime.js``; its answer as JSON text.
+
+        Raises ContextBroken, or what `error_of` makes of the function's own error.
+        """
         try:
             answered = self._dispatch(operation, name, text, extra)
         except quickjs.JSException as failed:
@@ -80,12 +87,28 @@ class Context:
         except UnicodeDecodeError:
             raise FunctionFailed("A function made text that is no Unicode", error="invalid_json") from None
         reply = _decoded(answered)
+        for line in reply.log:
+            log.info("%s: %s", "/".join(self._key), line)
         if reply.error is not None:
-            raise FunctionFailed(reply.error[1], error=reply.error[0])
-        return reply
+            raise error_of(*reply.error)
+        return bytes(reply.ok)
 
 
-def _decoded(answered: Any) -> Reply:
+def error_of(error: str, reason: Any) -> CouchgrassError:
+    """An error that a function named. Few names have a status of their own, as in CouchDB."""
+    kind = _NAMED.get(error)
+    return FunctionFailed(reason, error=error) if kind is None else kind(reason)
+
+
+_NAMED: Final[dict[str, type[CouchgrassError]]] = {
+    "bad_request": BadRequest,
+    "forbidden": Forbidden,
+    "not_found": NotFound,
+    "unauthorized": Unauthorized,
+}
+
+
+def _decoded(answered: Any) -> _Reply:
     try:
         return _decode_reply(answered)
     except msgspec.DecodeError:

@@ -193,7 +193,7 @@
       results[at] = work(documents[at]);
       if (now() > until) break;
     }
-    return "[" + apply(join, results, [","]) + "]";
+    return apply(join, ["[", apply(join, results, [","]), "]"], [""]);
   }
 
   // --- the operations ------------------------------------------------------------------------------
@@ -299,11 +299,12 @@
     lines = [];
     rows = [];
     try {
-      answer = '{"ok":' + operations[operation](name, text, extra);
+      answer = ['{"ok":', operations[operation](name, text, extra)];
     } catch (thrown) {
       if (isEngineFailure(thrown)) throw thrown;
-      answer = '{"error":' + stringify(described(thrown));
+      answer = ['{"error":', stringify(described(thrown))];
     }
-    return answer + (lines.length ? ',"log":' + stringify(lines) : "") + "}";
+    // Joined, not added up: the Python side can't read a text that the engine keeps as a tree of pieces.
+    return apply(join, [...answer, lines.length ? ',"log":' + stringify(lines) : "", "}"], [""]);
   };
 })
