@@ -98,7 +98,7 @@ class Asked:
         path = f"/_users/org.couchdb.user:{quote(credentials[0])}"
         found = await self.ask("GET", path, user=ADMIN)
         named = {"_rev": found.json()["_rev"]} if found.status == 200 else {}
-        doc = user_doc(*credentials, roles=roles, **more, **named)
+        doc = {**user_doc(*credentials, roles=roles), **more, **named}
         rev: str = (await self.admin("PUT", path, doc))["rev"]
         return rev
 

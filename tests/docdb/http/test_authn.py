@@ -17,7 +17,14 @@ from couchgrass.docdb.lockout import LOCKED
 from couchgrass.docdb.password import WRONG, hash_admin_password
 from couchgrass.docdb.settings import ChttpdAuth
 from couchgrass.testing.asgi import (
-    ADMIN, Asked, Credentials, asking, basic, refusal, user_doc, with_settings,
+    ADMIN,
+    Asked,
+    Credentials,
+    asking,
+    basic,
+    refusal,
+    user_doc,
+    with_settings,
 )  # fmt: skip
 from couchgrass.testing.in_process import until
 

@@ -60,8 +60,8 @@ def test_only_server_admins_make_keys(tmp_path: Path) -> None:
     asking(tmp_path / "data", work)
 
 
-# The roles; what each gets for: reading, writing, a checkpoint, a design document read and written, reading and
-# changing the security object, compacting.
+# The roles, and whether they let a key: read, write, write a checkpoint, read a design document, write one,
+# read the security object, change it, compact.
 ROLES: list[tuple[list[str], list[bool]]] = [
     ([], [False, False, False, False, False, False, False, False]),
     (["_reader"], [True, False, False, True, False, False, False, False]),

@@ -16,6 +16,7 @@ from couchgrass.testing.asgi import ADMIN, Asked, Credentials, asking, refusal
 from couchgrass.testing.call import Reply
 
 ANNA: Credentials = ("anna", "pässword & more")
+JSON = {"content_type": "application/json"}
 FORM = {"content_type": "application/x-www-form-urlencoded; charset=utf-8"}
 
 
@@ -78,7 +79,7 @@ def test_a_form_or_gzipped_json_signs_in_as_well(tmp_path: Path, field: str) -> 
         for body, headers in (
             (urlencode(fields).encode(), FORM),
             (f"{field}=anna&password=pässword+%26+more".encode(), FORM),
-            (gzip.compress(json.dumps(fields).encode()), {"content_encoding": "gzip", "content_type": "application/json"}),
+            (gzip.compress(json.dumps(fields).encode()), {**JSON, "content_encoding": "gzip"}),
         ):  # fmt: skip
             reply = await server.ask("POST", "/_session", body, **dict[str, Any](headers))
             assert reply.json() == {"ok": True, "name": "anna", "roles": []}
@@ -100,14 +101,14 @@ def test_a_wrong_password_is_a_401_that_ends_the_session(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("body", "headers", "status", "reason"),
     [
-        (b"{}", {"content_type": "application/json"}, 400, "request body must contain a username"),
+        (b"{}", JSON, 400, "request body must contain a username"),
         (b"x=1", FORM, 400, "request body must contain a username"),
         (b"name=a&username=b", FORM, 400, "request body contains different usernames"),
         (b"name=%ff", FORM, 400, "The form is not valid UTF-8 or has too many fields"),
-        (b"[]", {"content_type": "application/json"}, 400, "Request body must be a JSON object"),
-        (b'{"name":7}', {"content_type": "application/json"}, 400, "`name` must be a string"),
-        (b'{"name":"a","password":null}', {"content_type": "application/json"}, 400, "`password` must be a string"),
-        (b"{", {"content_type": "application/json"}, 400, "invalid UTF-8 JSON"),
+        (b"[]", JSON, 400, "Request body must be a JSON object"),
+        (b'{"name":7}', JSON, 400, "`name` must be a string"),
+        (b'{"name":"a","password":null}', JSON, 400, "`password` must be a string"),
+        (b"{", JSON, 400, "invalid UTF-8 JSON"),
         (b"name=a", {"content_type": "text/plain"}, 415,
          "Content-Type must be 'application/x-www-form-urlencoded' or 'application/json'"),
         (b"name=a", {}, 415, "Content-Type must be 'application/x-www-form-urlencoded' or 'application/json'"),

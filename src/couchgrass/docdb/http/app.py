@@ -6,6 +6,7 @@ client can't take it for whole.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 import os
@@ -30,6 +31,9 @@ _MUST_REVALIDATE = (b"cache-control", b"must-revalidate")
 _JSON_TYPE = (b"content-type", b"application/json")
 _TEXT_TYPE = (b"content-type", b"text/plain; charset=utf-8")
 _NO_BODY = frozenset({204, 304})
+
+UNWATCHED_PIECES = 8
+"""A stream that goes on past this many pieces (about 2 MB) looks whether its client is still there."""
 
 
 class App:
@@ -150,11 +154,20 @@ class App:
                 "headers": self._headers(request, answer),
             }
         )
+        gone: asyncio.Task[None] | None = None
         try:
+            sent = 0
             if request.method != "HEAD":
                 async for piece in answer.pieces:
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
+                    sent += 1
+                    if sent == UNWATCHED_PIECES and not answer.watches:
+                        gone = asyncio.create_task(request.disconnected())
+                    if gone is not None and gone.done():
+                        raise ClientGone
         finally:
+            if gone is not None:
+                gone.cancel()
             await answer.pieces.aclose()  # type: ignore[attr-defined]
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 

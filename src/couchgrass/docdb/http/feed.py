@@ -94,14 +94,14 @@ class FeedLoop:
     async def answer(self, headers: Headers = ()) -> Answer:
         """The answer; a normal feed that is one step is sent whole."""
         if self._query.feed is Feed.EVENTSOURCE:
-            return Stream(200, self.pieces(), NO_CACHE, EVENT_STREAM)
+            return Stream(200, self.pieces(), NO_CACHE, EVENT_STREAM, watches=True)
         if self._query.feed is Feed.NORMAL and self._left:
             step = self._ahead = await self._step()
             is_end = self._low >= self._high or len(step.rows) >= self._frame.left
             if step.attached is None and is_end:
                 body = self._held + self._frame.rows(step.rows)
                 return Response(200, body + await self._ending(), headers)
-        return Stream(200, self.pieces(), headers)
+        return Stream(200, self.pieces(), headers, watches=True)
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """The body. Raises ClientGone, and NotFound when a normal feed's source is closed under way."""

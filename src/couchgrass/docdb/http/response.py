@@ -25,12 +25,13 @@ class Response(msgspec.Struct, gc=False):
 
 
 class Stream(msgspec.Struct):
-    """An answer that is made while it is sent."""
+    """An answer that is made while it is sent. `watches`: it notices itself that the client hung up."""
 
     status: int
     pieces: AsyncIterator[bytes]
     headers: Headers = ()
     content_type: str = JSON
+    watches: bool = False
 
 
 Answer = Response | Stream

@@ -40,6 +40,9 @@ SWITCH_S = 0.0005
 HEADER_READ_MS = 30_000
 BACKLOG = 1024
 
+CONNECTIONS_MAX = 10_000
+"""Requests under way at once, open feeds among them; further connections wait."""
+
 ADMIN_FILE = "admin.json"
 
 
@@ -96,6 +99,7 @@ async def _serve(wanted: Wanted, ready: Callable[[Started], None]) -> None:
         interface=Interfaces.ASGI,
         websockets=False,
         backlog=BACKLOG,
+        backpressure=CONNECTIONS_MAX,
         log_enabled=False,
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_READ_MS),
     )

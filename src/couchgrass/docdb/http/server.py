@@ -41,7 +41,7 @@ class Server:
         self.stats = Stats(self.settings.stats.interval)
         self.uuids = UuidSource(self.clock)
         self.authn = Authn(self)
-        self.events = DbEvents()
+        self.events = DbEvents(store.names())
         self.stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.tasks: dict[int, dict[str, Any]] = {}
         self._background: set[asyncio.Task[Any]] = set()
