@@ -324,6 +324,34 @@ def locks_hold_names_and_versions_only(root: Path) -> Iterator[str]:
                 yield f"{where}:{number}: not name==version: {wanted}"
 
 
+def locks_pin_what_the_project_names(root: Path) -> Iterator[str]:
+    """Each dependency of pyproject.toml has its version in requirements.txt, each of `dev` in one of them."""
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8")).get("project", {})
+    run_time = _pinned(root / "requirements.txt")
+    for named, pinned, lock in (
+        (project.get("dependencies", []), run_time, "requirements.txt"),
+        (
+            project.get("optional-dependencies", {}).get("dev", []),
+            run_time | _pinned(root / "requirements-dev.txt"),
+            "requirements-dev.txt",
+        ),
+    ):
+        for requirement in named:
+            name = _normal(re.split(r"[<>=!~ \[;]", requirement, maxsplit=1)[0])
+            if name not in pinned:
+                yield f"pyproject.toml: {name} is not pinned in {lock}"
+
+
+def _pinned(lock: Path) -> frozenset[str]:
+    lines = lock.read_text(encoding="utf-8").splitlines() if lock.is_file() else []
+    return frozenset(_normal(line.partition("==")[0]) for line in lines if "==" in line)
+
+
+def _normal(name: str) -> str:
+    """A package's name as the index compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 Rule = Callable[[Path], Iterator[str]]
 
 RULES: tuple[Rule, ...] = (
@@ -338,6 +366,7 @@ RULES: tuple[Rule, ...] = (
     no_module_is_dead,
     the_tests_mirror_the_source,
     locks_hold_names_and_versions_only,
+    locks_pin_what_the_project_names,
 )
 
 
@@ -356,7 +385,8 @@ def test_the_map_of_tests_names_only_what_is_there() -> None:
 # --- the rules tried on small trees ------------------------------------------------------------------
 
 SOUND = {
-    "pyproject.toml": '[project.scripts]\ncouchgrass = "couchgrass.cli.main:main"\n',
+    "pyproject.toml": '[project]\ndependencies = ["msgspec>=0.20"]\n'
+    'scripts = {couchgrass = "couchgrass.cli.main:main"}\n',
     "requirements.txt": "# why\nmsgspec==0.20.0\n",
     "src/couchgrass/__init__.py": '"""The package."""\n',
     "src/couchgrass/__main__.py": '"""Start."""\nfrom couchgrass.cli.main import main\n',
@@ -435,6 +465,11 @@ BROKEN: tuple[tuple[Rule, str, str], ...] = (
     (locks_hold_names_and_versions_only, "requirements.txt", "--index-url http" + "://127.0.0.1/simple"),
     (locks_hold_names_and_versions_only, "requirements.txt", "pytest @ file" + ":///wheels/pytest.whl"),
     (locks_hold_names_and_versions_only, "requirements.txt", "pytest>=8"),
+    (
+        locks_pin_what_the_project_names,
+        "pyproject.toml",
+        "[project.optional-dependencies]\ndev = ['ruff>=1']",
+    ),
     (
         locks_hold_names_and_versions_only,
         "web/package-lock.json",

@@ -354,7 +354,5 @@ def stored_stubs(stored: bytes) -> str:
 
 def as_ready(attachment: Attachment) -> Fresh:
     """An attachment that is stored already, to be held by another document too."""
-    stored = Stored(
-        attachment.digest, attachment.length, attachment.encoded_length, attachment.encoding, b""
-    )
+    stored = Stored(attachment.digest, attachment.length, attachment.encoded_length, attachment.encoding, b"")
     return Fresh(attachment.content_type, 0, stored, None, attachment.blob)

@@ -24,7 +24,7 @@ A sort key is bytes that order as the values do, for an index that compares only
   UTF-8 with 00 written as 00 FF, ended by 00 00;
 * an array or object is its members' keys, ended by 00.
 
-ICU's keys change with its version: keep `COLLATION_VERSION` beside stored keys and build them again when
+ICU's keys change with its version: keep `collation_version` beside stored keys and build them again when
 it differs.
 """
 
@@ -34,19 +34,39 @@ import math
 import struct
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import chain
 from typing import Any, Final
 
-import icu
 import msgspec
 
-COLLATION_VERSION: Final = f"icu-{icu.ICU_VERSION}/unicode-{icu.UNICODE_VERSION}/keys-1"
-"""What view sort keys depend on."""
 
-_COLLATOR = icu.Collator.createInstance(icu.Locale(""))
-compare_strings: Callable[[str, str], int] = _COLLATOR.compare
-"""-1, 0 or 1 as the first string is below, equal to or above the second in ICU's root collation."""
-_collation_key: Callable[[str], bytes] = _COLLATOR.getSortKey
+@cache
+def collation_version() -> str:
+    """What view sort keys depend on."""
+    import icu
+
+    return f"icu-{icu.ICU_VERSION}/unicode-{icu.UNICODE_VERSION}/keys-1"
+
+
+@cache
+def _collator() -> Any:
+    """ICU's root collator, loaded when first needed: it takes 12 MB, and many a server sorts nothing."""
+    import icu
+
+    return icu.Collator.createInstance(icu.Locale(""))
+
+
+def compare_strings(one: str, other: str) -> int:
+    """-1, 0 or 1 as the first string is below, equal to or above the second in ICU's root collation."""
+    order: int = _collator().compare(one, other)
+    return order
+
+
+def _collation_key(text: str) -> bytes:
+    key: bytes = _collator().getSortKey(text)
+    return key
+
 
 _pack_double: Callable[[float], bytes] = struct.Struct(">d").pack
 _COMPLEMENT: Final = bytes(255 - byte for byte in range(256))

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from couchgrass.docdb.http.authn import challenge
 from couchgrass.docdb.http.hashing import AT_ONCE, WAITING_MAX
+from couchgrass.docdb.http.request import Request
 from couchgrass.docdb.http.users import FOLLOWED_MAX
 from couchgrass.docdb.lockout import LOCKED
 from couchgrass.docdb.password import WRONG, hash_admin_password
@@ -465,5 +467,24 @@ def test_metrics_may_be_read_with_their_own_role(tmp_path: Path) -> None:
         await server.add_user(ANNA, ["_metrics"])
         assert (await server.ask("GET", "/_node/_local/_stats", user=ANNA)).status == 200
         assert (await server.ask("GET", "/_node/_local/_config", user=ANNA)).status == 401
+
+    asking(tmp_path / "data", work)
+
+
+def test_a_401_asks_for_credentials_as_the_client_or_the_settings_want(tmp_path: Path) -> None:
+    async def work(server: Asked) -> None:
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.disconnect"}
+
+        def asked_for(**headers: str) -> tuple[tuple[str, str], ...]:
+            sent = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+            scope = {"method": "GET", "raw_path": b"/", "query_string": b"", "headers": sent, "client": None}
+            return challenge(Request(server.server, scope, receive))
+
+        assert asked_for() == ()
+        assert asked_for(x_couchdb_www_authenticate="Cookie") == (("www-authenticate", "Cookie"),)
+        server.set("chttpd", require_valid_user="true")
+        assert asked_for() == (("www-authenticate", 'Basic realm="server"'),)
+        assert asked_for(x_couchdb_www_authenticate="Cookie") == (("www-authenticate", "Cookie"),)
 
     asking(tmp_path / "data", work)

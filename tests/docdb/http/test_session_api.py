@@ -111,7 +111,8 @@ def test_a_wrong_password_is_a_401_that_ends_the_session(tmp_path: Path) -> None
         (b"{", JSON, 400, "invalid UTF-8 JSON"),
         (b"name=a", {"content_type": "text/plain"}, 415,
          "Content-Type must be 'application/x-www-form-urlencoded' or 'application/json'"),
-        (b"name=a", {}, 415, "Content-Type must be 'application/x-www-form-urlencoded' or 'application/json'"),
+        (b"name=a", {}, 415,
+         "Content-Type must be 'application/x-www-form-urlencoded' or 'application/json'"),
         (b"name=" + b"a" * 70_000, FORM, 413, "the request entity is too large"),
     ],
 )  # fmt: skip

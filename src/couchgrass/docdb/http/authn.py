@@ -19,7 +19,7 @@ from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from couchgrass.docdb import access, jwt, session
+from couchgrass.docdb import access, session
 from couchgrass.docdb.access import ADMIN_ROLE, ANONYMOUS, Right, Security, UserCtx
 from couchgrass.docdb.document import is_design, is_local
 from couchgrass.docdb.http.hashing import on_thread
@@ -232,6 +232,9 @@ class Authn:
         return access.verify_proxy(headers, self._server.settings.chttpd_auth)
 
     async def _jwt(self, request: Request) -> UserCtx | None:
+        # Imported when first needed: the cryptography that it brings takes 11 MB.
+        from couchgrass.docdb import jwt
+
         token = jwt.parse_bearer(request.header(b"authorization") or "")
         if token is None:
             return None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from couchgrass.docdb import attachment as att
 from couchgrass.docdb.attachment import Follows, Inline, Ready
 from couchgrass.docdb.document import Edit, is_design, is_local, parse_document
+from couchgrass.docdb.http import design
 from couchgrass.docdb.http.request import Request
 from couchgrass.docdb.http.response import Headers, Response, json_response
 from couchgrass.docdb.rev import Rev
@@ -67,9 +68,17 @@ def check_revs(edit: Edit, *, new_edits: bool) -> None:
         raise BadRequest("Revisions count from 1")
 
 
+async def _refused(
+    request: Request, writes: Sequence[Write], *, new_edits: bool
+) -> Mapping[int, CouchgrassError]:
+    """What may not be written, by its place: the caller's rights first, then the design documents' say."""
+    refused = await request.server.authn.before_write(request, writes)
+    return await design.before_write(request, writes, refused, new_edits=new_edits)
+
+
 async def store_one(request: Request, write: Write, *, new_edits: bool) -> Rev:
     """Writes one document; returns when it is on the disk."""
-    refused = await request.server.authn.before_write(request, [write])
+    refused = await _refused(request, [write], new_edits=new_edits)
     if refused:
         raise refused[0]
     rev = await request.db.submit(
@@ -81,7 +90,7 @@ async def store_one(request: Request, write: Write, *, new_edits: bool) -> Rev:
 
 async def store_many(request: Request, writes: Sequence[Write], *, new_edits: bool) -> list[Outcome]:
     """Writes documents, each on its own; returns when all are on the disk."""
-    refused = await request.server.authn.before_write(request, writes)
+    refused = await _refused(request, writes, new_edits=new_edits)
     if not refused:
         outcomes = await request.db.submit(
             write_many(writes, new_edits=new_edits, revs_limit=request.db.about.revs_limit)

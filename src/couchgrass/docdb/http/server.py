@@ -16,6 +16,7 @@ from couchgrass.docdb.http.compact import AutoCompaction
 from couchgrass.docdb.http.db_events import DbEvents
 from couchgrass.docdb.http.settings_file import SettingsFile
 from couchgrass.docdb.http.uuids import UuidSource
+from couchgrass.docdb.javascript.engine import Engine
 from couchgrass.docdb.settings import snapshot
 from couchgrass.docdb.sqlite.database import Database
 from couchgrass.docdb.sqlite.store import Store
@@ -40,6 +41,7 @@ class Server:
         self.started_at = time.monotonic()
         self.stats = Stats(self.settings.stats.interval)
         self.uuids = UuidSource(self.clock)
+        self.javascript = Engine()
         self.authn = Authn(self)
         self.events = DbEvents(store.names())
         self.stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -95,4 +97,5 @@ class Server:
         self.stop()
         if self._background:
             await asyncio.wait(self._background)
+        self.javascript.close()
         await self.store.close()

@@ -64,9 +64,7 @@ _decode_reply: Final = msgspec.json.Decoder(_Reply).decode
 class Context:
     """The functions of `program`. `call_s` is the processor time that one call may take."""
 
-    def __init__(
-        self, program: Program, *, call_s: float, memory_bytes_max: int = MEMORY_BYTES_MAX
-    ) -> None:
+    def __init__(self, program: Program, *, call_s: float, memory_bytes_max: int = MEMORY_BYTES_MAX) -> None:
         self._key = program.key
         self._context = quickjs.Context()
         self._context.set_memory_limit(memory_bytes_max)

@@ -12,9 +12,11 @@ import asyncio
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from queue import SimpleQueue
-from typing import Final
+from typing import Any, Final
 
+from couchgrass import json
 from couchgrass.docdb.javascript.context import Context, ContextBroken, Program
 from couchgrass.errors import CouchgrassError, ServiceUnavailable
 
@@ -33,6 +35,10 @@ LOST_MAX: Final = 4
 
 WAITING_MAX: Final = 10_000
 """Calls that may wait; past it a caller is told 503."""
+
+TEXTS_MAX: Final = 500
+TEXT_BYTES_MAX: Final = 1024 * 1024
+"""Documents that are given to one call: what its time slice leaves over is parsed in vain."""
 
 
 class _Call:
@@ -135,6 +141,16 @@ class Engine:
                 return call.future.result()
             self._replace_stuck()
 
+    async def run_each(
+        self, program: Program, operation: str, name: str, texts: Sequence[bytes], extra: str = ""
+    ) -> list[Any]:
+        """The operation's answers for many documents, in their order. `texts` are JSON."""
+        answers: list[Any] = []
+        while len(answers) < len(texts):
+            text = b"[" + b",".join(_some(texts, len(answers))) + b"]"
+            answers += json.decode(await self.run(program, operation, name, text.decode(), extra))
+        return answers
+
     def _free_worker(self) -> _Worker:
         if len(self._lost) >= LOST_MAX:
             self._lost = [worker for worker in self._lost if worker.current is not None]
@@ -168,3 +184,13 @@ class Engine:
         for worker in self._workers:
             worker.stop()
         self._workers = []
+
+
+def _some(texts: Sequence[bytes], start: int) -> Sequence[bytes]:
+    """So many of the texts as one call takes, at least one."""
+    size = 0
+    for end in range(start, min(len(texts), start + TEXTS_MAX)):
+        size += len(texts[end])
+        if size > TEXT_BYTES_MAX:
+            return texts[start : max(end, start + 1)]
+    return texts[start : start + TEXTS_MAX]

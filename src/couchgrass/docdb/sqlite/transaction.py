@@ -28,7 +28,10 @@ _KEEP = "INSERT OR REPLACE INTO leaves(id,rev,deleted,body,atts,replaced) VALUES
 
 
 class Totals(msgspec.Struct):
-    """What the database knows of itself; one row of ``meta``, written with each transaction."""
+    """What the database knows of itself; one row of ``meta``, written with each transaction.
+
+    `design` is the sequence of the last change of a design document, as far as it was noted.
+    """
 
     seq: int = 0
     docs: int = 0
@@ -36,6 +39,7 @@ class Totals(msgspec.Struct):
     bytes: int = 0
     purge_seq: int = 0
     blob: int = 0
+    design: int = 0
 
 
 def totals_of(connection: apsw.Connection) -> Totals:
@@ -82,6 +86,8 @@ class Transaction:
         for row in rows:
             totals.seq += 1
             row.seq = totals.seq
+            if row.id[0] == "_":
+                totals.design = totals.seq
             totals.bytes += len(row.body)
             if row.deleted:
                 totals.deleted += 1
@@ -114,6 +120,8 @@ class Transaction:
         totals = self.totals
         totals.seq += 1
         row.seq = totals.seq
+        if row.id[0] == "_":
+            totals.design = totals.seq
         totals.bytes += len(row.body) - len(old.body)
         if row.deleted != old.deleted:
             step = 1 if row.deleted else -1
@@ -137,6 +145,8 @@ class Transaction:
         self.connection.execute("DELETE FROM leaves WHERE id=?", (row.id,))
         totals = self.totals
         totals.seq += 1
+        if row.id[0] == "_":
+            totals.design = totals.seq
         totals.bytes -= len(row.body)
         if row.deleted:
             totals.deleted -= 1
