@@ -143,10 +143,12 @@ def check_doc_id(doc_id: Any) -> None:
 
 
 def is_design(doc_id: str) -> bool:
+    """A design document's id?"""
     return doc_id.startswith("_design/")
 
 
 def is_local(doc_id: str) -> bool:
+    """The id of a document that is neither replicated nor listed?"""
     return doc_id.startswith("_local/")
 
 

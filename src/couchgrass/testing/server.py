@@ -66,6 +66,7 @@ class ServerProcess:
         line = self.process.stdout.readline()
         if " at http" not in line:
             self.process.wait(START_S)
+            self.process.stdout.close()
             raise ServerDied(line + Path(log.name).read_text())
         self.url = line.split(" at ")[1].strip()
         self.port = urllib.parse.urlsplit(self.url).port or 0

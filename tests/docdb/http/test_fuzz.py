@@ -11,6 +11,7 @@ import http.client
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -283,9 +284,10 @@ def test_a_half_sent_request_changes_nothing_and_holds_nothing_up(
     with socket.create_connection(("127.0.0.1", target.server.port), timeout=TIMEOUT_S) as connection:
         connection.sendall(CUT_REQUESTS[number].replace(b"%b", credentials))
         if shut:
-            connection.shutdown(socket.SHUT_WR)
-            while connection.recv(65536):
-                pass
+            with suppress(OSError):  # what can't be a request was hung up on already
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(65536):
+                    pass
     assert target.listing("kept") == before
     assert target.ask("GET", "/_up")[0] == 200
 
@@ -294,8 +296,8 @@ def test_expect_100_continue_is_answered_before_the_body(target: Target) -> None
     credentials = base64.b64encode(f"{target.server.user}:{target.server.password}".encode())
     with socket.create_connection(("127.0.0.1", target.server.port), timeout=TIMEOUT_S) as connection:
         connection.sendall(
-            b"PUT /fuzz/expected HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Basic " + credentials
-            + b"\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+            b"PUT /fuzz/expected HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+            b"Authorization: Basic " + credentials + b"\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
         )  # fmt: skip
         assert connection.recv(25).startswith(b"HTTP/1.1 100 Continue\r\n")
         connection.sendall(b"{}")

@@ -18,6 +18,7 @@ from couchgrass.testing.asgi import (
     user_doc,
     with_settings,
 )  # fmt: skip
+from couchgrass.testing.in_process import until
 
 ANNA: Credentials = ("anna", "a")
 BOB: Credentials = ("bob", "b")
@@ -81,6 +82,8 @@ def test_batch_ok_and_multipart_hash_the_password_too(tmp_path: Path) -> None:
         )
         related = {"content_type": 'multipart/related; boundary="b"'}
         assert (await server.ask("PUT", path(BOB), body, user=ADMIN, **related)).status == 201
+        users = server.server.store.get("_users")
+        await until(lambda: users.totals.docs == 2)
         for one in (ANNA, BOB):
             doc = await server.admin("GET", path(one))
             assert "password" not in doc and doc.keys() > HASH
@@ -267,6 +270,10 @@ def test_design_documents_of_users_are_for_admins(tmp_path: Path) -> None:
         for target in ("/_users/_design/d", "/_users/_design/d/_view/v"):
             assert refusal(await server.ask("GET", target, user=BOB)) == (403, "forbidden", reason)
         assert (await server.ask("GET", "/_users/_design/d", user=CAROL)).status == 200
+        bulk = {"docs": [{"_id": "_design/e"}, user_doc(*BOB, _id="org.couchdb.user:bob")]}
+        for who, errors in ((BOB, ["forbidden", "conflict"]), (CAROL, [None, "conflict"])):
+            rows = (await server.ask("POST", "/_users/_bulk_docs", bulk, user=who)).json()
+            assert [row.get("error") for row in rows] == errors
 
     asking(tmp_path / "data", work, OPEN)
 

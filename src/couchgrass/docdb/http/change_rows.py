@@ -8,7 +8,8 @@ steps that it is alive, and notice that nobody listens any more.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import time
+from collections.abc import AsyncGenerator, Iterable
 from typing import Any, cast
 
 import apsw
@@ -16,8 +17,10 @@ import apsw
 from couchgrass import json
 from couchgrass.docdb.changes import ChangesQuery, DesignDocs, DocIds, Selected, extract
 from couchgrass.docdb.changes_frame import row_head
+from couchgrass.docdb.http.design import doc_text
 from couchgrass.docdb.http.doc_read import Opened, Options, document, document_pieces, leaf_of
 from couchgrass.docdb.http.feed import Attached, Step
+from couchgrass.docdb.http.filters import DocFilter
 from couchgrass.docdb.sqlite import reads
 from couchgrass.docdb.sqlite.database import Database
 from couchgrass.docdb.stats import Stats
@@ -32,7 +35,16 @@ NEAR = 100
 SHARED_MAX = 8
 """Readings that feeds share: many feeds wake together and want the same rows."""
 
+FUNCTION_ROWS_MIN = 16
+"""Rows in the first step that a function looks at."""
+
+FUNCTION_STEP_S = 0.1
+"""What a function's step is to take at most, so that the feed can say that it is alive."""
+
 DESIGN_IDS = reads.Range(low="_design/", high="_design0", high_open=True)
+
+Passing = DocIds | DesignDocs | Selected | DocFilter | None
+"""Which rows a feed shows; None: all."""
 
 
 class ChangeRows:
@@ -43,7 +55,7 @@ class ChangeRows:
         stats: Stats,
         db: Database,
         query: ChangesQuery,
-        chosen: DocIds | DesignDocs | Selected | None,
+        chosen: Passing,
     ) -> None:
         self._stats = stats
         self._db = db
@@ -52,6 +64,8 @@ class ChangeRows:
         self._query = query
         self._selected = chosen if isinstance(chosen, Selected) else None
         self._listed = chosen if isinstance(chosen, DocIds | DesignDocs) else None
+        self._function = chosen if isinstance(chosen, DocFilter) else None
+        self._function_rows = FUNCTION_ROWS_MIN
         self._seqs: tuple[int, int, list[int]] | None = None
         extras = query.conflicts or query.attachments or query.att_encoding_info
         self._in_sql = self._selected is None and not (query.include_docs and extras)
@@ -86,7 +100,9 @@ class ChangeRows:
         return cast(AsyncGenerator[bytes, None], pieces)
 
     async def step(self, low: int, high: int, limit: int) -> Step:
-        """The next step. Raises NotFound when the database was deleted."""
+        """The next step. Raises NotFound when the database was deleted, and what a filter function raises."""
+        if self._function is not None:
+            return await self._step_by_function(self._function, low, high, limit)
         if high - low > NEAR or self._db.closed:
             step: Step = await self._db.scan(lambda connection: self._read(connection, low, high, limit))
             return step
@@ -110,7 +126,36 @@ class ChangeRows:
             return Step(chunk.rows, chunk.last)
         most = STEP_ROWS if self._selected is not None else min(limit, STEP_ROWS)
         rows = reads.change_rows(connection, low, high, limit=most, descending=self._query.descending)
-        return self._rendered(connection, rows, limit)
+        return self._rendered(((row, self._passing_revs(connection, row)) for row in rows), limit)
+
+    async def _step_by_function(self, function: DocFilter, low: int, high: int, limit: int) -> Step:
+        """A step whose rows a function looks at: few of them while it is slow, many when it is quick."""
+        most = self._function_rows
+
+        def read(connection: apsw.Connection) -> list[tuple[Row, list[Leaf]]]:
+            rows = reads.change_rows(connection, low, high, limit=most, descending=self._query.descending)
+            return [(row, self._leaves(connection, row)) for row in rows]
+
+        near = high - low <= NEAR and not self._db.closed
+        found = read(self._db.reader) if near else await self._db.scan(read)
+        began = time.monotonic()
+        answers = iter(
+            await function.passes([doc_text(row, leaf) for row, leaves in found for leaf in leaves])
+        )
+        took_s = time.monotonic() - began
+        if took_s < FUNCTION_STEP_S:
+            self._function_rows = min(most * 2, STEP_ROWS)
+        else:
+            self._function_rows = max(most // 4, 1)
+        passing = [(row, [leaf.rev for leaf in leaves if next(answers)]) for row, leaves in found]
+        return self._rendered(passing, limit)
+
+    def _leaves(self, connection: apsw.Connection, row: Row) -> list[Leaf]:
+        """The revisions of a row that its filter is asked about."""
+        if not self._query.all_leaves or row.tree is None:
+            return [_winner(row)]
+        found = (leaf_of(connection, row, str(rev)) for rev in tree_of(row).leaves)
+        return [leaf for leaf in found if leaf is not None]
 
     def _sql(self, connection: apsw.Connection, low: int, high: int, limit: int) -> reads.Chunk:
         query = self._query
@@ -132,7 +177,8 @@ class ChangeRows:
             return Step([], None)
         query = self._query
         if not self._in_sql:
-            step = self._rendered(connection, reads.change_rows_at(connection, some), limit)
+            rows = reads.change_rows_at(connection, some)
+            step = self._rendered(((row, self._passing_revs(connection, row)) for row in rows), limit)
         else:
             chunk = reads.changes_at(
                 connection,
@@ -165,11 +211,12 @@ class ChangeRows:
             seqs.reverse()
         return seqs
 
-    def _rendered(self, connection: apsw.Connection, rows: list[Row], limit: int) -> Step:
-        """Rows through Python, until the limit."""
+    def _rendered(self, found: Iterable[tuple[Row, list[str]]], limit: int) -> Step:
+        """Rows with the revisions of each that pass, until the limit."""
         passed: list[bytes] = []
-        for row in rows:
-            revs = self._passing_revs(connection, row)
+        last: int | None = None
+        for row, revs in found:
+            last = row.seq
             if not revs:
                 continue
             one = self._row(row, revs)
@@ -178,7 +225,7 @@ class ChangeRows:
             passed.append(one)
             if len(passed) >= limit:
                 return Step(passed, row.seq)
-        return Step(passed, rows[-1].seq if rows else None)
+        return Step(passed, last)
 
     def _passing_revs(self, connection: apsw.Connection, row: Row) -> list[str]:
         leaves = [row.rev]

@@ -7,23 +7,28 @@ from typing import Any
 from couchgrass import json
 from couchgrass.docdb.changes import Designed, Feed, parse_changes_query, parse_filter, start_seq
 from couchgrass.docdb.http import conditions
-from couchgrass.docdb.http.change_rows import ChangeRows
-from couchgrass.docdb.http.doc_read import open_doc
+from couchgrass.docdb.http.change_rows import ChangeRows, Passing
 from couchgrass.docdb.http.feed import FeedLoop
+from couchgrass.docdb.http.filters import filter_of
 from couchgrass.docdb.http.request import Request
 from couchgrass.docdb.http.response import Answer, Response, etag
-from couchgrass.errors import BadRequest, NotFound, NotImplementedHere
+from couchgrass.errors import BadRequest
 
 
 async def get_changes(request: Request) -> Answer:
-    """GET and POST. Raises BadRequest, NotFound for a filter's design document, NotImplementedHere."""
+    """GET and POST. Raises BadRequest; for a filter's function NotFound, FunctionFailed and its like."""
     query = parse_changes_query(request.query, request.header(b"last-event-id"))
-    chosen = parse_filter(query, await _body(request))
+    text = await _text(request)
+    chosen = parse_filter(query, None if text is None else _decoded(text))
     if isinstance(chosen, Designed):
-        raise _refusal(request, chosen)
+        passing: Passing = await filter_of(request, chosen, text or b"")
+    else:
+        passing = chosen
     db = request.db
     since = 0 if query.descending else start_seq(query.since, suffix=db.suffix, now=db.totals.seq)
-    feed = FeedLoop(request, query, ChangeRows(request.server.stats, db, query, chosen), since)
+    feed = FeedLoop(request, query, ChangeRows(request.server.stats, db, query, passing), since)
+    if isinstance(chosen, Designed):
+        await feed.look_ahead()
     if query.feed is not Feed.NORMAL:
         return await feed.answer()
     tag = etag(f"{db.totals.seq}-{db.totals.purge_seq}{db.suffix}")
@@ -32,28 +37,17 @@ async def get_changes(request: Request) -> Answer:
     return await feed.answer((tag,))
 
 
-async def _body(request: Request) -> Any:
-    """A POST's JSON object, {} when it is empty; None for a GET."""
+async def _text(request: Request) -> bytes | None:
+    """A POST's body; None for a GET."""
     if request.method != "POST":
         return None
     request.require_json_type()
-    text = await request.body()
+    return await request.body()
+
+
+def _decoded(text: bytes) -> Any:
+    """A body's JSON object, {} when it is empty."""
     body = json.decode(text) if text else {}
     if type(body) is not dict:
         raise BadRequest("Request body must be a JSON object")
     return body
-
-
-def _refusal(request: Request, chosen: Designed) -> NotFound | NotImplementedHere:
-    """Why a filter function can't be run: it is not there, or this version runs none."""
-    opened = open_doc(request.db.reader, chosen.ddoc, None)
-    functions = json.decode(opened.leaf.body).get(chosen.kind)
-    if functions is None:
-        return NotFound(f"missing json key: {chosen.kind}")
-    if type(functions) is not dict:
-        return NotFound("json_mismatch")
-    if functions.get(chosen.function) is None:
-        return NotFound(f"missing json key: {chosen.function}")
-    return NotImplementedHere(
-        "This version does not run the functions of design documents: use a selector (filter=_selector)."
-    )

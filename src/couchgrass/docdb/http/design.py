@@ -7,7 +7,7 @@ are not shown to them, but must have the form that CouchDB asks for; ``_local`` 
 Which functions there are is read once and kept until a design document changes, which `Totals.design` tells,
 so that a database without any pays a look-up for each request.
 
-Specification: ``couch_db:validate_doc_update`` and ``couch_query_servers:validate_doc_update`` of CouchDB 3.5.
+Specification: ``validate_doc_update`` of ``couch_db`` and of ``couch_query_servers`` in CouchDB 3.5.
 """
 
 from __future__ import annotations
@@ -219,7 +219,7 @@ def _pairs(
         except Conflict as conflict:
             yield place, conflict
             continue
-        if not new_edits and row is not None and edit.rev in tree_of(row):
+        if not new_edits and row is not None and edit.rev is not None and edit.rev in tree_of(row):
             continue
         yield (
             place,

@@ -14,7 +14,7 @@ from couchgrass.docdb.http.request import Request
 from couchgrass.docdb.http.response import Headers, Response, json_response
 from couchgrass.docdb.rev import Rev
 from couchgrass.docdb.sqlite.edits import Outcome, Write, write_many, write_one
-from couchgrass.errors import BadRequest
+from couchgrass.errors import BadRequest, CouchgrassError
 
 THREAD_BYTES_MIN = 32 * 1024
 """Attachments from this size on are compressed and hashed on a thread, off the event loop."""

@@ -91,12 +91,17 @@ class FeedLoop:
         beats = query.heartbeat_ms is not None
         self._silent_s = self._wait_s if beats else max(self._wait_s, SILENCE_S_MIN)
 
+    async def look_ahead(self) -> None:
+        """Takes the first step now, so that what it raises can still be the answer."""
+        if self._left:
+            self._ahead = await self._step()
+
     async def answer(self, headers: Headers = ()) -> Answer:
         """The answer; a normal feed that is one step is sent whole."""
         if self._query.feed is Feed.EVENTSOURCE:
             return Stream(200, self.pieces(), NO_CACHE, EVENT_STREAM, watches=True)
-        if self._query.feed is Feed.NORMAL and self._left:
-            step = self._ahead = await self._step()
+        if self._query.feed is Feed.NORMAL and (self._left or self._ahead is not None):
+            step = self._ahead = self._ahead or await self._step()
             is_end = self._low >= self._high or len(step.rows) >= self._frame.left
             if step.attached is None and is_end:
                 body = self._held + self._frame.rows(step.rows)

@@ -118,7 +118,7 @@ class _Worker:
 
 
 class Engine:
-    """Runs operations of ``runtime.js``. All methods run on the event loop; threads start with the first use."""
+    """Runs operations of ``runtime.js``. Its methods run on the event loop; its threads start when needed."""
 
     def __init__(self, *, threads: int = THREADS, call_s: float = CALL_S, stuck_s: float = STUCK_S) -> None:
         self._threads = threads

@@ -96,7 +96,7 @@ def _check(value: Any, path: Sequence[_Step], above: tuple[str, ...]) -> None:
 
 
 def view_functions(ddoc: Mapping[str, Any]) -> Iterator[ViewFunction]:
-    """The functions of a JavaScript design document's views. Raises InvalidDesignDoc for an unknown reduce."""
+    """The functions of a JavaScript design document's views. Raises InvalidDesignDoc for a bad reduce."""
     for name, view in ddoc.get("views", {}).items():
         if name == "lib":
             continue
