@@ -16,6 +16,7 @@ from typing import Any
 from couchgrass import __version__, json
 from couchgrass.docdb import cors
 from couchgrass.docdb.http import conditions, routes
+from couchgrass.docdb.http.authn import challenge
 from couchgrass.docdb.http.request import ClientGone, Request
 from couchgrass.docdb.http.response import JSON, Answer, Response, Stream
 from couchgrass.docdb.http.server import Server
@@ -30,6 +31,7 @@ _SERVER = (b"server", f"couchgrass/{__version__}".encode())
 _MUST_REVALIDATE = (b"cache-control", b"must-revalidate")
 _JSON_TYPE = (b"content-type", b"application/json")
 _TEXT_TYPE = (b"content-type", b"text/plain; charset=utf-8")
+UNAUTHORIZED = 401
 _NO_BODY = frozenset({204, 304})
 
 UNWATCHED_PIECES = 8
@@ -72,6 +74,7 @@ class App:
         try:
             return await self._endpoint_answer(request)
         except CouchgrassError as refused:
+            await request.drain()
             return error_answer(request, refused)
         except ClientGone:
             raise
@@ -187,4 +190,6 @@ def error_answer(request: Request, error: CouchgrassError) -> Response:
     headers: tuple[tuple[str, str], ...] = ()
     if isinstance(error, MethodNotAllowed):
         headers = (("allow", ",".join(error.allowed)),)
+    elif error.status == UNAUTHORIZED:
+        headers = challenge(request)
     return Response(error.status, body, headers)

@@ -16,7 +16,7 @@ from couchgrass.docdb.rev import Rev
 from couchgrass.docdb.sqlite.edits import Outcome, Write
 from couchgrass.errors import BadRequest
 
-THREAD_BYTES_MIN = 256 * 1024
+THREAD_BYTES_MIN = 32 * 1024
 """A body from this size on is taken apart on a thread, so that it does not hold up the event loop."""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from couchgrass.docdb import attachment as att
 from couchgrass.docdb.attachment import Follows, Inline, Ready
-from couchgrass.docdb.document import Edit, is_design, is_local, parse_document
+from couchgrass.docdb.document import Edit, is_local, parse_document
 from couchgrass.docdb.http import design
 from couchgrass.docdb.http.request import Request
 from couchgrass.docdb.http.response import Headers, Response, json_response
@@ -110,8 +110,3 @@ async def store_many(request: Request, writes: Sequence[Write], *, new_edits: bo
 def written(doc_id: str, rev: Rev, status: int, headers: Headers = ()) -> Response:
     """``{"ok":true,"id":…,"rev":…}``."""
     return json_response({"ok": True, "id": doc_id, "rev": str(rev)}, status, headers)
-
-
-def needs_design_right(edits: Sequence[Edit]) -> bool:
-    """True when one of them is a design document, which only admins of the database may write."""
-    return any(is_design(edit.id) for edit in edits)

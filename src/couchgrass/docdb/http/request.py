@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,10 @@ JSON_BODY_MAX = 64 * 1024 * 1024
 
 OPTIONS_MAX = 1000
 """Options in one query string."""
+
+DRAINED_MAX = 1024 * 1024
+DRAIN_S = 2.0
+"""How much of an unwanted body is read before a refusal, and for how long at most."""
 
 _INFLATE_STEP = 256 * 1024
 
@@ -44,7 +49,7 @@ class Request:
     """`path` is the raw path's segments, percent-encoded still; `ctx` and `db` are set on the way in."""
 
     __slots__ = (
-        "_query", "_receive", "client", "ctx", "db", "doc_id", "headers", "held", "method", "path",
+        "_query", "_receive", "_whole", "client", "ctx", "db", "doc_id", "headers", "held", "method", "path",
         "query_string", "server", "set_cookie",
     )  # fmt: skip
 
@@ -61,6 +66,7 @@ class Request:
         self.client: str = scope["client"][0] if scope["client"] else ""
         self._receive = receive
         self._query: dict[str, str] | None = None
+        self._whole = False
         self.set_cookie: str | None = None
         self.held: Database | None = None
 
@@ -177,7 +183,27 @@ class Request:
                 yield data
             # A whole body needs no further word from the client: one round through the event loop less.
             if size == declared or not message.get("more_body"):
+                self._whole = True
                 return
+
+    async def drain(self) -> None:
+        """Reads the rest of a body that nobody wants, if it is small, so that a client that only writes
+        until it is done still gets to read why it was refused."""
+        declared = self._declared()
+        if self._whole or (declared is None and b"transfer-encoding" not in self.headers):
+            return
+        if declared == 0 or (declared or 0) > DRAINED_MAX or b"expect" in self.headers:
+            return
+        size = 0
+        try:
+            async with asyncio.timeout(DRAIN_S):
+                while size <= DRAINED_MAX:
+                    message = await self._receive()
+                    size += len(message.get("body", b""))
+                    if not message.get("more_body"):
+                        return
+        except TimeoutError:
+            return
 
     async def body(self, bytes_max: int = JSON_BODY_MAX) -> bytes:
         """The whole body. Raises TooLarge."""

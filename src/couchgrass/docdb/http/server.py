@@ -85,7 +85,7 @@ class Server:
         """Makes the system databases that are missing, as CouchDB does on a single node."""
         for name in ("_users", "_replicator"):
             if name not in self.store:
-                await self.store.create(name, default_security("admin_only"))
+                await self.store.create(name, default_security(self.settings.couchdb.default_security))
 
     def stop(self) -> None:
         """Tells open feeds to end."""
