@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -108,19 +109,23 @@ def test_so_many_contexts_are_kept_and_the_one_used_longest_ago_goes_first() -> 
     run(work, threads=1)
 
 
-def test_a_call_whose_caller_gave_up_is_not_begun() -> None:
+def test_a_call_whose_caller_gave_up_is_not_begun(caplog: pytest.LogCaptureFixture) -> None:
     async def work(engine: Engine) -> None:
-        slow = program("() => { var until = Date.now() + 100; while (Date.now() < until); }")
+        slow = program("() => { var until = Date.now() + 100; while (Date.now() < until); }", "slow")
         first = asyncio.ensure_future(engine.run(slow, "filter", "f", "[{}]", "{}"))
-        second = asyncio.ensure_future(
-            engine.run(program("() => { log('ran'); }"), "filter", "f", "[{}]", "{}")
-        )
+        calls = [
+            asyncio.ensure_future(
+                engine.run(program(f"() => log('{name}')", name), "filter", "f", "[{}]", "{}")
+            )
+            for name in ("second", "third")
+        ]
         await asyncio.sleep(0)
-        second.cancel()
-        await first
-        assert await engine.run(program("() => true"), "filter", "f", "[{}]", "{}") == b"[true]"
+        calls[0].cancel()
+        await asyncio.gather(first, calls[1])
 
-    run(work, threads=1)
+    with caplog.at_level(logging.INFO, "couchgrass.javascript"):
+        run(work, threads=1)
+    assert [record.getMessage() for record in caplog.records] == ["third: third"]
 
 
 def test_a_thread_that_can_not_be_stopped_is_given_up_with_what_waits_behind_it_moved(

@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import logging
 import os
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -33,6 +34,7 @@ _JSON_TYPE = (b"content-type", b"application/json")
 _TEXT_TYPE = (b"content-type", b"text/plain; charset=utf-8")
 UNAUTHORIZED = 401
 _NO_BODY = frozenset({204, 304})
+_REQUEST_ID = re.compile(rb"[0-9A-Za-z_-]{1,36}")
 
 UNWATCHED_PIECES = 8
 """A stream that goes on past this many pieces (about 2 MB) looks whether its client is still there."""
@@ -87,6 +89,7 @@ class App:
             wanted = request.headers[b"x-http-method-override"].decode("latin-1").upper()
             if wanted in routes.METHODS:
                 request.method = wanted
+        request.check_uri()
         if self.server.settings.cors.enabled and request.method == "OPTIONS":
             answer = self._preflight(request)
             if answer is not None:
@@ -104,12 +107,19 @@ class App:
         )
         return None if headers is None else Response(204, b"", headers)
 
+    def _request_id(self, request: Request) -> bytes:
+        """The client's own, if it is well formed; else a new one."""
+        named = request.headers.get(b"x-couch-request-id")
+        if named is not None and _REQUEST_ID.fullmatch(named):
+            return named
+        return b"%010x" % (next(self._request_ids) & 0xFFFFFFFFFF)
+
     def _headers(self, request: Request, answer: Answer) -> list[Header]:
         """The answer's headers with those that every answer has."""
         settings = self.server.settings
         headers = [
             _SERVER,
-            (b"x-couch-request-id", b"%010x" % (next(self._request_ids) & 0xFFFFFFFFFF)),
+            (b"x-couch-request-id", self._request_id(request)),
         ]
         named = [
             (name.lower().encode("latin-1"), value.encode("latin-1", "replace"))

@@ -30,6 +30,8 @@ async def post_bulk_docs(request: Request) -> Answer:
     else:
         loop = asyncio.get_running_loop()
         new_edits, writes = await loop.run_in_executor(None, _parse, request, body)
+    if new_edits and writes and _wants_all_or_nothing(body):
+        return Response(417, _refused(writes))
     for write in writes:
         if write.edit.attachments is not None:
             write.attachments = await ready(request, write.edit)

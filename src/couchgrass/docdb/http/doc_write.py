@@ -14,7 +14,7 @@ from couchgrass.docdb.http.request import Request
 from couchgrass.docdb.http.response import Headers, Response, json_response
 from couchgrass.docdb.rev import Rev
 from couchgrass.docdb.sqlite.edits import Outcome, Write, write_many, write_one
-from couchgrass.errors import BadRequest, CouchgrassError
+from couchgrass.errors import BadRequest, CouchgrassError, IllegalDocId
 
 THREAD_BYTES_MIN = 32 * 1024
 """Attachments from this size on are compressed and hashed on a thread, off the event loop."""
@@ -22,7 +22,12 @@ THREAD_BYTES_MIN = 32 * 1024
 
 def parse_edit(request: Request, doc: Any, doc_id: str | None = None) -> Edit:
     """A decoded document to an Edit within this server's limits."""
-    return parse_document(doc, doc_id, bytes_max=request.server.settings.couchdb.max_document_size)
+    limits = request.server.settings.couchdb
+    edit = parse_document(doc, doc_id, bytes_max=limits.max_document_size)
+    id_bytes_max = limits.max_document_id_length
+    if id_bytes_max is not None and len(edit.id.encode()) > id_bytes_max > 0:
+        raise IllegalDocId("Document id is too long")
+    return edit
 
 
 async def ready(request: Request, edit: Edit) -> dict[str, Ready] | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from couchgrass import json
-from couchgrass.errors import BadContentType, BadRequest, QueryParseError, TooLarge, UnsupportedEncoding
+from couchgrass.errors import BadContentType, BadRequest, CouchgrassError, QueryParseError, TooLarge
 
 if TYPE_CHECKING:
     from couchgrass.docdb.access import UserCtx
@@ -29,6 +30,14 @@ DRAIN_S = 2.0
 """How much of an unwanted body is read before a refusal, and for how long at most."""
 
 _INFLATE_STEP = 256 * 1024
+_NO_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+
+
+class UriTooLong(CouchgrassError):
+    """The URI is over `max_uri_length`."""
+
+    status = 414
+    error = "too_long"
 
 
 class ClientGone(Exception):
@@ -36,7 +45,7 @@ class ClientGone(Exception):
 
 
 def unquoted(segment: str) -> str:
-    """One percent-encoded path segment to text. A plus stays a plus."""
+    """One percent-encoded path segment to text."""
     if "%" not in segment and segment.isascii():
         return segment
     try:
@@ -50,7 +59,7 @@ class Request:
 
     __slots__ = (
         "_query", "_receive", "_whole", "client", "ctx", "db", "doc_id", "headers", "held", "method", "path",
-        "query_string", "server", "set_cookie",
+        "query_string", "raw_path", "server", "set_cookie",
     )  # fmt: skip
 
     ctx: UserCtx
@@ -60,7 +69,11 @@ class Request:
     def __init__(self, server: Server, scope: dict[str, Any], receive: Receive) -> None:
         self.server = server
         self.method: str = scope["method"]
-        self.path: list[str] = scope["raw_path"].decode("latin-1").split("/")[1:]
+        self.raw_path: bytes = scope["raw_path"]
+        path = self.raw_path
+        if b"+" in path and server.settings.chttpd.decode_plus_to_space:
+            path = path.replace(b"+", b"%20")
+        self.path: list[str] = path.decode("latin-1").split("/")[1:]
         self.query_string: bytes = scope["query_string"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.client: str = scope["client"][0] if scope["client"] else ""
@@ -69,6 +82,15 @@ class Request:
         self._whole = False
         self.set_cookie: str | None = None
         self.held: Database | None = None
+
+    def check_uri(self) -> None:
+        """Raises BadRequest for a percent sign that escapes nothing, and UriTooLong."""
+        asked = self.raw_path + b"?" + self.query_string if self.query_string else self.raw_path
+        if b"%" in asked and _NO_ESCAPE.search(asked):
+            raise BadRequest("invalid_url_encoding")
+        length_max = self.server.settings.chttpd.max_uri_length
+        if length_max is not None and len(asked) > length_max:
+            raise UriTooLong("the request uri is too long")
 
     def header(self, name: bytes) -> str | None:
         """A header's text, or None. `name` is lower case."""
@@ -137,7 +159,7 @@ class Request:
                 yield data
             return
         if encoding not in (b"gzip", b"x-gzip"):
-            raise UnsupportedEncoding(f"Unsupported Content-Encoding: {encoding.decode('latin-1')}")
+            raise BadContentType(f"{encoding.decode('latin-1')} is not a supported content encoding.")
         inflater = zlib.decompressobj(31)
         size, size_max = 0, self.server.settings.chttpd.max_http_request_size
         try:
@@ -154,11 +176,11 @@ class Request:
                         break
             rest = inflater.flush()
         except zlib.error as bad:
-            raise BadRequest("The body is not valid gzip") from bad
+            raise BadRequest("Request body is not properly gzipped.") from bad
         if rest:
             yield rest
         if not inflater.eof:
-            raise BadRequest("The gzip body is cut short")
+            raise BadRequest("Request body is not properly gzipped.")
 
     def _declared(self) -> int | None:
         """Content-Length, if it is given."""
@@ -222,7 +244,10 @@ class Request:
 
     async def json(self) -> Any:
         """The body as a JSON value. Raises BadRequest."""
-        return json.decode(await self.body())
+        body = await self.body()
+        if not body and self._declared() is None and b"transfer-encoding" not in self.headers:
+            raise BadRequest("Missing request body")
+        return json.decode(body)
 
     async def json_object(self) -> dict[str, Any]:
         """The body as a JSON object. Raises BadRequest "Request body must be a JSON object"."""

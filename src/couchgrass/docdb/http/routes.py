@@ -84,8 +84,11 @@ def _reserved(request: Request, path: list[str]) -> Methods:
         if not rest or not rest[0]:
             if second == "_local":
                 raise BadRequest("Invalid _local document id.")
-            raise NotFound("missing")
+            request.doc_id = second
+            return docs.DOCUMENT
         second = f"{second}/{unquoted(rest.pop(0))}"
+    if second == "_local/":
+        raise BadRequest("Invalid _local document id.")
     request.doc_id = second
     if second.startswith("_design/"):
         if rest and rest[0] in docs.DESIGN_FUNCTIONS:

@@ -135,11 +135,14 @@ class Engine:
         call = _Call(program, (operation, name, text, extra))
         worker.waiting += 1
         worker.queue.put(call)
-        while True:
-            done, _ = await asyncio.wait((call.future,), timeout=self._stuck_s)
-            if done:
-                return call.future.result()
-            self._replace_stuck()
+        try:
+            while True:
+                done, _ = await asyncio.wait((call.future,), timeout=self._stuck_s)
+                if done:
+                    return call.future.result()
+                self._replace_stuck()
+        finally:
+            call.future.cancel()  # nobody waits for it any more: it need not begin
 
     async def run_each(
         self, program: Program, operation: str, name: str, texts: Sequence[bytes], extra: str = ""
