@@ -1,7 +1,8 @@
 """Documents as answers: stored JSON text with the database's fields spliced around it, never parsed.
 
-The order of the fields is CouchDB's: ``_id, _rev, _deleted``, the body, ``_revisions``, ``_revs_info``,
-``_local_seq``, ``_conflicts``, ``_deleted_conflicts``, ``_attachments``.
+The order of the fields is CouchDB's, but for ``_deleted``, which it has behind the body: ``_id, _rev,
+_deleted``, the body, ``_revisions``, ``_revs_info``, ``_local_seq``, ``_conflicts``, ``_deleted_conflicts``,
+``_attachments``.
 """
 
 from __future__ import annotations

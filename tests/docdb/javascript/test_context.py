@@ -97,9 +97,8 @@ def test_a_map_can_stop_everything() -> None:
 
 
 def test_a_map_can_not_change_the_document() -> None:
-    assert emitted("function (doc) { doc.a.b = 2; emit(doc.a.b, Object.isFrozen(doc.a)); }", {"a": {"b": 1}}) == [
-        [[1, True]]
-    ]  # fmt: skip
+    source = "function (doc) { doc.a.b = 2; emit(doc.a.b, Object.isFrozen(doc.a)); }"
+    assert emitted(source, {"a": {"b": 1}}) == [[[1, True]]]
 
 
 def test_the_engine_has_what_couchdb_promises() -> None:

@@ -32,7 +32,9 @@ def run(work: Callable[[Engine], Awaitable[None]], **options: Any) -> None:
 
 
 def test_the_answers_for_many_documents_come_in_their_order_whatever_the_slices() -> None:
-    slow = "function (doc) { var until = Date.now() + (doc.slow ? 30 : 0); while (Date.now() < until); return doc.n; }"
+    slow = (
+        "doc => { var until = Date.now() + (doc.slow ? 30 : 0); while (Date.now() < until); return doc.n; }"
+    )
     docs = [{"n": number % 3, "slow": number in (2, 5, TEXTS_MAX)} for number in range(TEXTS_MAX * 2 + 1)]
 
     async def work(engine: Engine) -> None:

@@ -75,9 +75,13 @@ def test_built_in_reduces_need_not_compile(reduce: str) -> None:
 
 @pytest.mark.parametrize(
     ("reduce", "reason"),
-    [("_other", "`_other` is not a supported reduce function."), ("_top_x", "invalid rank reducer"),
-     ("_top_0", "rank value must be between 1 and 100"), ("_bottom_101", "rank value must be between 1 and 100")],
-)  # fmt: skip
+    [
+        ("_other", "`_other` is not a supported reduce function."),
+        ("_top_x", "invalid rank reducer"),
+        ("_top_0", "rank value must be between 1 and 100"),
+        ("_bottom_101", "rank value must be between 1 and 100"),
+    ],
+)
 def test_an_unknown_built_in_reduce_is_refused(reduce: str, reason: str) -> None:
     with pytest.raises(InvalidDesignDoc) as refused:
         list(view_functions({"views": {"v": {"map": MAP, "reduce": reduce}}}))

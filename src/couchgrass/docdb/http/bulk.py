@@ -6,18 +6,30 @@ Specification: ``_bulk_docs`` in ``chttpd_db:db_req`` and "bulk-api" in CouchDB'
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, NamedTuple
 
 from couchgrass import json
+from couchgrass.docdb.document import Edit
 from couchgrass.docdb.http.doc_write import check_revs, parse_edit, ready, store_many
 from couchgrass.docdb.http.request import Request
-from couchgrass.docdb.http.response import Answer, Response
+from couchgrass.docdb.http.response import Answer, Response, json_response
 from couchgrass.docdb.rev import Rev
 from couchgrass.docdb.sqlite.edits import Outcome, Write
 from couchgrass.errors import BadRequest
 
+APART_BYTES_MIN = 1024 * 1024
+"""A body from this size on is decoded document by document."""
+
 THREAD_BYTES_MIN = 32 * 1024
 """A body from this size on is taken apart on a thread, so that it does not hold up the event loop."""
+
+
+class Asked(NamedTuple):
+    """What the body asks for. CouchDB refuses `all_or_nothing` since it is a cluster."""
+
+    new_edits: bool
+    all_or_nothing: bool
+    writes: list[Write]
 
 
 async def post_bulk_docs(request: Request) -> Answer:
@@ -26,22 +38,23 @@ async def post_bulk_docs(request: Request) -> Answer:
     request.server.stats.bulk_requests += 1
     body = await request.body()
     if len(body) < THREAD_BYTES_MIN:
-        new_edits, writes = _parse(request, body)
+        asked = _parse(request, body)
     else:
         loop = asyncio.get_running_loop()
-        new_edits, writes = await loop.run_in_executor(None, _parse, request, body)
-    if new_edits and writes and _wants_all_or_nothing(body):
-        return Response(417, _refused(writes))
+        asked = await loop.run_in_executor(None, _parse, request, body)
+    writes = asked.writes
+    if asked.all_or_nothing and asked.new_edits and writes:
+        return json_response([_not_atomic(write.edit) for write in writes], 417)
     for write in writes:
         if write.edit.attachments is not None:
             write.attachments = await ready(request, write.edit)
-    outcomes = await store_many(request, writes, new_edits=new_edits)
-    return Response(201, _rows(writes, outcomes, new_edits=new_edits))
+    outcomes = await store_many(request, writes, new_edits=asked.new_edits)
+    return Response(201, _rows(writes, outcomes, new_edits=asked.new_edits))
 
 
-def _parse(request: Request, body: bytes) -> tuple[bool, list[Write]]:
-    """(new_edits, what to write). Raises BadRequest and the like: then nothing at all is written."""
-    members = json.decode(body)
+def _parse(request: Request, body: bytes) -> Asked:
+    """Takes the body apart. Raises BadRequest and the like: then nothing at all is written."""
+    members = json.decode(body) if len(body) < APART_BYTES_MIN else json.decode_apart(body, "docs")
     if type(members) is not dict:
         raise BadRequest("Request body must be a JSON object")
     if "docs" not in members:
@@ -52,16 +65,23 @@ def _parse(request: Request, body: bytes) -> tuple[bool, list[Write]]:
     new_edits = members.get("new_edits", True)
     if type(new_edits) is not bool:
         raise BadRequest("`new_edits` parameter must be a boolean.")
-    return new_edits, [_write(request, doc, new_edits) for doc in docs]
+    writes = [_write(request, doc, new_edits) for doc in docs]
+    return Asked(new_edits, members.get("all_or_nothing") is True, writes)
 
 
 def _write(request: Request, doc: Any, new_edits: bool) -> Write:
-    edit = parse_edit(request, doc)
+    edit = parse_edit(request, json.decode(doc) if type(doc) is json.Raw else doc)
     if not new_edits:
         check_revs(edit, new_edits=False)
     if not edit.id:
         edit.id = request.server.uuids.one(request.server.settings.uuids)
     return Write(edit)
+
+
+def _not_atomic(edit: Edit) -> dict[str, str]:
+    rev = f"{edit.pos}-{edit.ids[0] if edit.ids else ''}"
+    reason = "all_or_nothing is not supported"
+    return {"id": edit.id, "rev": rev, "error": "not_implemented", "reason": reason}
 
 
 def _rows(writes: list[Write], outcomes: list[Outcome], *, new_edits: bool) -> bytes:

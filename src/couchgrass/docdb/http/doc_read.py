@@ -15,7 +15,7 @@ from couchgrass.docdb import render
 from couchgrass.docdb.attachment import Attachment
 from couchgrass.docdb.attachment_bytes import Base64, Gunzip
 from couchgrass.docdb.rev import Rev, parse_rev
-from couchgrass.docdb.revtree import Tree
+from couchgrass.docdb.revtree import Tree, decode_tree
 from couchgrass.docdb.sqlite import reads
 from couchgrass.docdb.sqlite.database import Database
 from couchgrass.docdb.sqlite.schema import CHUNK_BYTES
@@ -40,11 +40,6 @@ class Options(msgspec.Struct, frozen=True):
     atts_since: tuple[Rev, ...] | None = None
     latest: bool = False
     deleted: bool = False
-
-    @property
-    def has_meta(self) -> bool:
-        """True when the answer holds more than the revision tells, so that no ETag can stand for it."""
-        return self.revs_info or self.local_seq or self.conflicts or self.deleted_conflicts
 
 
 PLAIN = Options()
@@ -156,6 +151,18 @@ def open_revs(
 
 def _latest(tree: Tree, rev: Rev) -> list[Rev]:
     return tree.descendants(rev) if rev in tree else [rev]
+
+
+def has_meta(opened: Opened, options: Options) -> bool:
+    """True when the answer holds more than the revision tells, so that no ETag can stand for it."""
+    if options.revs_info or options.local_seq:
+        return True
+    tree = opened.row.tree
+    if tree is None or not (options.conflicts or options.deleted_conflicts):
+        return False
+    flags = decode_tree(tree).deleted.items()
+    shown = {False: options.conflicts, True: options.deleted_conflicts}
+    return any(shown[deleted] for leaf, deleted in flags if str(leaf) != opened.leaf.rev)
 
 
 def meta_members(opened: Opened, options: Options) -> bytes:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
+from hashlib import md5
 from urllib.parse import unquote
 
 from couchgrass import json
@@ -20,6 +21,7 @@ from couchgrass.docdb.http.doc_read import (
     Opened,
     Options,
     document_pieces,
+    has_meta,
     open_doc,
     open_revs,
     options_of,
@@ -49,12 +51,14 @@ async def get_document(request: Request) -> Answer:
         return _get_plain(request)
     query = request.query
     options = options_of(query)
-    if "open_revs" in query:
-        return await _get_open_revs(request, query["open_revs"], options)
+    if (asked := query.get("open_revs")) is not None:
+        revs = None if asked == "all" else parse_rev_list(asked)
+        if revs != []:  # CouchDB takes an empty list for none
+            return await _get_open_revs(request, revs, options)
     rev = parse_rev(query["rev"]) if "rev" in query else None
     opened = open_doc(request.db.reader, request.doc_id, rev, options)
     headers: Headers = ()
-    if not options.has_meta:
+    if not has_meta(opened, options):
         headers = (etag(opened.leaf.rev),)
         if has(request, f'"{opened.leaf.rev}"'):
             return Response(304, b"", headers)
@@ -85,8 +89,7 @@ async def _with_end(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     yield b"\n"
 
 
-async def _get_open_revs(request: Request, asked: str, options: Options) -> Answer:
-    revs = None if asked == "all" else parse_rev_list(asked)
+async def _get_open_revs(request: Request, revs: list[Rev] | None, options: Options) -> Answer:
     found = await request.db.scan(lambda connection: open_revs(connection, request.doc_id, revs, options))
     if multipart_docs.wants_mixed(request):
         return multipart_docs.mixed_answer(request, found, options)
@@ -160,43 +163,75 @@ async def delete_document(request: Request) -> Answer:
     with_request_rev(request, edit)
     if request.query.get("batch") == "ok":
         return await store_later(request, Write(edit), new_edits=True)
-    return stored(request, edit, await store_one(request, Write(edit), new_edits=True))
+    rev = await store_one(request, Write(edit), new_edits=True)
+    return written(edit.id, rev, 200, (etag(rev),))
 
 
 async def copy_document(request: Request) -> Answer:
-    """COPY /db/doc, with Destination: id[?rev=…]."""
+    """COPY /db/doc, with Destination: id[?rev=…]. Either may be a ``_local`` document."""
+    edit = _destination(request)
+    right = Right.DB_ADMIN if is_design(edit.id) else Right.WRITE
+    request.server.authn.check_right(request, Right.REPLICATE if is_local(edit.id) else right)
+    rev, held = request_rev(request), {}
+    if is_local(request.doc_id):
+        found_rev, edit.body = _local(request)
+        if rev is not None and rev != found_rev:
+            raise NotFound("missing")
+    else:
+        leaf = open_doc(request.db.reader, request.doc_id, rev).leaf
+        edit.deleted, edit.body = leaf.deleted, leaf.body
+        held = {name: att.as_ready(one) for name, one in att.decode(leaf.atts or b"").items()}
+    copied = await store_one(request, Write(edit, held), new_edits=True)
+    headers = (_etag(edit, copied), ("location", location(request, edit.id)))
+    return written(edit.id, copied, 201, headers)
+
+
+def _destination(request: Request) -> Edit:
+    """The header Destination as an edit without content. Raises BadRequest, IllegalDocId."""
     destination = request.header(b"destination")
     if destination is None:
         raise BadRequest("Destination header is mandatory for COPY.")
     target, _, options = destination.partition("?")
     if "://" in target:
         raise BadRequest("Destination URL must be relative.")
-    target_id = unquote(target)
-    check_doc_id(target_id)
-    rev = request_rev(request)
-    if is_local(target_id) or is_local(request.doc_id):
-        raise BadRequest("_local documents can't be copied.")
-    right = Right.DB_ADMIN if is_design(target_id) else Right.WRITE
-    request.server.authn.check_right(request, right)
-    opened = open_doc(request.db.reader, request.doc_id, rev)
-    held = {name: att.as_ready(one) for name, one in att.decode(opened.leaf.atts or b"").items()}
-    edit = Edit(target_id, 0, (), opened.leaf.deleted, opened.leaf.body)
+    if request.server.settings.chttpd.decode_plus_to_space:
+        target = target.replace("+", " ")
+    target = unquote(target)
+    check_doc_id(target)
+    edit = Edit(target, 0, (), False, document.EMPTY_BODY)
     if options:
         name, _, value = options.partition("=")
         if name != "rev":
             raise BadRequest("Destination header has unknown options.")
         onto = parse_rev(value)
         edit.pos, edit.ids = onto.pos, (onto.id,)
-    copied = await store_one(request, Write(edit, held), new_edits=True)
-    return written(target_id, copied, 201, (etag(copied), ("location", location(request, target_id))))
+    return edit
+
+
+def _local(request: Request) -> tuple[Rev, bytes]:
+    """The ``_local`` document that the path names: its revision and body. Raises NotFound."""
+    for rev, body in request.db.reader.execute("SELECT rev,body FROM local WHERE id=?", (request.doc_id,)):
+        return Rev(0, str(rev)), body
+    raise NotFound("missing")
+
+
+def _etag(edit: Edit, rev: Rev) -> tuple[str, str]:
+    """The ETag of a document as it was stored.
+
+    The revision of a ``_local`` document only counts, so that its content tells more.
+    """
+    if is_local(edit.id):
+        return etag(md5(b"%d %b" % (int(rev.id), edit.body), usedforsecurity=False).hexdigest())
+    return etag(rev)
 
 
 async def get_local(request: Request) -> Answer:
     """GET /db/_local/doc."""
-    found = request.db.reader.execute("SELECT rev,body FROM local WHERE id=?", (request.doc_id,)).fetchone()
-    if found is None:
-        raise NotFound("missing")
-    return Response(200, render.doc_json(request.doc_id, f"0-{found[0]}", False, found[1]) + b"\n")
+    rev, body = _local(request)
+    tag = _etag(Edit(request.doc_id, 0, (), False, body), rev)
+    if has(request, tag[1]):
+        return Response(304, b"", (tag,))
+    return Response(200, render.doc_json(request.doc_id, str(rev), False, body) + b"\n", (tag,))
 
 
 async def put_local(request: Request) -> Answer:
@@ -206,15 +241,17 @@ async def put_local(request: Request) -> Answer:
     edit.attachments = None
     with_request_rev(request, edit)
     rev = await store_one(request, Write(edit), new_edits=True)
-    return written(edit.id, rev, 200 if edit.deleted else 201, (etag(rev),))
+    headers = (_etag(edit, rev), ("location", location(request, edit.id)))
+    return written(edit.id, rev, 200 if edit.deleted else 201, headers)
 
 
 async def delete_local(request: Request) -> Answer:
     """DELETE /db/_local/doc."""
+    _local(request)
     edit = Edit(request.doc_id, 0, (), True, document.EMPTY_BODY)
     with_request_rev(request, edit)
     rev = await store_one(request, Write(edit), new_edits=True)
-    return written(edit.id, rev, 200)
+    return written(edit.id, rev, 200, (_etag(edit, rev),))
 
 
 async def design_function(request: Request) -> Answer:
@@ -234,6 +271,7 @@ LOCAL_DOCUMENT: Methods = {
     "GET": Endpoint(get_local, Right.READ),
     "PUT": Endpoint(put_local, Right.REPLICATE),
     "DELETE": Endpoint(delete_local, Right.REPLICATE),
+    "COPY": Endpoint(copy_document, Right.READ),
 }
 ATTACHMENT: Methods = {
     "GET": Endpoint(attachments.get_attachment, Right.READ),

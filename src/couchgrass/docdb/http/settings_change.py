@@ -22,6 +22,7 @@ T = TypeVar("T")
 Edit = Callable[[Config, HashPassword], tuple[Config, T]]
 """From the settings and what hashes a password to the new settings and an answer. Runs on a thread."""
 
+
 async def change(server: Server, edit: Edit[T]) -> T:
     """Makes the change durable, then puts it in force; the edit's answer. Raises what `edit` raises.
 

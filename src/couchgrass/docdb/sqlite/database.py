@@ -17,10 +17,10 @@ from couchgrass.docdb.attachment import stored_stubs
 from couchgrass.docdb.sqlite import reads
 from couchgrass.docdb.sqlite.bell import Bell
 from couchgrass.docdb.sqlite.pending import PendingCounter
-from couchgrass.docdb.sqlite.schema import close, open_reader
+from couchgrass.docdb.sqlite.schema import close, damaged, open_reader
 from couchgrass.docdb.sqlite.transaction import Totals, totals_of
 from couchgrass.docdb.sqlite.writer import Journal, Operation, WriterPool
-from couchgrass.errors import NotFound
+from couchgrass.errors import CouchgrassError, NotFound
 
 T = TypeVar("T")
 
@@ -69,9 +69,13 @@ class Database:
         """Blobs that are stored already and that a document is about to name: no garbage."""
         self.reading: dict[int, int] = {}
         """How many answers are being made from a blob: compaction leaves it alone."""
-        self.reader = _reader(path)
-        self.about = About.read(reads.meta_of(self.reader))
-        self.totals = totals_of(self.reader)
+        self._reader = _reader(path)
+        try:
+            self.about = About.read(reads.meta_of(self._reader))
+            self.totals = totals_of(self._reader)
+        except (apsw.Error, KeyError, CouchgrassError) as broken:
+            self._reader.close(True)
+            raise damaged(path, broken) from broken
         self.suffix = "-" + self.about.uuid
         self.used_at = 0.0
         self.users = 0
@@ -84,6 +88,13 @@ class Database:
         self._journal = Journal(path, pool, self._committed)
         self._readers: list[apsw.Connection] = []
         self._readers_lock = threading.Lock()
+
+    @property
+    def reader(self) -> apsw.Connection:
+        """The reading connection of the event loop. Raises NotFound once the database is closed."""
+        if self.closed:
+            raise NotFound("Database does not exist.")
+        return self._reader
 
     def submit(self, operation: Operation[T]) -> asyncio.Future[T]:
         """Runs an operation in the writer's next transaction; ends when that is on the disk."""
@@ -132,15 +143,20 @@ class Database:
         """True while a request uses it or waits for it, so that it has to stay open."""
         return self.users > 0 or len(self.changed) > 0 or self.compacting or self._journal.active()
 
+    def shut(self) -> None:
+        """From now on takes nothing new. `close` is to follow."""
+        self.closed = True
+        self._journal.shut()
+
     async def close(self) -> None:
         """Finishes what was taken, then closes all connections. Whoever waits for a change wakes up."""
-        self.closed = True
-        await asyncio.get_running_loop().run_in_executor(None, self._journal.close)
-        close(self.reader)
+        self.shut()
+        close(self._reader)
         with self._readers_lock:
             idle, self._readers = self._readers, []
         for connection in idle:
             close(connection)
+        await asyncio.get_running_loop().run_in_executor(None, self._journal.close)
         self.shared_rows.clear()
         self.changed.ring_now()
 

@@ -186,8 +186,6 @@ def _write_local(transaction: Transaction, edit: Edit) -> Rev:
             raise BadRequest("Invalid rev format")
         count = int(edit.ids[0])
     if edit.deleted:
-        if transaction.local(edit.id) is None:
-            raise NotFound("missing")
         transaction.delete_local(edit.id)
         return Rev(0, "0")
     transaction.put_local(edit.id, count + 1, edit.body)

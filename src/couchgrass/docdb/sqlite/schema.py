@@ -10,12 +10,13 @@ WAL with ``synchronous=FULL``: a commit returns after the log is on the disk, re
 
 from __future__ import annotations
 
+import errno
 import logging
 from pathlib import Path
 
 import apsw
 
-from couchgrass.errors import CouchgrassError
+from couchgrass.errors import CouchgrassError, StorageFull
 
 log = logging.getLogger("couchgrass.docdb")
 
@@ -58,6 +59,21 @@ class UnknownFormat(CouchgrassError):
     """The file is not ours, or was written by a newer couchgrass."""
 
 
+class Damaged(CouchgrassError):
+    """The file can't be read as a database, or is not there."""
+
+    error = "storage_error"
+
+
+def refused(broken: OSError | apsw.Error) -> CouchgrassError:
+    """What the file system or SQLite refused, as the error that the caller sees. The log has the details."""
+    if isinstance(broken, apsw.FullError) or getattr(broken, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFull("The disk is full: nothing was written. Make room and try again.")
+    log.error("the storage refused: %s", broken)
+    said = broken.strerror if isinstance(broken, OSError) else type(broken).__name__
+    return CouchgrassError(f"The storage refused the write: {said}", error="storage_error")
+
+
 def open_writer(path: Path, *, create: bool = False) -> apsw.Connection:
     """The one connection that writes. Creates or migrates the schema as needed."""
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
@@ -77,11 +93,35 @@ def open_writer(path: Path, *, create: bool = False) -> apsw.Connection:
 
 
 def open_reader(path: Path) -> apsw.Connection:
-    """A connection that only reads."""
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-    connection.set_busy_timeout(BUSY_MS)
-    connection.execute(f"PRAGMA cache_size=-{READER_CACHE_KIB}; PRAGMA query_only=1")
+    """A connection that only reads, and leaves the log alone when it is closed: that takes a writer's time.
+
+    Raises Damaged or UnknownFormat.
+    """
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    except apsw.Error as broken:
+        raise damaged(path, broken) from broken
+    try:
+        connection.set_busy_timeout(BUSY_MS)
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        connection.execute(f"PRAGMA cache_size=-{READER_CACHE_KIB}; PRAGMA query_only=1")
+        _check_format(connection, path)
+    except apsw.Error as broken:
+        connection.close(True)
+        raise damaged(path, broken) from broken
+    except BaseException:
+        connection.close(True)
+        raise
     return connection
+
+
+def damaged(path: Path, broken: Exception) -> Damaged:
+    """The error for a database whose file is not there or not whole; notes in the log which."""
+    log.error("%s can't be read: %s", path, broken)
+    return Damaged(
+        f"The file of this database can't be read ({type(broken).__name__}): put back a copy of it. "
+        "Other databases are not affected."
+    )
 
 
 def close(connection: apsw.Connection) -> None:
@@ -94,15 +134,23 @@ def close(connection: apsw.Connection) -> None:
         connection.close(True)
 
 
-def _migrate(connection: apsw.Connection, path: Path, *, create: bool) -> None:
+def _check_format(connection: apsw.Connection, path: Path) -> int:
+    """The format of the file. Raises UnknownFormat."""
     version = int(connection.pragma("user_version"))
-    mark = int(connection.pragma("application_id"))
-    if not create and mark != APPLICATION_ID:
-        raise UnknownFormat(f"{path} is not a couchgrass database")
+    if int(connection.pragma("application_id")) != APPLICATION_ID:
+        log.error("%s is not a couchgrass database", path)
+        raise UnknownFormat("The file of this database is not one of couchgrass's.")
     if version > len(MIGRATIONS):
+        log.error("%s has format %d", path, version)
         raise UnknownFormat(
-            f"{path} has format {version}, this couchgrass knows up to {len(MIGRATIONS)}: use a newer one"
+            f"The file of this database has format {version}, this couchgrass knows up to "
+            f"{len(MIGRATIONS)}: use a newer one."
         )
+    return version
+
+
+def _migrate(connection: apsw.Connection, path: Path, *, create: bool) -> None:
+    version = 0 if create else _check_format(connection, path)
     if version == len(MIGRATIONS):
         return
     with connection:

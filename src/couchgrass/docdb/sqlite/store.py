@@ -25,9 +25,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
+import apsw
+
 from couchgrass import json
 from couchgrass.docdb.sqlite.database import Database
-from couchgrass.docdb.sqlite.schema import close, open_writer
+from couchgrass.docdb.sqlite.schema import close, open_writer, refused
 from couchgrass.docdb.sqlite.transaction import Totals
 from couchgrass.docdb.sqlite.writer import WriterPool
 from couchgrass.errors import CouchgrassError, FileExists, IllegalDatabaseName, NotFound
@@ -76,7 +78,7 @@ class Store:
         self._threads = ThreadPoolExecutor(SCAN_THREADS, thread_name_prefix="scan")
         self._open: dict[str, Database] = {}
         self._changing: dict[str, asyncio.Future[None]] = {}
-        self._closing: set[asyncio.Task[None]] = set()
+        self._closing: dict[asyncio.Task[None], str] = {}
         self._names = {unquote(entry.name) for entry in self._databases.iterdir() if entry.is_dir()}
         self._sorted: list[str] | None = None
 
@@ -84,11 +86,15 @@ class Store:
     def open(cls, folder: Path, *, open_max: int = 500) -> Store:
         """Opens or makes the data folder. Raises FolderRefused."""
         lock = _take(folder)
-        for name in ("databases", "new", "removed"):
-            (folder / name).mkdir(exist_ok=True)
-        for leftover in (*(folder / "new").iterdir(), *(folder / "removed").iterdir()):
-            shutil.rmtree(leftover)
-        return cls(folder, lock, open_max)
+        try:
+            _lay_out(folder)
+            return cls(folder, lock, open_max)
+        except OSError as failure:
+            os.close(lock)
+            raise _unusable(folder, failure) from failure
+        except BaseException:
+            os.close(lock)
+            raise
 
     def names(self) -> list[str]:
         """All databases' names in byte order."""
@@ -122,9 +128,11 @@ class Store:
         idle = sorted((db for db in self._open.values() if not db.busy()), key=lambda db: db.used_at)
         for database in idle[: max(1, self.open_max // 10)]:
             del self._open[database.name]
+            # At once: whoever still knows it must not write beside the one that is opened next.
+            database.shut()
             task = asyncio.ensure_future(database.close())
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+            self._closing[task] = database.name
+            task.add_done_callback(self._closing.pop)
 
     async def create(self, name: str, security: dict[str, Any]) -> Database:
         """Makes an empty database. Raises IllegalDatabaseName, NameTooLong or FileExists."""
@@ -132,7 +140,10 @@ class Store:
         async with self._alone(name):
             if name in self._names:
                 raise FileExists
-            await asyncio.get_running_loop().run_in_executor(self._threads, self._create, name, security)
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._threads, self._create, name, security)
+            except (OSError, apsw.Error) as broken:
+                raise refused(broken) from broken
             self._names.add(name)
             self._sorted = None
         self.on_event(name, "created")
@@ -141,19 +152,12 @@ class Store:
     def _create(self, name: str, security: dict[str, Any]) -> None:
         fresh = self.folder / "new" / uuid.uuid4().hex
         fresh.mkdir()
-        connection = open_writer(fresh / "data.sqlite", create=True)
-        about = {
-            "uuid": uuid.uuid4().hex[:12],
-            "created": int(time.time()),
-            "security": json.encode(security).decode(),
-            "revs_limit": 1000,
-            "purged_infos_limit": 1000,
-            "totals": json.encode(Totals()).decode(),
-        }
-        with connection:
-            connection.executemany("INSERT INTO meta(key,value) VALUES(?,?)", about.items())
-        close(connection)
-        fresh.rename(self._path(name).parent)
+        try:
+            _fill(fresh / "data.sqlite", security)
+            fresh.rename(self._path(name).parent)
+        except BaseException:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise
         _sync_folder(self._databases)
 
     async def remove(self, name: str) -> None:
@@ -166,7 +170,14 @@ class Store:
             database = self._open.pop(name, None)
             if database is not None:
                 await database.close()
-            await asyncio.get_running_loop().run_in_executor(self._threads, self._remove, name)
+            # One that was closed for its long rest may not be done with its log file yet.
+            await asyncio.gather(*(task for task, closing in self._closing.items() if closing == name))
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._threads, self._remove, name)
+            except OSError as broken:
+                self._names.add(name)
+                self._sorted = None
+                raise refused(broken) from broken
         self.on_event(name, "deleted")
 
     @asynccontextmanager
@@ -202,6 +213,32 @@ class Store:
         os.close(self._lock)
 
 
+def _fill(path: Path, security: dict[str, Any]) -> None:
+    """Makes the file of an empty database."""
+    about = {
+        "uuid": uuid.uuid4().hex[:12],
+        "created": int(time.time()),
+        "security": json.encode(security).decode(),
+        "revs_limit": 1000,
+        "purged_infos_limit": 1000,
+        "totals": json.encode(Totals()).decode(),
+    }
+    connection = open_writer(path, create=True)
+    try:
+        with connection:
+            connection.executemany("INSERT INTO meta(key,value) VALUES(?,?)", about.items())
+    finally:
+        close(connection)
+
+
+def _lay_out(folder: Path) -> None:
+    """Makes the folder's folders, and sweeps up what a crash left half made or half removed."""
+    for name in ("databases", "new", "removed"):
+        (folder / name).mkdir(exist_ok=True)
+    for leftover in (*(folder / "new").iterdir(), *(folder / "removed").iterdir()):
+        shutil.rmtree(leftover)
+
+
 def _take(folder: Path) -> int:
     """Locks the folder for this process; makes it when it is not there. The lock's file descriptor."""
     marker = folder / "couchgrass.json"
@@ -221,12 +258,21 @@ def _take(folder: Path) -> int:
             raise FolderRefused(
                 f"{folder} is in use by process {owner or '?'}: stop it or name another folder with --data"
             ) from taken
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, str(os.getpid()).encode(), 0)
-        _check_layout(marker)
-    except OSError as refused:
-        raise FolderRefused(f"{folder} can't be used: {refused.strerror} ({refused.filename})") from refused
+        try:
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, str(os.getpid()).encode(), 0)
+            _check_layout(marker)
+        except BaseException:
+            os.close(lock)
+            raise
+    except OSError as failure:
+        raise _unusable(folder, failure) from failure
     return lock
+
+
+def _unusable(folder: Path, failure: OSError) -> FolderRefused:
+    where = f" ({failure.filename})" if failure.filename not in (None, str(folder)) else ""
+    return FolderRefused(f"{folder} can't be used: {failure.strerror}{where}")
 
 
 def _check_layout(marker: Path) -> None:

@@ -180,12 +180,6 @@ class Transaction:
     def set_meta(self, key: str, value: str | int | bytes) -> None:
         self.connection.execute("INSERT OR REPLACE INTO meta(key,value) VALUES(?,?)", (key, value))
 
-    def local(self, doc_id: str) -> tuple[int, bytes] | None:
-        """(N of rev 0-N, body) of a ``_local`` document."""
-        for rev, body in self.connection.execute("SELECT rev,body FROM local WHERE id=?", (doc_id,)):
-            return rev, body
-        return None
-
     def put_local(self, doc_id: str, rev: int, body: bytes) -> None:
         self.connection.execute(
             "INSERT OR REPLACE INTO local(id,rev,body) VALUES(?,?,?)", (doc_id, rev, body)

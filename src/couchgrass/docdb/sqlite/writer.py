@@ -19,9 +19,9 @@ import apsw
 import msgspec
 
 from couchgrass import json
-from couchgrass.docdb.sqlite.schema import close, open_writer
+from couchgrass.docdb.sqlite.schema import close, open_writer, refused
 from couchgrass.docdb.sqlite.transaction import Totals, Transaction, totals_of
-from couchgrass.errors import CouchgrassError, NotFound, ServiceUnavailable, StorageFull
+from couchgrass.errors import CouchgrassError, NotFound, ServiceUnavailable
 
 log = logging.getLogger("couchgrass.docdb")
 
@@ -109,10 +109,13 @@ class Journal:
         self._pool.schedule(self)
         return future
 
-    def close(self) -> None:
-        """Takes no more, waits for what was taken, closes. Blocks, so not on the event loop."""
+    def shut(self) -> None:
+        """From now on takes no more. Does not block."""
         with self._lock:
             self._closed = True
+
+    def close(self) -> None:
+        """Waits for what was taken, closes. Blocks, so not on the event loop; `shut` comes first."""
         self._idle.wait()
         if self.connection is not None:
             close(self.connection)
@@ -206,12 +209,7 @@ def _rolled_back(connection: apsw.Connection) -> bool:
 
 def _explained(broken: Exception) -> Exception:
     """A storage failure as the error that the caller sees."""
-    if isinstance(broken, apsw.FullError):
-        return StorageFull("The disk is full: nothing was written. Make room and try again.")
     if isinstance(broken, apsw.Error):
-        log.error("write failed: %s", broken)
-        return CouchgrassError(
-            f"The storage refused the write: {type(broken).__name__}", error="storage_error"
-        )
+        return refused(broken)
     log.error("write failed", exc_info=broken)
     return broken
