@@ -2,61 +2,110 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
-from couchgrass.docdb.http.serve import Started, Wanted, run
 from couchgrass.errors import CouchgrassError
+
+if TYPE_CHECKING:
+    from couchgrass.docdb.http.serve import Started
 
 errors = Console(stderr=True)
 DATA = Path("couchgrass-data")
 
+EXAMPLES = """[bold]Try it[/]
+
+  [cyan]couchgrass db[/]                                  [dim]# serves ./couchgrass-data[/]
+  [cyan]cat couchgrass-data/admin.json[/]                 [dim]# the admin's password[/]
+  [cyan]curl -u admin:… -X PUT 127.0.0.1:5984/todos[/]    [dim]# a database[/]
+
+  [cyan]COUCHDB_USER=me COUCHDB_PASSWORD=… couchgrass db --data /srv/couch[/]
+  [cyan]couchgrass db --host :: --port 5985[/]            [dim]# open to the network[/]
+
+Ctrl-C or SIGTERM ends it; requests under way get 4 seconds to finish. A second one does not wait for them.
+Whatever was answered with success is on the disk."""
+
 
 def db(
-    data: Annotated[Path, typer.Option(help="Folder for the databases; made at the first start.")] = DATA,
+    data: Annotated[
+        Path, typer.Option(help="Folder for the databases; made at the first start.", metavar="DIR")
+    ] = DATA,
     host: Annotated[
-        str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1: this machine only")
+        str | None,
+        typer.Option(
+            help="Address or name to listen on. Without it only this machine gets in. "
+            "[dim]\\[default: 127.0.0.1][/]",
+            show_default=False,
+            metavar="ADDRESS",
+        ),
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535, show_default="5984"),
+        typer.Option(
+            help="Port to listen on; 0 takes a free one. [dim]\\[default: 5984][/]",
+            show_default=False,
+            min=0,
+            max=65535,
+            metavar="PORT",
+        ),
     ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
-            help="Settings in CouchDB's ini form, such as [chttpd] port = 5984.", exists=True, dir_okay=False
+            help="Settings in CouchDB's ini form, such as [cyan]\\[couchdb] max_document_size = 8000000[/]. "
+            "--host and --port come before it.",
+            exists=True,
+            dir_okay=False,
+            metavar="FILE",
         ),
     ] = None,
 ) -> None:
     """Run the document database, which any CouchDB client can use.
 
-    The admin's name and password come from COUCHDB_USER and COUCHDB_PASSWORD. Without them an admin is
-    made at the first start; a line says which file holds the password.
-
-    Try it:  curl -u admin:PASSWORD -X PUT http://127.0.0.1:5984/todos
+    The admin is set by [cyan]COUCHDB_USER[/] and [cyan]COUCHDB_PASSWORD[/] in the environment.
+    Else one is made at the first start; a line says which file has its password.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("_granian").setLevel(logging.ERROR)
+    admin = _admin()
+    # Only now: the help shall not wait for what a server needs.
+    from couchgrass.docdb.http.serve import Wanted, run
+
     try:
-        run(Wanted(data.absolute(), host, port, config, _admin()), _show)
+        run(Wanted(data.absolute(), host, port, config, admin), _show)
     except CouchgrassError as refused:
-        errors.print(f"[bold red]couchgrass db:[/] {refused.reason}", highlight=False, soft_wrap=True)
+        _complain(refused.reason)
         raise typer.Exit(1) from refused
 
 
+def _complain(reason: str) -> None:
+    errors.print(f"[bold red]couchgrass db:[/] {escape(reason)}", highlight=False, soft_wrap=True)
+
+
 def _admin() -> tuple[str, str] | None:
-    """The admin from the environment, which is then cleared so that no child process inherits it."""
-    name, password = os.environ.pop("COUCHDB_USER", ""), os.environ.pop("COUCHDB_PASSWORD", "")
+    """The admin from the environment, which is then cleared: no child process and no process list has it."""
+    name, password = _taken("COUCHDB_USER"), _taken("COUCHDB_PASSWORD")
     if bool(name) != bool(password):
-        missing = "COUCHDB_PASSWORD" if name else "COUCHDB_USER"
-        errors.print(f"[bold red]couchgrass db:[/] {missing} is not set: set both or neither")
+        _complain(f"{'COUCHDB_PASSWORD' if name else 'COUCHDB_USER'} is not set: set both or neither")
         raise typer.Exit(2)
     return (name, password) if name else None
+
+
+def _taken(variable: str) -> str:
+    """A variable's value. Overwrites it in place: the system goes on showing what a process began with."""
+    getenv = ctypes.CDLL(None).getenv
+    getenv.restype = ctypes.c_void_p
+    place = getenv(variable.encode())
+    if place:
+        ctypes.memset(place, 0, len(ctypes.string_at(place)))
+    return os.environ.pop(variable, "")
 
 
 def _show(started: Started) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from couchgrass import __version__
-from couchgrass.cli.db import db
+from couchgrass.cli.db import EXAMPLES, db
 
 app = typer.Typer(
     name="couchgrass",
@@ -15,7 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(db)
+app.command(epilog=EXAMPLES)(db)
 
 
 def _show_version(wanted: bool) -> None:

@@ -42,7 +42,10 @@ class Space(Enum):
 
 
 class ListQuery(msgspec.Struct, frozen=True):
-    """All options. A key that is UNSET was not given; None is JSON's null."""
+    """All options. A key that is UNSET was not given; None is JSON's null.
+
+    `update` is for views: "true" to take in all changes first, "false" not to, "lazy" to do it afterwards.
+    """
 
     keys: Any = None
     start_key: Any = UNSET
@@ -63,6 +66,7 @@ class ListQuery(msgspec.Struct, frozen=True):
     group: bool | None = None
     group_level: int | None = None
     partition: str | None = None
+    update: str = "true"
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -80,6 +84,11 @@ NOTHING = Bounds(high="", high_open=True)
 
 def of_request(options: Mapping[str, str], body: Mapping[str, Any] | None = None) -> ListQuery:
     """The query of GET, or of POST with its `body`. Raises BadRequest or QueryParseError."""
+    return _checked(read_request(options, body))
+
+
+def read_request(options: Mapping[str, str], body: Mapping[str, Any] | None = None) -> ListQuery:
+    """The same, with options that may not go together."""
     if body is None:
         keys = json.decode(options["keys"]) if "keys" in options else None
         if "keys" in options and type(keys) is not list:
@@ -89,11 +98,16 @@ def of_request(options: Mapping[str, str], body: Mapping[str, Any] | None = None
         if "keys" in body and type(body["keys"]) is not list:
             raise BadRequest("`keys` body member must be an array.")
         query = _with(ListQuery(keys=body.get("keys")), body, decoded=True)
-    return _checked(_with(query, options, decoded=False))
+    return _with(query, options, decoded=False)
 
 
 def of_queries(options: Mapping[str, str], body: Mapping[str, Any]) -> list[ListQuery]:
     """The queries of ``POST …/queries``. Raises BadRequest or QueryParseError."""
+    return [_checked(query) for query in read_queries(options, body)]
+
+
+def read_queries(options: Mapping[str, str], body: Mapping[str, Any]) -> list[ListQuery]:
+    """The same, with options that may not go together."""
     queries = body.get("queries")
     if "queries" not in body:
         raise BadRequest("POST body must include `queries` parameter.")
@@ -105,7 +119,7 @@ def of_queries(options: Mapping[str, str], body: Mapping[str, Any]) -> list[List
     for query in queries:
         if type(query) is not dict:
             raise BadRequest("Each of `queries` must be a JSON object.")
-        found.append(_checked(_with(common, query, decoded=True)))
+        found.append(_with(common, query, decoded=True))
     return found
 
 
@@ -143,8 +157,11 @@ def _with(query: ListQuery, options: Mapping[str, Any], *, decoded: bool) -> Lis
             found = read(value, decoded)
             for field in fields:
                 changes[field] = found
-        elif name in _CHOICES and value not in _CHOICES[name]:
-            raise QueryParseError(f"Invalid value for `{name}`.")
+        elif name in _CHOICES:
+            if value not in _CHOICES[name]:
+                raise QueryParseError(f"Invalid value for `{name}`.")
+            if name != "stable":
+                changes["update"] = _UPDATES.get(value, "true")
     return msgspec.structs.replace(query, **changes) if changes else query
 
 
@@ -156,17 +173,22 @@ def _checked(query: ListQuery) -> ListQuery:
         raise QueryParseError("Can't specify group=false and group_level>0 at the same time")
     if query.group_level or (query.group and query.group_level is None):
         raise QueryParseError("Invalid use of grouping on a map view.")
+    check_keys(query)
+    if query.partition is not None:
+        raise QueryParseError("`partition` parameter is not supported on this db")
+    return query
+
+
+def check_keys(query: ListQuery) -> None:
+    """Raises QueryParseError if the keys, or the limit, can't be."""
     keys = query.keys
     if keys is not None and type(keys) is not list:
         raise QueryParseError("`keys` must be an array of strings.")
     ends = (query.start_key, query.end_key)
     if keys and ends != (UNSET, UNSET) and (len(keys) > 1 or ends != (keys[0], keys[0])):
         raise QueryParseError("`keys` is incompatible with `key`, `start_key` and `end_key`")
-    if query.partition is not None:
-        raise QueryParseError("`partition` parameter is not supported on this db")
     if query.limit > LIMIT_MAX:
         raise QueryParseError(f"Limit is too large, must not exceed {LIMIT_MAX}")
-    return query
 
 
 def _json(value: Any, decoded: bool) -> Any:
@@ -235,4 +257,12 @@ _CHOICES: Mapping[str, tuple[Any, ...]] = {
     "stable": ("true", "false", True, False),
     "update": ("true", "false", "lazy", True, False),
 }
-"""Options that mean nothing here and are still checked. The numbers 1 and 0 pass for true and false."""
+"""Options that mean nothing to lists of ids and are still checked. 1 and 0 pass for true and false."""
+
+_UPDATES: Mapping[Any, str] = {
+    "ok": "false",
+    "update_after": "lazy",
+    "false": "false",
+    False: "false",
+    "lazy": "lazy",
+}

@@ -24,8 +24,8 @@ from couchgrass.docdb.http.response import Answer, Response, Stream
 from couchgrass.docdb.list_query import ListQuery, Space, bounds, of_queries, of_request
 from couchgrass.docdb.sqlite import lookups, reads
 from couchgrass.docdb.sqlite.database import Database
+from couchgrass.docdb.sqlite.offsets import Counted, live_before
 from couchgrass.docdb.sqlite.reads import CHUNK_BYTES_MAX, Range
-from couchgrass.docdb.sqlite.transaction import totals_of
 from couchgrass.docdb.update import Leaf, Row
 
 _BETWEEN = b",\r\n"
@@ -46,10 +46,11 @@ Read = Callable[[apsw.Connection], Part]
 
 
 class Start(NamedTuple):
-    """A list's first part, and the text before its rows."""
+    """A list's first part, the text before its rows, and what was counted for that."""
 
     head: bytes
     part: Part
+    counted: Counted | None = None
 
 
 async def get_all_docs(request: Request) -> Answer:
@@ -59,7 +60,7 @@ async def get_all_docs(request: Request) -> Answer:
         request.require_json_type()
         body = await request.json_object()
     query, space, db = of_request(request.query, body), _space(request), request.db
-    start = await db.scan(_opening(db, query, space))
+    start = await _started(db, query, space)
     if start.part.more is None and all(type(piece) is bytes for piece in start.part.pieces):
         return Response(200, b"".join((start.head, *start.part.pieces, _END, b"\n")))  # type: ignore[arg-type]
     return Stream(200, _one_list(db, start, _options(query)))
@@ -85,7 +86,7 @@ async def _many_lists(db: Database, queries: Sequence[ListQuery], space: Space) 
     yield b'{"results":['
     lead = b"\r\n"
     for query in queries:
-        start = await db.scan(_opening(db, query, space))
+        start = await _started(db, query, space)
         async for piece in _sent(db, Start(lead + start.head, start.part), _options(query)):
             yield piece
         yield _END
@@ -95,7 +96,7 @@ async def _many_lists(db: Database, queries: Sequence[ListQuery], space: Space) 
 
 async def _sent(db: Database, start: Start, options: Options) -> AsyncIterator[bytes]:
     """The list but for its end. Reads one part ahead."""
-    lead, part = start
+    lead, part, _ = start
     ahead: asyncio.Task[Part] | None = None
     try:
         while True:
@@ -127,25 +128,33 @@ def _options(query: ListQuery) -> Options:
     )
 
 
-def _opening(db: Database, query: ListQuery, space: Space) -> Callable[[apsw.Connection], Start]:
-    """What reads a list's beginning."""
+async def _started(db: Database, query: ListQuery, space: Space) -> Start:
+    """A list's beginning."""
     found = bounds(query, space)
     ids = Range(found.low, found.high, found.low_open, found.high_open, query.descending)
+    start = await db.scan(_opening(db, query, space, ids))
+    if start.counted is not None:
+        db.offsets.counted(ids, start.counted, db.totals)
+    return start
+
+
+def _opening(db: Database, query: ListQuery, space: Space, ids: Range) -> Callable[[apsw.Connection], Start]:
+    """What reads a list's beginning."""
+    place, totals = db.offsets.place(ids), db.totals
 
     def read(connection: apsw.Connection) -> Start:
-        totals = totals_of(connection)
         total: int | None = totals.docs
         if space is not Space.ALL:
             total = lookups.design_count(connection) if space is Space.DESIGN else None
-        offset = None
+        offset, counted = None, None
         if total is not None and query.keys is None:
-            before = lookups.live_before(connection, ids, total, tombstones=totals.deleted > 0)
-            offset = min(total, before + query.skip)
+            counted = live_before(connection, ids, totals, place) if total else Counted(0, 0)
+            offset = min(total, counted.before + query.skip)
         meta: dict[str, Any] = {"total_rows": total, "offset": offset}
         if query.update_seq:
             meta["update_seq"] = None if offset is None else db.seq(totals.seq)
         head = json.encode(meta)[:-1] + b',"rows":[\r\n'
-        return Start(head, _first(query, space, ids)(connection))
+        return Start(head, _first(query, space, ids)(connection), counted)
 
     return read
 

@@ -15,7 +15,7 @@ from couchgrass.docdb import attachment as att
 from couchgrass.docdb import document, render
 from couchgrass.docdb.access import Right
 from couchgrass.docdb.document import Edit, check_doc_id, is_design, is_local
-from couchgrass.docdb.http import attachments, multipart_docs
+from couchgrass.docdb.http import attachments, multipart_docs, views
 from couchgrass.docdb.http.conditions import has, is_ordinary, location, request_rev, with_request_rev
 from couchgrass.docdb.http.doc_read import (
     Opened,
@@ -255,9 +255,9 @@ async def delete_local(request: Request) -> Answer:
 
 
 async def design_function(request: Request) -> Answer:
-    """Views, lists, shows, updates and rewrites of a design document: not in this version."""
+    """Lists, shows, updates and rewrites of a design document: not in this version."""
     open_doc(request.db.reader, request.doc_id, None)
-    raise NotImplementedHere("Design functions are stored but not run by this version of couchgrass.")
+    raise NotImplementedHere("This function is stored but not run by this version of couchgrass.")
 
 
 DOCUMENT: Methods = {
@@ -281,6 +281,8 @@ ATTACHMENT: Methods = {
 _DESIGN: Methods = {
     method: Endpoint(design_function, Right.READ_DESIGN) for method in ("GET", "POST", "PUT", "DELETE")
 }
-DESIGN_FUNCTIONS: dict[str, Methods] = dict.fromkeys(
-    ("_view", "_show", "_list", "_update", "_rewrite", "_info", "_search", "_nouveau"), _DESIGN
-)
+DESIGN_FUNCTIONS: dict[str, Methods] = {
+    "_view": {"GET": Endpoint(views.get_view, Right.READ), "POST": Endpoint(views.get_view, Right.READ)},
+    "_info": {"GET": Endpoint(views.get_info, Right.READ_DESIGN)},
+    **dict.fromkeys(("_show", "_list", "_update", "_rewrite", "_search", "_nouveau"), _DESIGN),
+}

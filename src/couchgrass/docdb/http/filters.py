@@ -18,9 +18,9 @@ from couchgrass.docdb.http import design
 from couchgrass.docdb.http.databases import database_info
 from couchgrass.docdb.http.doc_read import open_doc
 from couchgrass.docdb.http.request import Request, unquoted
-from couchgrass.docdb.javascript.context import FunctionFailed, Program
+from couchgrass.docdb.javascript.context import Program
 from couchgrass.docdb.javascript.engine import Engine
-from couchgrass.docdb.javascript.form import JAVASCRIPT, language_of
+from couchgrass.docdb.javascript.form import check_language
 from couchgrass.errors import NotFound
 
 SECRET_HEADERS: Final = frozenset({"authorization", "cookie", "x-auth-couchdb-token"})
@@ -68,13 +68,6 @@ def check_member(ddoc: Mapping[str, Any], kind: str, name: str) -> None:
         raise NotFound("json_mismatch")
     if functions.get(name) is None:
         raise NotFound(f"missing json key: {name}")
-
-
-def check_language(ddoc: Mapping[str, Any]) -> None:
-    """Raises FunctionFailed unless the functions are in JavaScript."""
-    language = language_of(ddoc)
-    if language != JAVASCRIPT:
-        raise FunctionFailed(language, error="unknown_query_language")
 
 
 async def request_object(request: Request, body: bytes) -> dict[str, Any]:

@@ -36,8 +36,9 @@ def bind(host: str, port: int) -> socket.socket:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, protocol)
-    except OSError as refused:
-        raise StartRefused(f"{host} can't be listened on: {refused.strerror or refused}") from refused
+    except (OSError, UnicodeError) as refused:
+        reason = refused.strerror if isinstance(refused, OSError) else "no name of a machine"
+        raise StartRefused(f"{host} can't be listened on: {reason}") from refused
     try:
         # A port whose last connections are only winding up is free.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -79,6 +80,14 @@ class HttpServer(Granian):
             http1_settings=HTTP1Settings(header_read_timeout=HEADER_READ_MS),
         )
         self._listener = listener
+        self._shd: Any = None
 
     def _init_shared_socket(self) -> None:
-        self._shd = SocketHolder(self._listener.detach(), False, BACKLOG)
+        # What granian itself does where a port can't be shared; its stubs leave the arguments out.
+        make: Any = SocketHolder
+        self._shd = make(self._listener.detach(), False, BACKLOG)
+
+    def stop(self) -> None:
+        """Refuses new connections, closes those that wait for a request, lets the others end."""
+        interrupt: Any = self.signal_handler_interrupt
+        interrupt()

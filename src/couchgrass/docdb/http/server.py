@@ -16,6 +16,7 @@ from couchgrass.docdb.http.compact import AutoCompaction
 from couchgrass.docdb.http.db_events import DbEvents
 from couchgrass.docdb.http.settings_file import SettingsFile
 from couchgrass.docdb.http.uuids import UuidSource
+from couchgrass.docdb.http.view_index import Views
 from couchgrass.docdb.javascript.engine import Engine
 from couchgrass.docdb.settings import snapshot
 from couchgrass.docdb.sqlite.database import Database
@@ -42,6 +43,7 @@ class Server:
         self.stats = Stats(self.settings.stats.interval)
         self.uuids = UuidSource(self.clock)
         self.javascript = Engine()
+        self.views = Views(self.javascript)
         self.authn = Authn(self)
         self.events = DbEvents(store.names())
         self.stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -18,7 +18,7 @@ from couchgrass.docdb.http.databases import database_info
 from couchgrass.docdb.http.request import Request
 from couchgrass.docdb.http.response import Answer, Response, Stream, etag, json_response
 from couchgrass.docdb.list_query import Bounds, Space, bounds, of_request
-from couchgrass.errors import BadRequest, NotFound
+from couchgrass.errors import BadRequest, CouchgrassError, NotFound
 
 COUCHDB_VERSION: Final = "3.5.0"
 """The CouchDB whose API this is. Clients look at it to decide what they can use."""
@@ -182,6 +182,8 @@ async def _info_pieces(request: Request, names: Sequence[Any], error: str | None
             if error is None:
                 continue
             row["error"] = error
+        except CouchgrassError as damaged:
+            row["error"] = damaged.error
         piece += comma + json.encode(row)
         comma = b","
         if len(piece) >= PIECE_BYTES_MIN:

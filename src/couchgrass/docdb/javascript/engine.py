@@ -12,7 +12,7 @@ import asyncio
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Any, Final
 
@@ -145,13 +145,23 @@ class Engine:
             call.future.cancel()  # nobody waits for it any more: it need not begin
 
     async def run_each(
-        self, program: Program, operation: str, name: str, texts: Sequence[bytes], extra: str = ""
+        self,
+        program: Program,
+        operation: str,
+        name: str,
+        texts: Sequence[bytes],
+        extra: str = "",
+        *,
+        decode: Callable[[bytes], list[Any]] = json.decode,
     ) -> list[Any]:
-        """The operation's answers for many documents, in their order. `texts` are JSON."""
+        """The operation's answers for many documents, in their order. `texts` are JSON.
+
+        `decode` is what makes the answers to several of them from JSON.
+        """
         answers: list[Any] = []
         while len(answers) < len(texts):
             text = b"[" + b",".join(_some(texts, len(answers))) + b"]"
-            answers += json.decode(await self.run(program, operation, name, text.decode(), extra))
+            answers += decode(await self.run(program, operation, name, text.decode(), extra))
         return answers
 
     def _free_worker(self) -> _Worker:

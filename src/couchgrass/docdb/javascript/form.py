@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from couchgrass.errors import BadRequest
+from couchgrass.errors import BadRequest, CouchgrassError
 
 JAVASCRIPT: Final = "javascript"
 QUERY: Final = "query"
@@ -67,6 +67,13 @@ class ViewFunction(NamedTuple):
 def language_of(ddoc: Mapping[str, Any]) -> str:
     """The language of its functions."""
     return str(ddoc.get("language", JAVASCRIPT))
+
+
+def check_language(ddoc: Mapping[str, Any]) -> None:
+    """Raises CouchgrassError (500 ``unknown_query_language``) unless the functions are in JavaScript."""
+    language = language_of(ddoc)
+    if language != JAVASCRIPT:
+        raise CouchgrassError(language, error="unknown_query_language")
 
 
 def check_form(ddoc: Mapping[str, Any]) -> None:

@@ -270,19 +270,24 @@
       });
     },
 
-    // text: [[[key, id], value], …], or values when extra says that it reduces again.
+    // text: groups, each [[[key, id], value], …], or of values when extra says that it reduces again.
     reduce: function (source, text, extra) {
-      var reduce = functionFrom(source), given = parse(text), again = extra === "true";
-      var keys = again ? null : given.map(function (row) { return row[0]; });
-      var values = again ? given : given.map(function (row) { return row[1]; });
+      var reduce = functionFrom(source), again = extra === "true";
       setUp(null, emitRow);
-      try {
-        var reduced = stringify(reduce(keys, values, again));
-        return reduced === undefined ? "null" : reduced;
-      } catch (thrown) {
-        ignore(thrown, "");
-        return "null";
-      }
+      return each(parse(text), function (given) {
+        var keys = null, values = given;
+        if (!again) {
+          keys = given.map(function (row) { return row[0]; });
+          values = given.map(function (row) { return row[1]; });
+        }
+        try {
+          var reduced = stringify(reduce(keys, values, again));
+          return reduced === undefined ? "null" : reduced;
+        } catch (thrown) {
+          ignore(thrown, "");
+          return "null";
+        }
+      });
     },
   };
 

@@ -14,10 +14,12 @@ import msgspec
 
 from couchgrass import json
 from couchgrass.docdb.attachment import stored_stubs
+from couchgrass.docdb.ranks import Move
 from couchgrass.docdb.sqlite import reads
 from couchgrass.docdb.sqlite.bell import Bell
+from couchgrass.docdb.sqlite.offsets import Offsets
 from couchgrass.docdb.sqlite.pending import PendingCounter
-from couchgrass.docdb.sqlite.schema import close, damaged, open_reader
+from couchgrass.docdb.sqlite.schema import close, damaged, leave, open_reader
 from couchgrass.docdb.sqlite.transaction import Totals, totals_of
 from couchgrass.docdb.sqlite.writer import Journal, Operation, WriterPool
 from couchgrass.errors import CouchgrassError, NotFound
@@ -86,6 +88,7 @@ class Database:
         self._threads = threads
         self._loop = pool.loop
         self._journal = Journal(path, pool, self._committed)
+        self.offsets = Offsets(pool.loop, self.scan, self._track)
         self._readers: list[apsw.Connection] = []
         self._readers_lock = threading.Lock()
 
@@ -118,7 +121,7 @@ class Database:
                 if keep:
                     self._readers.append(connection)
             if not keep:
-                close(connection)
+                leave(connection)
 
     async def change_setting(self, key: str, value: Any) -> None:
         """Sets `security`, `revs_limit` or `purged_infos_limit`."""
@@ -126,10 +129,14 @@ class Database:
         await self.submit(lambda transaction: transaction.set_meta(key, stored))
         self.about = msgspec.structs.replace(self.about, **{key: value})
 
-    def _committed(self, totals: Totals) -> None:
+    def _track(self, on: bool) -> None:
+        self._journal.tracking = on
+
+    def _committed(self, totals: Totals, moves: list[Move] | None) -> None:
         moved = totals.seq != self.totals.seq
         self.totals = totals
         if moved:
+            self.offsets.committed(totals, moves)
             self.shared_rows.clear()
             self.changed.ring()
             if self.on_change is not None:
@@ -151,14 +158,19 @@ class Database:
     async def close(self) -> None:
         """Finishes what was taken, then closes all connections. Whoever waits for a change wakes up."""
         self.shut()
-        close(self._reader)
+        self.offsets.forget()
+        await asyncio.get_running_loop().run_in_executor(None, self._close)
+        self.shared_rows.clear()
+        self.changed.ring_now()
+
+    def _close(self) -> None:
+        self._journal.close()
         with self._readers_lock:
             idle, self._readers = self._readers, []
         for connection in idle:
-            close(connection)
-        await asyncio.get_running_loop().run_in_executor(None, self._journal.close)
-        self.shared_rows.clear()
-        self.changed.ring_now()
+            leave(connection)
+        # The last one folds the log into the file, which takes its time: so not on the event loop.
+        close(self._reader)
 
 
 def _reader(path: Path) -> apsw.Connection:

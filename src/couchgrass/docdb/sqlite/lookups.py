@@ -11,7 +11,7 @@ import msgspec
 from couchgrass import json
 from couchgrass.docdb.rev import Rev, is_hex, parse_rev
 from couchgrass.docdb.revtree import decode_tree, missing
-from couchgrass.docdb.sqlite.reads import KEYS_AT_ONCE, Range
+from couchgrass.docdb.sqlite.reads import KEYS_AT_ONCE
 
 _DESIGN = "deleted=0 AND id>='_design/' AND id<'_design0'"
 _REVS = "SELECT id,rev,path,tree FROM docs WHERE id IN (SELECT value FROM json_each(?))"
@@ -19,27 +19,7 @@ _REVS = "SELECT id,rev,path,tree FROM docs WHERE id IN (SELECT value FROM json_e
 
 def design_count(connection: apsw.Connection) -> int:
     """How many design documents there are."""
-    return _count(connection, f"SELECT count(*) FROM docs WHERE {_DESIGN}")
-
-
-def live_before(connection: apsw.Connection, ids: Range, at_most: int, *, tombstones: bool) -> int:
-    """How many documents come before the range in its direction, but `at_most` so many.
-
-    `tombstones` says whether the database has deleted documents: without any, the index alone answers.
-    """
-    edge, is_open = (ids.high, ids.high_open) if ids.descending else (ids.low, ids.low_open)
-    if edge is None or at_most <= 0:
-        return 0
-    sign = (">=" if is_open else ">") if ids.descending else ("<=" if is_open else "<")
-    sql = f"SELECT count(*) FROM docs WHERE id{sign}?"
-    counted = _count(connection, sql, edge)
-    if tombstones and counted:
-        counted -= _count(connection, f"{sql} AND deleted=1", edge)
-    return min(counted, at_most)
-
-
-def _count(connection: apsw.Connection, sql: str, *values: str) -> int:
-    return sum(int(count) for (count,) in connection.execute(sql, values))
+    return int(connection.execute(f"SELECT count(*) FROM docs WHERE {_DESIGN}").get)
 
 
 def local_of(connection: apsw.Connection, doc_id: str) -> tuple[int, bytes] | None:

@@ -93,17 +93,13 @@ def open_writer(path: Path, *, create: bool = False) -> apsw.Connection:
 
 
 def open_reader(path: Path) -> apsw.Connection:
-    """A connection that only reads, and leaves the log alone when it is closed: that takes a writer's time.
-
-    Raises Damaged or UnknownFormat.
-    """
+    """A connection that only reads. Raises Damaged or UnknownFormat."""
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     except apsw.Error as broken:
         raise damaged(path, broken) from broken
     try:
         connection.set_busy_timeout(BUSY_MS)
-        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         connection.execute(f"PRAGMA cache_size=-{READER_CACHE_KIB}; PRAGMA query_only=1")
         _check_format(connection, path)
     except apsw.Error as broken:
@@ -122,6 +118,12 @@ def damaged(path: Path, broken: Exception) -> Damaged:
         f"The file of this database can't be read ({type(broken).__name__}): put back a copy of it. "
         "Other databases are not affected."
     )
+
+
+def leave(connection: apsw.Connection) -> None:
+    """Closes a connection without a look at the log, for one that may outlive its database's removal."""
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    connection.close(True)
 
 
 def close(connection: apsw.Connection) -> None:

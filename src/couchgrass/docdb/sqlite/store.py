@@ -124,9 +124,11 @@ class Store:
         return database
 
     def _close_some(self) -> None:
-        """Closes a tenth of the open databases: those unused for longest that nobody waits for."""
+        """Closes a tenth of the open databases, and what is past the bound: those unused for longest that
+        nobody waits for."""
+        count = max(1, self.open_max // 10, len(self._open) + 1 - self.open_max)
         idle = sorted((db for db in self._open.values() if not db.busy()), key=lambda db: db.used_at)
-        for database in idle[: max(1, self.open_max // 10)]:
+        for database in idle[:count]:
             del self._open[database.name]
             # At once: whoever still knows it must not write beside the one that is opened next.
             database.shut()

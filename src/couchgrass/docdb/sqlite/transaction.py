@@ -14,6 +14,7 @@ import apsw
 import msgspec
 
 from couchgrass import json
+from couchgrass.docdb.ranks import Move
 from couchgrass.docdb.sqlite.schema import CHUNK_BYTES, CHUNKS_PER_BLOB_BITS
 from couchgrass.docdb.update import Leaf, Row, Update
 from couchgrass.errors import CouchgrassError
@@ -56,11 +57,15 @@ def as_row(found: Sequence[Any]) -> Row:
 
 
 class Transaction:
-    """One open write transaction on `connection`; `totals` change with it and go back with it."""
+    """One open write transaction on `connection`; `totals` change with it and go back with it.
 
-    def __init__(self, connection: apsw.Connection, totals: Totals) -> None:
+    `moves` takes what happens to the set of live documents, if anyone wants to know.
+    """
+
+    def __init__(self, connection: apsw.Connection, totals: Totals, moves: list[Move] | None = None) -> None:
         self.connection = connection
         self.totals = totals
+        self.moves = moves
 
     def row(self, doc_id: str) -> Row | None:
         for found in self.connection.execute(_ROW_BY_ID, (doc_id,)):
@@ -97,6 +102,8 @@ class Transaction:
                 (row.seq, row.id, row.rev, row.deleted, row.path, row.tree, row.leaves, row.body, row.atts)
             )
         self.connection.executemany(_INSERT, values)
+        if self.moves is not None:
+            self.moves += [(value[0], value[1], 1, 0 if value[3] else 1) for value in values]
 
     def apply(self, old: Row | None, update: Update) -> Row:
         """Writes one document's new state under the next sequence."""
@@ -127,6 +134,8 @@ class Transaction:
             step = 1 if row.deleted else -1
             totals.deleted += step
             totals.docs -= step
+            if self.moves is not None:
+                self.moves.append((row.seq, row.id, 0, -step))
         execute(
             _UPDATE,
             (
@@ -152,6 +161,8 @@ class Transaction:
             totals.deleted -= 1
         else:
             totals.docs -= 1
+        if self.moves is not None:
+            self.moves.append((totals.seq, row.id, -1, 0 if row.deleted else -1))
 
     def new_blob(self) -> int:
         """A number for a new attachment's bytes."""

@@ -19,6 +19,7 @@ import apsw
 import msgspec
 
 from couchgrass import json
+from couchgrass.docdb.ranks import Move
 from couchgrass.docdb.sqlite.schema import close, open_writer, refused
 from couchgrass.docdb.sqlite.transaction import Totals, Transaction, totals_of
 from couchgrass.errors import CouchgrassError, NotFound, ServiceUnavailable
@@ -75,15 +76,22 @@ class WriterPool:
 class Journal:
     """The queue of one database and the connection that its operations write through.
 
-    `committed(totals)` is called on the event loop after each commit.
+    `committed(totals, moves)` is called on the event loop after each commit. While `tracking` is set the
+    moves are all that happened to the set of live documents; they are None when that is not known.
     """
 
     def __init__(
-        self, path: Path, pool: WriterPool, committed: Callable[[Totals], None], totals: Totals | None = None
+        self,
+        path: Path,
+        pool: WriterPool,
+        committed: Callable[[Totals, list[Move] | None], None],
+        totals: Totals | None = None,
     ) -> None:
         self.path = path
         self.totals = totals or Totals()
         self.connection: apsw.Connection | None = None
+        self.tracking = False
+        self._moves: list[Move] | None = None
         self._pool = pool
         self._committed = committed
         self._waiting: list[_Waiting] = []
@@ -130,12 +138,14 @@ class Journal:
         if self.connection is None:
             self.connection = open_writer(self.path)
             self.totals = totals_of(self.connection)
+            self._moves = None  # a commit that seemed to fail may have reached the disk all the same
         return self.connection
 
     def work(self) -> bool:
         """One transaction for what waits. True when there is more."""
         with self._lock:
             batch, self._waiting = self._waiting[:TOGETHER_MAX], self._waiting[TOGETHER_MAX:]
+        self._moves = [] if self.tracking else None
         outcomes = self._outcomes(batch)
         self._deliver(outcomes)
         with self._lock:
@@ -160,7 +170,8 @@ class Journal:
         outcomes: list[tuple[asyncio.Future[Any], Any]] = []
         connection.execute("BEGIN IMMEDIATE")
         try:
-            transaction = Transaction(connection, self.totals)
+            moves: list[Move] | None = None if self._moves is None else []
+            transaction = Transaction(connection, self.totals, moves)
             for waiting in batch:
                 try:
                     outcomes.append((waiting.future, waiting.operation(transaction)))
@@ -174,13 +185,15 @@ class Journal:
             if not _rolled_back(connection):
                 self.connection = None
             raise
+        if moves and self._moves is not None:
+            self._moves += moves
         return outcomes
 
     def _deliver(self, outcomes: list[tuple[asyncio.Future[Any], Any]]) -> None:
-        totals = msgspec.structs.replace(self.totals)
+        totals, moves = msgspec.structs.replace(self.totals), self._moves
 
         def answer() -> None:
-            self._committed(totals)
+            self._committed(totals, moves)
             for future, outcome in outcomes:
                 if future.done():
                     continue

@@ -1,0 +1,63 @@
+"""The command line's entry: it teaches, says its version, and refuses what it does not know."""
+
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+from couchgrass import __version__
+from couchgrass.cli.main import app
+
+WIDE = {"COLUMNS": "120", "NO_COLOR": "1", "TERM": "dumb"}
+
+
+def said(*arguments: str) -> tuple[int, str]:
+    """The exit status, and what it printed without frames and line breaks."""
+    outcome = CliRunner().invoke(app, list(arguments), env=WIDE)
+    return outcome.exit_code, " ".join(outcome.output.replace("│", " ").split())
+
+
+def test_the_version_is_the_packages() -> None:
+    assert said("--version") == (0, f"couchgrass {__version__}")
+
+
+def test_without_a_command_the_help_is_shown() -> None:
+    status, text = said()
+    assert status == 2
+    assert "db Run the document database, which any CouchDB client can use." in text
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_the_help_of_db_teaches_what_a_first_user_needs(option: str) -> None:
+    status, text = said("db", option)
+    assert status == 0
+    for taught in (
+        "COUCHDB_USER and COUCHDB_PASSWORD",
+        "a line says which file has its password",
+        "[default: couchgrass-data]",
+        "[default: 127.0.0.1]",
+        "[default: 5984]",
+        "0 takes a free one",
+        "[couchdb] max_document_size = 8000000",
+        "curl -u admin:… -X PUT 127.0.0.1:5984/todos",
+        "Ctrl-C or SIGTERM ends it",
+    ):
+        assert taught in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("db", "--port", "http"), "'--port'"),
+        (("db", "--port", "65536"), "'--port'"),
+        (("db", "--port", "-1"), "'--port'"),
+        (("db", "--config", "/nowhere/couch.ini"), "file '/nowhere/couch.ini' does not exist"),
+        (("db", "--config", "/"), "'--config'"),
+        (("db", "--datta", "x"), "--datta"),
+        (("nonsense",), "No such command 'nonsense'"),
+    ],
+)
+def test_what_is_not_understood_is_named(arguments: tuple[str, ...], complaint: str) -> None:
+    status, text = said(*arguments)
+    assert status == 2
+    assert complaint in text

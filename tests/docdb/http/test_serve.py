@@ -1,0 +1,215 @@
+"""Starting, stopping and starting again: what is under way ends, what was acknowledged is there."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import socket
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from couchgrass.docdb.config import section_values
+from couchgrass.docdb.http.serve import ADMIN_FILE, Wanted, complete_settings
+from couchgrass.docdb.http.settings_file import SettingsFile
+from couchgrass.docdb.password import admin_credentials, verify_password
+from couchgrass.docdb.settings import snapshot
+from couchgrass.testing.call import call
+from couchgrass.testing.server import ServerProcess
+
+FEEDS = 200
+STOP_MAX_S = 5.0
+"""What the issue allows; a stop past it fails by this timeout and not by a clock's reading."""
+
+
+@pytest.fixture
+def server(server_data: Path) -> Iterator[ServerProcess]:
+    """A started server with a database ``db``; the test stops it."""
+    config = server_data.parent / "quick.ini"
+    config.write_text("[chttpd_auth]\niterations = 10\n")
+    server = ServerProcess(server_data, config=config)
+    server.start()
+    assert call(server.auth_url, "PUT", "/db").status == 201
+    yield server
+    assert server.process is not None
+    if server.process.poll() is None:
+        server.kill()
+
+
+def head(server: ServerProcess, method: str, path: str, *headers: str) -> bytes:
+    """A request's head, signed in as the admin."""
+    token = b64encode(f"{server.user}:{server.password}".encode()).decode()
+    lines = [f"{method} {path} HTTP/1.1", "Host: db", f"Authorization: Basic {token}", *headers, "", ""]
+    return "\r\n".join(lines).encode()
+
+
+def connected(server: ServerProcess, sent: bytes) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+    connection.sendall(sent)
+    return connection
+
+
+def rest(connection: socket.socket) -> bytes:
+    """Everything up to the end of the connection, which is then closed."""
+    with connection:
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def ended(server: ServerProcess, within_s: float = STOP_MAX_S) -> int:
+    """The exit status of a server that stops."""
+    assert server.process is not None and server.process.stdout is not None
+    status = server.process.wait(within_s)
+    server.process.stdout.close()
+    return status
+
+
+def refuses(server: ServerProcess) -> None:
+    """Returns once the server takes no new connection."""
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", server.port), timeout=5).close()
+        except ConnectionRefusedError:
+            return
+        except ConnectionResetError:
+            continue
+
+
+def uploading(server: ServerProcess, size: int) -> socket.socket:
+    """An upload of `size` bytes whose head the server has taken."""
+    length = f"Content-Length: {size}"
+    connection = connected(
+        server, head(server, "PUT", "/db/slow/file", length, "Expect: 100-continue", "Connection: close")
+    )
+    assert b"100 Continue" in connection.recv(1000)
+    return connection
+
+
+def test_a_stopping_server_ends_its_feeds_and_finishes_an_upload(server: ServerProcess) -> None:
+    feed = head(server, "GET", "/db/_changes?feed=continuous&since=now")
+    feeds = [connected(server, feed) for _ in range(FEEDS)]
+    for one in feeds:
+        assert one.recv(15) == b"HTTP/1.1 200 OK"
+    idle = connected(server, head(server, "GET", "/"))
+    assert idle.recv(15) == b"HTTP/1.1 200 OK"
+    silent = connected(server, b"")
+    half = secrets.token_bytes(700_000)
+    upload = uploading(server, 2 * len(half))
+    upload.sendall(half)
+    os.kill(server.pid, signal.SIGTERM)
+    refuses(server)
+    for one in feeds:
+        last = rest(one).split(b"\r\n")[-4].strip()
+        assert json.loads(last).keys() == {"last_seq", "pending"}
+    assert rest(idle).endswith(b"}\n")
+    assert rest(silent) == b""
+    upload.sendall(half)
+    assert rest(upload).startswith(b"HTTP/1.1 201 Created")
+    assert ended(server) == 0
+    server.start()
+    assert call(server.auth_url, "GET", "/db/slow/file").body == half + half
+    assert server.stop() == 0
+
+
+def test_clients_that_hang_do_not_keep_a_server_from_stopping(server: ServerProcess) -> None:
+    hanging = [
+        connected(server, head(server, "PUT", "/db/a", "Content-Length: 10") + b"{"),
+        connected(server, b"GET /db HTTP/1.1\r\nHo"),
+        uploading(server, 10_000_000),
+    ]
+    os.kill(server.pid, signal.SIGTERM)
+    assert ended(server) == 0
+    for one in hanging:
+        one.close()
+    server.start()
+    assert call(server.auth_url, "GET", "/db").json()["doc_count"] == 0
+    assert server.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(signal.SIGTERM, signal.SIGTERM), (signal.SIGINT, signal.SIGINT)]
+)
+def test_a_second_signal_does_not_wait_for_clients(
+    server: ServerProcess, first: signal.Signals, second: signal.Signals
+) -> None:
+    written = call(server.auth_url, "PUT", "/db/kept", {"v": 1}).json()["rev"]
+    upload = uploading(server, 10_000_000)
+    os.kill(server.pid, first)
+    refuses(server)
+    assert server.process is not None and server.process.poll() is None
+    os.kill(server.pid, second)
+    assert ended(server, STOP_MAX_S / 2) == 0
+    upload.close()
+    server.start()
+    assert call(server.auth_url, "GET", "/db/kept").json()["_rev"] == written
+    assert server.stop() == 0
+
+
+def test_a_write_whose_client_is_gone_is_written_and_harms_nobody(server: ServerProcess) -> None:
+    docs = json.dumps({"docs": [{"_id": f"d{number}"} for number in range(2000)]}).encode()
+    request = head(server, "POST", "/db/_bulk_docs", "Content-Type: application/json")
+    request = request[:-2] + f"Content-Length: {len(docs)}\r\n\r\n".encode() + docs
+    feed = connected(server, head(server, "GET", "/db/_changes?feed=continuous&since=now"))
+    assert feed.recv(15) == b"HTTP/1.1 200 OK"
+    connected(server, request).close()
+    seen = b""
+    while b'"id":"d1999"' not in seen:
+        seen += feed.recv(65536)
+    feed.close()
+    assert call(server.auth_url, "PUT", "/db/after", {}).status == 201
+    assert call(server.auth_url, "GET", "/db").json()["doc_count"] == 2001
+    assert server.stop() == 0
+
+
+def test_a_restart_goes_on_with_the_data_and_the_sequence(server: ServerProcess) -> None:
+    rev = call(server.auth_url, "PUT", "/db/a", {"v": 1}).json()["rev"]
+    before = call(server.auth_url, "GET", "/db").json()
+    for _ in range(2):
+        assert server.stop() == 0
+        server.start()
+        after = call(server.auth_url, "GET", "/db").json()
+        assert {**after, "sizes": None} == {**before, "sizes": None}
+        assert call(server.auth_url, "GET", "/db/a").json() == {"_id": "a", "_rev": rev, "v": 1}
+        since = call(server.auth_url, "GET", f"/db/_changes?since={before['update_seq']}").json()
+        assert since["results"] == []
+    assert server.stop() == 0
+    assert not list(server.data.rglob("*-wal"))
+
+
+def settings_of(folder: Path) -> SettingsFile:
+    quick = folder / "quick.ini"
+    quick.write_text("[chttpd_auth]\niterations = 10\n")
+    return SettingsFile(operators=quick, own=folder / "settings.ini")
+
+
+def test_a_first_start_adds_what_later_ones_keep(tmp_path: Path) -> None:
+    file = settings_of(tmp_path)
+    first, shown = complete_settings(file, Wanted(tmp_path))
+    assert shown == tmp_path / ADMIN_FILE
+    assert complete_settings(file, Wanted(tmp_path)) == (first, shown)
+    assert section_values(first, "couchdb").keys() >= {"uuid"}
+    password = json.loads(shown.read_bytes())["password"]
+    credentials = admin_credentials(section_values(first, "admins")["admin"])
+    assert credentials is not None
+    assert verify_password(password, credentials, snapshot({}).chttpd_auth)
+
+
+def test_an_admin_that_is_given_needs_no_file(tmp_path: Path) -> None:
+    file = settings_of(tmp_path)
+    wanted = Wanted(tmp_path, admin=("me", "secret"))
+    first, shown = complete_settings(file, wanted)
+    assert shown is None
+    assert not (tmp_path / ADMIN_FILE).exists()
+    assert section_values(first, "admins").keys() == {"me"}
+    assert complete_settings(file, wanted) == (first, None)
+    second, _ = complete_settings(file, Wanted(tmp_path, admin=("me", "other")))
+    assert section_values(second, "admins") != section_values(first, "admins")
+
+
+def test_a_server_with_an_admin_generates_none(tmp_path: Path) -> None:
+    file = settings_of(tmp_path)
+    first, _ = complete_settings(file, Wanted(tmp_path, admin=("me", "secret")))
+    assert complete_settings(file, Wanted(tmp_path)) == (first, None)
