@@ -54,11 +54,8 @@ _EFFECTS = """
 PURE_MAY_NOT_CALL = frozenset(_EFFECTS.split())
 
 TESTED_BY: dict[str, str] = {
-    "docdb/render.py": "tests/docdb/test_document.py",
     "docdb/selector_ops.py": "tests/docdb/test_selector.py",
     "docdb/selector_regex.py": "tests/docdb/test_selector.py",
-    "docdb/sqlite/transaction.py": "tests/docdb/sqlite/test_edits.py",
-    "docdb/update.py": "tests/docdb/sqlite/test_edits.py",
 }
 """Source files (below src/couchgrass) whose tests are in a file of another name, and which."""
 

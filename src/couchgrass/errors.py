@@ -124,13 +124,6 @@ class BadContentType(CouchgrassError):
     error = "bad_content_type"
 
 
-class UnsupportedEncoding(CouchgrassError):
-    """A Content-Encoding that the server does not decode."""
-
-    status = 415
-    error = "bad_ctype"
-
-
 class RangeNotSatisfiable(CouchgrassError):
     status = 416
     error = "requested_range_not_satisfiable"

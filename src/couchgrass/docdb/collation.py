@@ -32,10 +32,10 @@ from __future__ import annotations
 
 import math
 import struct
-import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import chain
+from sys import float_info
 from typing import Any, Final
 
 import msgspec
@@ -211,7 +211,7 @@ def _magnitude_key(number: int | float) -> bytes:
     try:
         double = float(number)
     except OverflowError:
-        double = sys.float_info.max
+        double = float_info.max
     if double > number:
         double = math.nextafter(double, 0.0)
     lost = number - int(double)

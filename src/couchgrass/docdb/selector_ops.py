@@ -21,10 +21,12 @@ Compare: TypeAlias = Callable[[Any, Any], int]
 
 
 def bad_argument(operator: str, argument: Any) -> BadRequest:
+    """The error for an operator whose argument is of the wrong kind."""
     return BadRequest(f"Bad argument for operator {operator}: {erlang_term(argument)}", error="bad_arg")
 
 
 def invalid_operator(operator: str) -> BadRequest:
+    """The error for an operator that Mango does not have."""
     return BadRequest(f"Invalid operator: {operator}", error="invalid_operator")
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from couchgrass import json
 from couchgrass.docdb.collation import compare
+from couchgrass.testing.call import call
+from couchgrass.testing.server import ServerProcess
 
 from .conftest import Ask
 
@@ -41,7 +43,8 @@ def filled(ask: Ask) -> Ask:
 
 def listed(ask: Ask, view: str = "v", body: Any = None, **options: Any) -> dict[str, Any]:
     named = {
-        name: value if name == "stale" else json.encode(value).decode() for name, value in options.items()
+        name: value if name == "stale" or name.endswith("docid") else json.encode(value).decode()
+        for name, value in options.items()
     }
     path = f"/_design/d/_view/{view}?{urlencode(named)}"
     answer = ask("GET", path) if body is None else ask("POST", path, body)
@@ -259,7 +262,7 @@ def test_several_queries_are_answered_in_one(filled: Ask) -> None:
         ("GET", "/_design/d/_view/v?key=x", None, 400, "bad_request", "invalid UTF-8 JSON"),
         ("GET", "/_design/d/_view/v?group=true", None, 400, "query_parse_error", None),
         ("GET", "/_design/d/_view/v?startkey=2&endkey=1", None, 400, "query_parse_error", None),
-        ("POST", "/_design/d/_view/v", {"keys": 1}, 400, "bad_request", "`keys` member must be an array."),
+        ("POST", "/_design/d/_view/v", {"keys": 1}, 400, "bad_request", None),
         ("POST", "/_design/d/_view/v", {"queries": []}, 400, "bad_request", None),
         ("POST", "/_design/d/_view/v/queries", {}, 400, "bad_request", None),
         ("GET", "/_design/d/_view/v/queries", None, 405, "method_not_allowed", None),
@@ -292,6 +295,31 @@ def test_a_map_that_stops_everything_fails_the_request_and_the_view_goes_on_when
     assert (answer.status, answer.json()["error"]) == (500, "map_runtime_error")
     ask("PUT", "/a", {"_rev": rev})
     assert keys(ask) == ["a"]
+
+
+def test_a_right_to_see_design_documents_is_none_to_ask_their_views(
+    filled: Ask, couch_server: ServerProcess, db_name: str
+) -> None:
+    filled("PUT", "/_security", {"cloudant": {"nobody": ["_design"]}})
+    path = f"/{db_name}/_design/d"
+    assert call(couch_server.url, "GET", path).status == 200
+    assert call(couch_server.url, "GET", f"{path}/_view/v").status == 401
+    assert call(couch_server.url, "POST", f"{path}/_view/v/queries", {"queries": [{}]}).status == 401
+    filled("PUT", "/_security", {"cloudant": {"nobody": ["_reader"]}})
+    assert call(couch_server.url, "GET", f"{path}/_view/v").status == 200
+
+
+@pytest.mark.parametrize("depth", [100, 400, 900])
+def test_deep_documents_are_mapped(ask: Ask, depth: int) -> None:
+    ask("PUT", "/_design/d", DDOC)
+    key = json.decode("[" * depth + "]" * depth)
+    assert ask("PUT", "/a", {"k": key}).status == 201
+    assert keys(ask) == [key]
+
+
+def test_options_of_a_view_that_are_none_count_for_nothing(ask: Ask) -> None:
+    ask("PUT", "/_design/d", {"views": {"v": {"map": DDOC["views"]["v"]["map"], "options": [1]}}})
+    assert keys(ask) == []
 
 
 def test_info_tells_what_is_known_of_the_views(filled: Ask) -> None:

@@ -240,12 +240,16 @@ def test_a_function_that_is_not_there_is_not_found() -> None:
 
 def test_reduce_gets_keys_with_ids_and_rereduce_only_values() -> None:
     source = "function (keys, values, again) { return [keys, values, again]; }"
-    rows = '[[["k","a"],1],[["k","b"],2]]'
     made = context()
-    assert json.loads(made.call("reduce", source, rows, "false")) == [[["k", "a"], ["k", "b"]], [1, 2], False]
-    assert json.loads(made.call("reduce", source, "[3,4]", "true")) == [None, [3, 4], True]
-    assert made.call("reduce", "function () { throw 1; }", "[]", "false") == b"null"
-    assert made.call("reduce", "function () {}", "[]", "false") == b"null"
+
+    def reduced(given: str, again: str = "false", by: str = source) -> Any:
+        return json.loads(made.call("reduce", by, given, again))
+
+    rows = '[[["k","a"],1],[["k","b"],2]]'
+    assert reduced(f"[{rows},[]]") == [[[["k", "a"], ["k", "b"]], [1, 2], False], [[], [], False]]
+    assert reduced("[[3,4]]", "true") == [[None, [3, 4], True]]
+    assert reduced("[[],[]]", by="function () { throw 1; }") == [None, None]
+    assert reduced("[[]]", by="function () {}") == [None]
 
 
 @pytest.mark.parametrize(
@@ -278,6 +282,13 @@ def test_a_call_on_many_documents_comes_back_after_its_slice_with_the_first_answ
 
 def test_half_a_surrogate_pair_becomes_the_replacement_character() -> None:
     assert expression(r"['\ud83d', '\ud83d\ude00', '\\ud83d']") == ["\ufffd", "\U0001f600", "\\ud83d"]
+
+
+def test_a_value_that_is_nested_too_deep_is_an_error_of_the_function() -> None:
+    source = "function () { for (var v = [], n = 0; n < 1500; n++) v = [v]; emit(v); }"
+    with pytest.raises(FunctionFailed) as refused:
+        emitted(source, {})
+    assert refused.value.error == "invalid_json"
 
 
 def test_what_functions_log_is_bounded(caplog: pytest.LogCaptureFixture) -> None:

@@ -31,9 +31,13 @@ def test_totals_fit_the_rows_after_every_kind_of_edit(folder: Path) -> None:
             return db.reader.execute(sql).fetchall()[0]
 
         named: dict[str, str] = {}
-        for number, doc in enumerate(
-            ({"v": "one"}, {"v": "longer than before"}, {"_deleted": True}, {"v": "made anew"})
-        ):
+        docs: tuple[dict[str, Any], ...] = (
+            {"v": "one"},
+            {"v": "longer than before"},
+            {"_deleted": True},
+            {"v": "made anew"},
+        )
+        for number, doc in enumerate(docs):
             rev = await db.submit(write({"_id": "a", **named, **doc}))
             named = {} if "_deleted" in doc else {"_rev": str(rev)}
             await db.submit(write({"_id": f"other{number}", "v": number}))

@@ -56,7 +56,7 @@ def has(request: Request, tag: str) -> bool:
     asked = request.header(b"if-none-match")
     if asked is None:
         return False
-    return asked.strip() == "*" or tag in [one.strip() for one in asked.split(",")]
+    return asked.strip() == "*" or tag in [one.strip().removeprefix("W/") for one in asked.split(",")]
 
 
 def host(request: Request) -> str:

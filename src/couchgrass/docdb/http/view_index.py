@@ -83,7 +83,7 @@ def view_of(ddoc: Mapping[str, Any], name: str) -> View:
     view = views.get(name) if type(views) is dict and name != "lib" else None
     if type(views) is not dict or type(view) is not dict or "map" not in view:
         raise NotFound("missing_named_view")
-    design, own = ddoc.get("options") or {}, view.get("options") or {}
+    design, own = _options(ddoc), _options(view)
     return View(
         name,
         view["map"],
@@ -92,6 +92,11 @@ def view_of(ddoc: Mapping[str, Any], name: str) -> View:
         design.get("include_design") is True,
         design.get("local_seq") is True,
     )
+
+
+def _options(of: Mapping[str, Any]) -> Mapping[str, Any]:
+    options = of.get("options")
+    return options if type(options) is dict else {}
 
 
 class ViewIndex:

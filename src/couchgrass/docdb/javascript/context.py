@@ -21,7 +21,8 @@ log = logging.getLogger("couchgrass.javascript")
 MEMORY_BYTES_MAX: Final = 64 * 1024 * 1024
 """What one context may hold, as CouchDB gives each of its JavaScript processes."""
 
-STACK_BYTES_MAX: Final = 512 * 1024
+STACK_BYTES_MAX: Final = 1024 * 1024
+"""Well inside of what threads have. A document at the limit of its depth takes less."""
 
 SLICE_MS: Final = 25
 """A call on many documents comes back after about so long, for the others that wait for the thread."""
@@ -109,7 +110,7 @@ _NAMED: Final[dict[str, type[CouchgrassError]]] = {
 def _decoded(answered: Any) -> _Reply:
     try:
         return _decode_reply(answered)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         pass
     try:
         # Half of a surrogate pair is no character and can't be stored: it becomes U+FFFD, as in CouchDB.

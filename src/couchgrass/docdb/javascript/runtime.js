@@ -11,7 +11,7 @@
 (function (global, slice_ms, log_lines_max, log_chars_max) {
   "use strict";
   var parse = JSON.parse, stringify = JSON.stringify, now = Date.now, evaluate = global.eval;
-  var freeze = Object.freeze, isFrozen = Object.isFrozen, keysOf = Object.keys, apply = Reflect.apply;
+  var freeze = Object.freeze, keysOf = Object.keys, apply = Reflect.apply;
   var hasOwn = Object.prototype.hasOwnProperty, join = Array.prototype.join;
   var isList = Array.isArray, Text = String;
 
@@ -179,10 +179,18 @@
     return { views: { lib: views.lib } };
   }
 
+  // Not recursive: documents may be nested deeper than the engine's stack.
   function frozen(value) {
-    if (typeof value !== "object" || value === null || isFrozen(value)) return value;
-    freeze(value);
-    for (var name of keysOf(value)) frozen(value[name]);
+    if (typeof value !== "object" || value === null) return value;
+    var left = [value], count = 1;
+    while (count) {
+      var inner = left[--count];
+      freeze(inner);
+      for (var name in inner) {
+        var member = inner[name];
+        if (typeof member === "object" && member !== null) left[count++] = member;
+      }
+    }
     return value;
   }
 
