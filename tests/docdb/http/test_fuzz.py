@@ -297,8 +297,9 @@ def test_expect_100_continue_is_answered_before_the_body(target: Target) -> None
     with socket.create_connection(("127.0.0.1", target.server.port), timeout=TIMEOUT_S) as connection:
         connection.sendall(
             b"PUT /fuzz/expected HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-            b"Authorization: Basic " + credentials + b"\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
-        )  # fmt: skip
+            b"Content-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 2\r\n"
+            b"Authorization: Basic " + credentials + b"\r\n\r\n"
+        )
         assert connection.recv(25).startswith(b"HTTP/1.1 100 Continue\r\n")
         connection.sendall(b"{}")
         answer = b""

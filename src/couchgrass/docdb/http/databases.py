@@ -14,14 +14,14 @@ from couchgrass import json
 from couchgrass.docdb.access import Right, default_security
 from couchgrass.docdb.document import is_design
 from couchgrass.docdb.http.conditions import location
-from couchgrass.docdb.http.doc_write import parse_edit, ready, store_one, written
-from couchgrass.docdb.http.docs import store_later
+from couchgrass.docdb.http.doc_write import parse_edit, ready, store_later, store_one, written
 from couchgrass.docdb.http.request import Request
 from couchgrass.docdb.http.response import Answer, Response, json_response
 from couchgrass.docdb.rev import Rev, parse_rev
 from couchgrass.docdb.sqlite.compaction import sizes
 from couchgrass.docdb.sqlite.edits import Write, purge_many
 from couchgrass.docdb.sqlite.lookups import Missing, missing_revs, purge_history
+from couchgrass.docdb.sqlite.store import check_name
 from couchgrass.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -80,7 +80,9 @@ async def delete_database(request: Request) -> Answer:
             "You tried to DELETE a database with a ?=rev parameter. "
             "Did you mean to DELETE a document instead?"
         )
-    await request.server.store.remove(request.db.name)
+    if request.doc_id not in request.server.store:
+        check_name(request.doc_id)
+    await request.server.store.remove(request.doc_id)
     return json_response({"ok": True})
 
 

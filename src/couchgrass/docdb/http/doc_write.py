@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from couchgrass.docdb.http.response import Headers, Response, json_response
 from couchgrass.docdb.rev import Rev
 from couchgrass.docdb.sqlite.edits import Outcome, Write, write_many, write_one
 from couchgrass.errors import BadRequest, CouchgrassError, IllegalDocId
+
+log = logging.getLogger("couchgrass.http")
 
 THREAD_BYTES_MIN = 32 * 1024
 """Attachments from this size on are compressed and hashed on a thread, off the event loop."""
@@ -91,6 +94,29 @@ async def store_one(request: Request, write: Write, *, new_edits: bool) -> Rev:
     )
     request.server.stats.document_writes += 1
     return rev
+
+
+async def store_later(request: Request, write: Write, *, new_edits: bool) -> Response:
+    """``batch=ok``: answers at once; the write is queued, and an error only logged."""
+    edit = write.edit
+    if request.server.background_full():
+        await store_one(request, write, new_edits=new_edits)
+    else:
+        database = request.db
+        database.users += 1  # it has to stay open for longer than the request
+
+        async def work() -> None:
+            try:
+                await store_one(request, write, new_edits=new_edits)
+            finally:
+                database.users -= 1
+
+        def failed(error: BaseException) -> None:
+            reason = error.reason if isinstance(error, CouchgrassError) else type(error).__name__
+            log.warning("batch write of %r failed: %s", edit.id, reason)
+
+        request.server.in_background(work(), failed)
+    return json_response({"ok": True, "id": edit.id}, 202)
 
 
 async def store_many(request: Request, writes: Sequence[Write], *, new_edits: bool) -> list[Outcome]:

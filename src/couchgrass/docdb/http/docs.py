@@ -28,14 +28,14 @@ from couchgrass.docdb.http.doc_read import (
     parse_rev_list,
 )  # fmt: skip
 from couchgrass.docdb.http.doc_read import document as document_json
-from couchgrass.docdb.http.doc_write import check_revs, parse_edit, ready, store_one, written
+from couchgrass.docdb.http.doc_write import check_revs, parse_edit, ready, store_later, store_one, written
 from couchgrass.docdb.http.endpoint import Endpoint, Methods
 from couchgrass.docdb.http.request import Request
-from couchgrass.docdb.http.response import Answer, Headers, Response, Stream, etag, json_response
+from couchgrass.docdb.http.response import Answer, Headers, Response, Stream, etag
 from couchgrass.docdb.http.users import public_view
 from couchgrass.docdb.rev import Rev, parse_rev
 from couchgrass.docdb.sqlite.edits import Write
-from couchgrass.errors import BadRequest, CouchgrassError, NotFound, NotImplementedHere
+from couchgrass.errors import BadRequest, NotFound, NotImplementedHere
 
 log = logging.getLogger("couchgrass.http")
 
@@ -127,21 +127,6 @@ async def put_document(request: Request) -> Answer:
         return await store_later(request, write, new_edits=new_edits)
     rev = await store_one(request, write, new_edits=new_edits)
     return stored(request, edit, rev)
-
-
-async def store_later(request: Request, write: Write, *, new_edits: bool) -> Response:
-    """``batch=ok``: answers at once; the write is queued, and an error only logged."""
-    edit = write.edit
-    if request.server.background_full():
-        await store_one(request, write, new_edits=new_edits)
-    else:
-
-        def failed(error: BaseException) -> None:
-            reason = error.reason if isinstance(error, CouchgrassError) else type(error).__name__
-            log.warning("batch write of %r failed: %s", edit.id, reason)
-
-        request.server.in_background(store_one(request, write, new_edits=new_edits), failed)
-    return json_response({"ok": True, "id": edit.id}, 202)
 
 
 def stored(request: Request, edit: Edit, rev: Rev) -> Response:

@@ -48,7 +48,8 @@ async def _in_database(request: Request, name: str) -> Answer:
     while len(path) > 2 and not path[-1]:
         path.pop()
     if len(path) == 1 or not path[1]:
-        if request.method == "PUT":
+        if request.method in ("PUT", "DELETE"):
+            # Neither opens the database: it is not there yet, or may be damaged.
             endpoint = pick(request, DATABASE)
             request.server.authn.check_server(request, endpoint.right)
             request.doc_id = name

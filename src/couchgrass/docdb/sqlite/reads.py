@@ -113,22 +113,6 @@ def id_rows(connection: apsw.Connection, ids: Range, *, limit: int, skip: int = 
     return _rows(connection.execute(sql, (*values, limit, skip)))
 
 
-def count_before(connection: apsw.Connection, ids: Range) -> int:
-    """How many documents come before the range: ``offset`` of ``_all_docs``."""
-    edge, is_open = (ids.high, ids.high_open) if ids.descending else (ids.low, ids.low_open)
-    if edge is None:
-        return 0
-    sign = (">=" if is_open else ">") if ids.descending else ("<=" if is_open else "<")
-    return count(connection, f"SELECT count(*) FROM docs WHERE deleted=0 AND id{sign}?", (edge,))
-
-
-def count(connection: apsw.Connection, sql: str, values: Sequence[str | int] = ()) -> int:
-    """The number that a counting statement finds."""
-    for (number,) in connection.execute(sql, values):
-        return int(number)
-    return 0
-
-
 def local_docs(
     connection: apsw.Connection, ids: Range, *, limit: int, skip: int = 0, include_docs: bool = False
 ) -> Chunk:

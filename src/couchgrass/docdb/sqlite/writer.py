@@ -193,7 +193,11 @@ class Journal:
         totals, moves = msgspec.structs.replace(self.totals), self._moves
 
         def answer() -> None:
-            self._committed(totals, moves)
+            try:
+                self._committed(totals, moves)
+            except Exception:
+                # What listens to commits must not keep the writers from their answers.
+                log.exception("%s: after a commit", self.path)
             for future, outcome in outcomes:
                 if future.done():
                     continue
