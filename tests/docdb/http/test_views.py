@@ -16,7 +16,7 @@ from couchgrass.testing.server import ServerProcess
 
 from .conftest import Ask
 
-DDOC = {
+DDOC: dict[str, Any] = {
     "views": {
         "v": {"map": "function (doc) { emit(doc.k, doc.n); }"},
         "raw": {"map": "function (doc) { emit(doc.k, doc.n); }", "options": {"collation": "raw"}},
@@ -315,6 +315,13 @@ def test_deep_documents_are_mapped(ask: Ask, depth: int) -> None:
     key = json.decode("[" * depth + "]" * depth)
     assert ask("PUT", "/a", {"k": key}).status == 201
     assert keys(ask) == [key]
+
+
+@pytest.mark.parametrize("path", ["/_design/_view/_view/_view", "/_design%2F_view/_view/_view"])
+def test_names_may_be_those_of_the_path(ask: Ask, path: str) -> None:
+    ask("PUT", "/_design/_view", {"views": {"_view": DDOC["views"]["v"]}})
+    ask("PUT", "/a", {"k": 1})
+    assert ask("GET", path).json()["total_rows"] == 1
 
 
 def test_options_of_a_view_that_are_none_count_for_nothing(ask: Ask) -> None:

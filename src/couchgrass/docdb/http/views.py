@@ -104,7 +104,8 @@ def _asked(request: Request) -> tuple[Asked, bool]:
     """The view that the path names, and whether ``queries`` follows. Raises NotFound."""
     # The right to see a design document is not enough to see what its views tell of others.
     request.server.authn.check_right(request, Right.READ)
-    rest = request.path[request.path.index("_view", 2) + 1 :]
+    # …/_design/x/_view/y, or the same with the design document's id as one segment
+    rest = request.path[4 if unquoted(request.path[1]) == "_design" else 3 :]
     is_queries = len(rest) == 2 and rest[1] == "queries"
     if not rest or (len(rest) > 1 and not is_queries):
         raise MethodNotAllowed("GET", "POST", "HEAD")
