@@ -56,7 +56,7 @@ def model(rows: list[Emitted], wanted: KeyRange) -> list[Emitted]:
 @given(tables, key_ranges)
 def test_a_range_holds_what_lies_between_its_bounds_in_order(rows: list[Emitted], wanted: KeyRange) -> None:
     made = filled(rows)
-    assert made.page(wanted) == model(rows, wanted)
+    assert made.page(wanted) == (model(rows, wanted), True)
     assert made.count_of(wanted) == len(model(rows, wanted))
     assert made.count == len(rows)
 
@@ -65,9 +65,10 @@ def test_a_range_holds_what_lies_between_its_bounds_in_order(rows: list[Emitted]
 def test_pages_go_on_after_the_last_row(rows: list[Emitted], wanted: KeyRange, skip: int, size: int) -> None:
     made, found = filled(rows), []
     page = made.page(wanted, limit=size, skip=skip)
-    while page:
-        found += page
-        page = made.page(wanted, limit=size, after=page[-1])
+    while not page.is_last:
+        found += page.rows
+        page = made.page(wanted, limit=size, after=page.rows[-1])
+    found += page.rows
     assert found == model(rows, wanted)[skip:]
 
 
@@ -91,12 +92,14 @@ def test_replacing_takes_away_what_the_documents_had(
     fresh = [row for row in new if row.id in doc_ids]
     made = filled(old)
     made.replace(doc_ids, fresh)
-    assert made.page(KeyRange()) == model(kept + fresh, KeyRange())
+    assert made.page(KeyRange()).rows == model(kept + fresh, KeyRange())
     assert made.count == len(kept) + len(fresh)
 
 
 def test_a_page_is_bounded_and_the_size_is_told() -> None:
     rows = [Emitted(b"%05d" % number, "a", 0, b"1", b'"' + b"x" * 5000 + b'"') for number in range(200)]
     made = filled(rows)
-    assert len(made.page(KeyRange())) < 100
+    page = made.page(KeyRange())
+    assert len(page.rows) < 100
+    assert not page.is_last
     assert made.bytes > EMPTY_BYTES + 200 * 5000

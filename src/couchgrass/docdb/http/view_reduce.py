@@ -17,6 +17,7 @@ from couchgrass.docdb.http.view_index import ViewIndex
 from couchgrass.docdb.javascript.context import Program
 from couchgrass.docdb.javascript.engine import Engine
 from couchgrass.docdb.reduce import Emitted, Reduction, built_in, overflow
+from couchgrass.docdb.sqlite.view_rows import Page
 from couchgrass.docdb.view_query import KeyRange, SortKey, ViewQuery
 
 BETWEEN = b",\r\n"
@@ -44,18 +45,17 @@ async def reduced(
     for rows in ranges:
         after: Emitted | None = None
         while limit > 0:
-            segments, after = await index.database.scan(
-                _reader(index, rows, after, query.group_level, groups)
-            )
-            ended = await groups.ended(segments, is_last=after is None)
+            segments, page = await index.database.scan(_reader(index, rows, after, query.group_level, groups))
+            ended = await groups.ended(segments, is_last=page.is_last)
             shown = ended[skip : skip + limit]
             skip = max(0, skip - len(ended))
             limit -= len(shown)
             if shown:
                 yield lead + BETWEEN.join(shown)
                 lead = BETWEEN
-            if after is None:
+            if page.is_last:
                 break
+            after = page.rows[-1]
 
 
 def _reader(
@@ -64,12 +64,12 @@ def _reader(
     after: Emitted | None,
     level: int | None,
     groups: _BuiltIn | _Scripted,
-) -> Callable[[apsw.Connection], tuple[list[Segment], Emitted | None]]:
-    def read(_: apsw.Connection) -> tuple[list[Segment], Emitted | None]:
+) -> Callable[[apsw.Connection], tuple[list[Segment], Page]]:
+    def read(_: apsw.Connection) -> tuple[list[Segment], Page]:
         page = index.rows.page(rows, after=after)
-        segments = segments_of(page, level, index.view.sort_key)
+        segments = segments_of(page.rows, level, index.view.sort_key)
         groups.look_at(segments)
-        return segments, page[-1] if page else None
+        return segments, page
 
     return read
 

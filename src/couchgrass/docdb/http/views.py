@@ -1,7 +1,7 @@
 """GET and POST ``/db/_design/x/_view/y``, its ``queries``, and ``/db/_design/x/_info``.
 
-A list comes in pages of rows and is streamed. It is no snapshot: of a document that changes while a long list
-is sent, a row may be seen at both of its places or at none.
+A list comes in pages of rows and is streamed. One of several pages is no snapshot: of a document that changes
+while it is sent, a row may be seen at both of its places or at none.
 Specification: ``chttpd_view``, ``couch_mrview_http:view_cb`` and ``fabric_view_map`` of CouchDB 3.5.
 """
 
@@ -38,7 +38,7 @@ from couchgrass.docdb.reduce import Emitted
 from couchgrass.docdb.rev import parse_rev
 from couchgrass.docdb.sqlite import reads
 from couchgrass.docdb.sqlite.reads import CHUNK_BYTES_MAX
-from couchgrass.docdb.sqlite.view_rows import before
+from couchgrass.docdb.sqlite.view_rows import Page, before
 from couchgrass.docdb.update import Leaf, Row
 from couchgrass.docdb.view_query import KeyRange, ViewQuery
 from couchgrass.errors import BadRequest, MethodNotAllowed
@@ -194,7 +194,7 @@ def _offset(index: ViewIndex, query: ViewQuery, ranges: Sequence[KeyRange]) -> i
     """How many rows come before the first one that is shown."""
     found = ranges[-1] if ranges else KeyRange()
     for one in ranges if len(ranges) > 1 else ():
-        if index.rows.page(one, limit=1):
+        if index.rows.page(one, limit=1).rows:
             found = one
             break
     ahead = before(found)
@@ -220,30 +220,44 @@ async def _mapped(
                 continue
         while limit > 0:
             page = await _page(request, index, one, after, limit, skip)
-            if not page:
-                break
             skip = 0
-            if query.include_docs:
-                documents = await db.scan(lambda connection, page=page: _documents(connection, page, options))  # type: ignore[misc]
-                page = page[: documents.rows]
-                for piece in documents.pieces:
-                    if isinstance(piece, bytes):
-                        yield lead + piece
-                    else:
-                        yield lead
-                        async for text in document_pieces(db, piece, options):
-                            yield text
+            limit -= len(page.rows)
+            if not query.include_docs and page.rows:
+                yield lead + BETWEEN.join([_row(row) + b"}" for row in page.rows])
+                lead = BETWEEN
+            elif page.rows:
+                async for piece in _with_documents(request, page.rows, options):
+                    yield lead + piece
                     lead = b""
+                lead = BETWEEN
+            if page.is_last:
+                break
+            after = page.rows[-1]
+
+
+async def _with_documents(
+    request: Request, rows: Sequence[Emitted], options: Options
+) -> AsyncIterator[bytes]:
+    """Rows with their documents, with what is between them."""
+    lead = b""
+    while rows:
+        documents = await request.db.scan(lambda connection, rows=rows: _documents(connection, rows, options))  # type: ignore[misc]
+        rows = rows[documents.rows :]
+        for piece in documents.pieces:
+            if isinstance(piece, bytes):
+                yield lead + piece
             else:
-                yield lead + BETWEEN.join([_row(row) + b"}" for row in page])
-            lead, after = BETWEEN, page[-1]
-            limit -= len(page)
+                yield lead
+                async for text in document_pieces(request.db, piece, options):
+                    yield text
+            lead = b""
+        lead = BETWEEN
 
 
 async def _page(
     request: Request, index: ViewIndex, rows: KeyRange, after: Emitted | None, limit: int, skip: int
-) -> list[Emitted]:
-    def read(_: apsw.Connection) -> list[Emitted]:
+) -> Page:
+    def read(_: apsw.Connection) -> Page:
         return index.rows.page(rows, after=after, limit=limit, skip=skip)
 
     return await request.db.scan(read)

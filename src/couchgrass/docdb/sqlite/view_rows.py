@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import apsw
 import msgspec
@@ -27,6 +27,13 @@ CREATE TABLE rows(
 CREATE INDEX rows_id ON rows(id);
 """
 _COLUMNS: Final = "SELECT sort,id,number,key,value FROM rows WHERE"
+
+
+class Page(NamedTuple):
+    """Some rows of a range. `is_last`: there are no more behind them, so they were seen all at once."""
+
+    rows: list[Emitted]
+    is_last: bool
 
 
 class ViewRows:
@@ -49,10 +56,8 @@ class ViewRows:
             self.count += len(rows) - deleted
             self.bytes = self._size()
 
-    def page(
-        self, rows: KeyRange, *, after: Emitted | None = None, limit: int = -1, skip: int = 0
-    ) -> list[Emitted]:
-        """The next rows of a range; none when it has ended."""
+    def page(self, rows: KeyRange, *, after: Emitted | None = None, limit: int = -1, skip: int = 0) -> Page:
+        """The next rows of a range."""
         if after is not None:
             bound = {"high": None} if rows.descending else {"low": None}
             where, values = _where(msgspec.structs.replace(rows, **bound))
@@ -63,7 +68,7 @@ class ViewRows:
         order = "sort DESC,id DESC,number DESC" if rows.descending else "sort,id,number"
         most = PAGE_ROWS_MAX if limit < 0 else min(limit, PAGE_ROWS_MAX)
         found: list[Emitted] = []
-        size = 0
+        size, is_cut = 0, False
         with self._lock:
             cursor = self._connection.execute(
                 f"{_COLUMNS} {where} ORDER BY {order} LIMIT ? OFFSET ?", (*values, most, skip)
@@ -74,8 +79,9 @@ class ViewRows:
                 size += len(row.key) + len(row.value)
                 if size >= CHUNK_BYTES_MAX:
                     cursor.close(True)
+                    is_cut = True
                     break
-        return found
+        return Page(found, is_last=not is_cut and len(found) < most)
 
     def count_of(self, rows: KeyRange) -> int:
         """How many rows a range has."""
