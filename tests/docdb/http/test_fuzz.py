@@ -107,9 +107,18 @@ bodies = st.one_of(
         ]
     ),
 )
+
+
+def ended(options: dict[str, str]) -> dict[str, str]:
+    """The options without those that keep a feed open."""
+    if options.get("feed") in ("continuous", "live", "eventsource", "longpoll"):
+        options = {**options, "feed": "normal"}
+    return {name: text for name, text in options.items() if name != "heartbeat"}
+
+
 query_options = st.dictionaries(
     st.sampled_from(OPTIONS), st.one_of(st.sampled_from(TEXTS), st.text(max_size=6)), max_size=4
-)
+).map(ended)
 some_headers = st.dictionaries(st.sampled_from(sorted(HEADERS)), st.integers(0, 9), max_size=3).map(
     lambda picks: {name: HEADERS[name][number % len(HEADERS[name])] for name, number in picks.items()}
 )
@@ -178,10 +187,6 @@ def http_quoted(text: str) -> str:
     return "".join(f"%{byte:02x}" for byte in text.encode("utf-8", "surrogatepass"))
 
 
-def is_endless(options: dict[str, str]) -> bool:
-    return options.get("feed") in ("continuous", "live", "eventsource", "longpoll") or "heartbeat" in options
-
-
 def check_answer(method: str, status: int, body: bytes) -> None:
     assert status < 500 or status == NOT_IMPLEMENTED, body
     if status >= 400 and method != "HEAD" and body:
@@ -204,9 +209,6 @@ def test_any_request_to_a_database_is_answered_well(
     body: bytes | None,
     who: str,
 ) -> None:
-    if is_endless(options):
-        options = {**options, "feed": "normal"}
-        options.pop("heartbeat", None)
     if (method, segment) == ("DELETE", "") and who == "admin":
         who = "reader"
     status, answer = target.ask(method, url(f"fuzz/{segment}", options), body, headers, who)
@@ -227,9 +229,6 @@ def test_any_request_to_the_server_is_answered_well(
     body: bytes | None,
     who: str,
 ) -> None:
-    if is_endless(options):
-        options = {**options, "feed": "normal"}
-        options.pop("heartbeat", None)
     status, answer = target.ask(method, url(path, options), body, headers, who)
     check_answer(method, status, answer)
 
@@ -248,9 +247,6 @@ def test_who_may_only_read_changes_nothing(
     body: bytes | None,
     who: str,
 ) -> None:
-    if is_endless(options):
-        options = {**options, "feed": "normal"}
-        options.pop("heartbeat", None)
     before = target.listing("kept")
     status, answer = target.ask(method, url(f"kept/{segment}", options), body, headers, who)
     check_answer(method, status, answer)
