@@ -37,9 +37,10 @@ h1 { margin: .5rem 0 0; font-size: 1.75rem; line-height: 1.2; }
 p { margin: .75rem 0; }
 .version { margin-top: .25rem; color: var(--soft); }
 ul { list-style: none; margin: 1.5rem 0 0; padding: 0; border-top: 1px solid var(--line); }
-li { display: flex; flex-wrap: wrap; gap: .25rem 1rem; padding: .6rem 0;
+li { display: grid; grid-template-columns: 14rem 1fr; gap: .25rem 1rem; padding: .6rem 0;
   border-bottom: 1px solid var(--line); }
-li a { flex: 0 0 13rem; font-family: ui-monospace, monospace; }
+@media (max-width: 32rem) { li { grid-template-columns: 1fr; } }
+li a { font-family: ui-monospace, monospace; justify-self: start; }
 a { color: var(--green); }
 a:focus-visible { outline: 2px solid var(--green); outline-offset: 2px; }
 """
