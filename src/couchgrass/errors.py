@@ -87,6 +87,13 @@ class NotAcceptable(CouchgrassError):
     error = "not_acceptable"
 
 
+class RequestTimeout(CouchgrassError):
+    """The rest of the request did not come in time."""
+
+    status = 408
+    error = "timeout"
+
+
 class Conflict(CouchgrassError):
     status = 409
     error = "conflict"

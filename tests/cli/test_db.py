@@ -67,6 +67,15 @@ def quick(tmp_path: Path) -> tuple[str, str]:
     return "--config", str(path)
 
 
+def test_all_files_are_the_owners_alone_even_in_a_folder_that_others_may_read(
+    server_data: Path, quick: tuple[str, str]
+) -> None:
+    server_data.mkdir(mode=0o755)
+    with serving(server_data, *quick):
+        for path in server_data.rglob("*"):
+            assert path.stat().st_mode & 0o077 == 0, path
+
+
 def test_a_generated_admin_is_in_a_file_of_the_owners_that_a_line_names(
     server_data: Path, quick: tuple[str, str]
 ) -> None:

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from couchgrass import json
-from couchgrass.docdb.document import check_doc_id, parse_document
+from couchgrass.docdb.document import check_doc_id, parse_document, parse_revisions
 from couchgrass.docdb.render import doc_json
-from couchgrass.docdb.rev import Rev
+from couchgrass.docdb.rev import POS_MAX, Rev
 from couchgrass.errors import BadRequest, CouchgrassError, DocValidation, IllegalDocId, TooLarge
 
 HEX = "ab" * 16
@@ -170,3 +170,9 @@ def test_any_json_is_taken_or_refused_with_a_reason(doc: dict[str, Any]) -> None
     except CouchgrassError as refused:
         assert 400 <= refused.status < 500
         assert refused.reason
+
+
+def test_a_generation_too_high_to_be_read_back_is_refused() -> None:
+    with pytest.raises(DocValidation):
+        parse_revisions({"start": POS_MAX + 1, "ids": ["a"]})
+    assert parse_revisions({"start": POS_MAX, "ids": ["a"]}) == (POS_MAX, ("a",))

@@ -14,6 +14,7 @@ from couchgrass.docdb.access import ANONYMOUS, Security, UserCtx, parse_security
 from couchgrass.docdb.password import (
     admin_credentials,
     apply_user_doc,
+    check_iterations,
     check_no_totp,
     check_totp,
     check_user_update,
@@ -403,6 +404,21 @@ def test_admins_and_the_owner_may_delete_a_user(ctx: UserCtx) -> None:
 def test_nobody_else_may_delete_a_user(ctx: UserCtx, old: dict[str, Any] | None) -> None:
     with pytest.raises(Forbidden, match=r"Only admins may delete other user docs\.$"):
         validate_user_doc({"_id": ANNA_ID, "_deleted": True}, old, ctx, USERS)
+
+
+@pytest.mark.parametrize("ctx", [ANNA, ANONYMOUS])
+def test_who_is_no_admin_can_t_make_a_password_slower_to_check_than_the_server_s_own(ctx: UserCtx) -> None:
+    for old in (None, doc(), doc(iterations=2)):
+        check_iterations(doc(), old, ctx, USERS, AUTH)
+        check_iterations(doc(iterations=2), old, ctx, USERS, AUTH)
+        with pytest.raises(Forbidden, match=r"Iteration count is too high for this server$"):
+            check_iterations(doc(iterations=3), old, ctx, USERS, AUTH)
+
+
+def test_what_an_admin_or_former_settings_made_slow_may_stay_so() -> None:
+    check_iterations(doc(iterations=3), doc(iterations=3), ANNA, USERS, AUTH)
+    for ctx in (ADMIN, *DB_ADMINS):
+        check_iterations(doc(iterations=3), None, ctx, USERS, AUTH)
 
 
 values = st.none() | st.booleans() | st.integers(0, 9) | st.text(max_size=4) | st.lists(st.text(max_size=3))

@@ -119,7 +119,8 @@ def test_a_changed_byte_never_verifies(at: int, flip: int) -> None:
 
 def test_the_cookie_has_mochiweb_s_form() -> None:
     assert set_cookie("abc", now=0, secure=False, auth=AUTH) == (
-        "AuthSession=abc; Version=1; Expires=Thu, 01 Jan 1970 00:10:00 GMT; Max-Age=600; Path=/; HttpOnly; SameSite=Lax"
+        "AuthSession=abc; Version=1; Expires=Thu, 01 Jan 1970 00:10:00 GMT; Max-Age=600; Path=/; "
+        "HttpOnly; SameSite=Lax"
     )
 
 
@@ -133,12 +134,18 @@ def test_the_cookie_has_every_configured_attribute() -> None:
 
 def test_a_cookie_that_may_not_persist_has_no_age() -> None:
     auth = ChttpdAuth(allow_persistent_cookies=False)
-    assert set_cookie("abc", now=0, secure=False, auth=auth) == "AuthSession=abc; Version=1; Path=/; HttpOnly; SameSite=Lax"
+    assert (
+        set_cookie("abc", now=0, secure=False, auth=auth)
+        == "AuthSession=abc; Version=1; Path=/; HttpOnly; SameSite=Lax"
+    )
 
 
 def test_a_domain_can_t_carry_other_attributes() -> None:
     auth = ChttpdAuth(cookie_domain="a; HttpOnly=0\r\nX: y", allow_persistent_cookies=False)
-    assert set_cookie("", now=0, secure=False, auth=auth) == "AuthSession=; Version=1; Path=/; HttpOnly; SameSite=Lax"
+    assert (
+        set_cookie("", now=0, secure=False, auth=auth)
+        == "AuthSession=; Version=1; Path=/; HttpOnly; SameSite=Lax"
+    )
 
 
 def test_logging_out_empties_the_cookie() -> None:

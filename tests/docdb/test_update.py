@@ -57,7 +57,8 @@ class Document:
             leaf = self.beside.pop(update.promoted)
             row = msgspec.structs.replace(row, body=leaf.body, atts=leaf.atts)
         for rev in update.removed:
-            del self.beside[rev]
+            self.beside.pop(rev, None)
+            self.replaced.discard(rev)
         for rev in update.retired:
             self.replaced.add(rev)
         for leaf in (*update.added, *([update.replaced] if update.replaced else ())):

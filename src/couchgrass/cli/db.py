@@ -95,6 +95,9 @@ def _admin() -> tuple[str, str] | None:
     if bool(name) != bool(password):
         _complain(f"{'COUCHDB_PASSWORD' if name else 'COUCHDB_USER'} is not set: set both or neither")
         raise typer.Exit(2)
+    if ":" in name:
+        _complain("COUCHDB_USER holds a colon: nobody could sign in with it")
+        raise typer.Exit(2)
     return (name, password) if name else None
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from couchgrass import json
-from couchgrass.docdb.rev import Rev, is_hex, parse_rev
+from couchgrass.docdb.rev import POS_MAX, Rev, is_hex, parse_rev
 from couchgrass.errors import BadRequest, DocValidation, IllegalDocId, TooLarge
 
 DOC_BYTES_MAX = 8_000_000
@@ -110,6 +110,8 @@ def parse_revisions(member: Any) -> tuple[int, tuple[str, ...]]:
     start, ids = (member.get("start"), member.get("ids")) if type(member) is dict else (None, None)
     if type(start) is not int or start < 0:
         raise DocValidation("_revisions.start isn't an integer.")
+    if start > POS_MAX:
+        raise DocValidation(f"_revisions.start is over {POS_MAX}.")
     if type(ids) is not list:
         raise DocValidation("_revisions.ids isn't a array.")
     if len(ids) > REVISIONS_MAX:

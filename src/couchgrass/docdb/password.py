@@ -272,6 +272,25 @@ def validate_user_doc(
         raise Forbidden("Character `:` is not allowed in usernames.")
 
 
+def check_iterations(
+    new: Mapping[str, Any],
+    old: Mapping[str, Any] | None,
+    ctx: UserCtx,
+    security: Security,
+    auth: ChttpdAuth,
+) -> None:
+    """Raise Forbidden for a document that would make its user's password slower to check than our own hashes.
+
+    CouchDB takes any number. Whoever may change no more than their own document could then have each attempt
+    to sign in as them take minutes, and everybody else's wait for it.
+    """
+    iterations = new.get("iterations")
+    is_new = old is None or old.get("iterations") != iterations
+    is_slow = isinstance(iterations, int) and iterations > auth.iterations
+    if is_new and is_slow and not is_db_admin(ctx, security):
+        raise Forbidden("Iteration count is too high for this server")
+
+
 def _checked_form(new: Mapping[str, Any]) -> tuple[str, list[str]]:
     name, roles = new.get("name"), new.get("roles")
     if new.get("type") != "user":

@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 from couchgrass.errors import BadRequest
 
+POS_MAX = 10**18 - 1
+"""The highest generation: what `parse_rev` reads back and 64 bits hold."""
+
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -31,7 +34,7 @@ def parse_rev(text: object) -> Rev:
     if type(text) is not str:
         raise BadRequest("Invalid rev format")
     head, dash, rev_id = text.partition("-")
-    if not dash or not (head.isascii() and head.isdigit()) or len(head) > 18:
+    if not dash or not (head.isascii() and head.isdigit()) or len(head) > len(str(POS_MAX)):
         raise BadRequest("Invalid rev format")
     if len(rev_id) == 32:
         rev_id = rev_id.lower()
@@ -55,8 +58,10 @@ def next_rev(parent: Rev | None, deleted: bool, body: bytes, atts: bytes = b"") 
 
     `body` is the document's JSON without underscore fields, as it is stored; `atts` names the
     attachments (name, type and digest, see `attachment.fingerprint`). Every part is set off by its
-    length, so no two different edits give the same input to the hash.
+    length, so no two different edits give the same input to the hash. Raises BadRequest past POS_MAX.
     """
     pos, parent_id = (parent.pos + 1, parent.id) if parent else (1, "")
+    if pos > POS_MAX:
+        raise BadRequest("Invalid rev format")
     head = f"{pos} {parent_id!r} {deleted:d} {len(body)} {len(atts)} ".encode()
     return Rev(pos, md5(head + body + atts, usedforsecurity=False).hexdigest())

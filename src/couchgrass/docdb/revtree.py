@@ -64,9 +64,9 @@ class Tree:
         return [leaf for leaf in self.leaves[1:] if self.deleted[leaf] is deleted]
 
     def path(self, rev: Rev) -> list[str]:
-        """Ids from `rev` up to the oldest known ancestor, newest first."""
+        """Ids from `rev` up to the oldest known ancestor, newest first. `rev` itself may be unknown."""
         ids = [rev.id]
-        pos, above = rev.pos, self.parents[rev]
+        pos, above = rev.pos, self.parents.get(rev, ())
         while above:
             parent = above[0] if len(above) == 1 else max(above, key=order_bytes)
             ids.append(parent)

@@ -35,7 +35,7 @@ _HISTOGRAMS = {
     "bulk_docs": ("couchdb.httpd.bulk_docs", "documents in a _bulk_docs request"),
     "dbinfo": ("couchdb.dbinfo", "time to gather the information on a database, in ms"),
     "db_open_time": ("couchdb.db_open_time", "time to open a database, in ms"),
-    "fsync_time": ("fsync.time", "time of an fsync, in ms"),
+    "fsync_time": ("fsync.time", "time that a commit waits for the disk, in ms"),
 }
 _GAUGES = frozenset(("open_databases", "open_os_files", "clients_requesting_changes"))
 """What can go down: ``_stats`` calls it a counter all the same."""
@@ -55,7 +55,7 @@ class Stats:
     password_hashing_fast: int = _counter("couchdb.password_hashing_fast", "passwords checked by the cache")
     password_hashing_slow: int = _counter("couchdb.password_hashing_slow", "passwords checked in full")
     database_reads: int = _counter("couchdb.database_reads", "documents read")
-    database_writes: int = _counter("couchdb.database_writes", "changes of a database")
+    database_writes: int = _counter("couchdb.database_writes", "commits that changed documents")
     database_purges: int = _counter("couchdb.database_purges", "purges of a database")
     document_inserts: int = _counter("couchdb.document_inserts", "new documents")
     document_writes: int = _counter("couchdb.document_writes", "documents written")
@@ -64,14 +64,13 @@ class Stats:
     document_purges_success: int = _counter("couchdb.document_purges.success", "purges of a document done")
     document_purges_failure: int = _counter("couchdb.document_purges.failure", "purges of a document failed")
     open_databases: int = _counter("couchdb.open_databases", "databases that are open now")
-    commits: int = _counter("couchdb.commits", "commits of a database")
-    fsyncs: int = _counter("fsync.count", "calls of fsync")
+    commits: int = _counter("couchdb.commits", "commits that wrote something")
+    fsyncs: int = _counter("fsync.count", "waits for the disk, one a commit")
     requests: int = _counter("couchdb.httpd.requests", "HTTP requests answered")
     aborted_requests: int = _counter("couchdb.httpd.aborted_requests", "HTTP requests broken off")
     bulk_requests: int = _counter("couchdb.httpd.bulk_requests", "bulk requests")
     purge_requests: int = _counter("couchdb.httpd.purge_requests", "_purge requests")
     view_reads: int = _counter("couchdb.httpd.view_reads", "reads of a view")
-    all_docs_timeouts: int = _counter("couchdb.httpd.all_docs_timeouts", "_all_docs requests that timed out")
     clients_requesting_changes: int = _counter(
         "couchdb.httpd.clients_requesting_changes", "changes feeds that are open now"
     )

@@ -51,12 +51,12 @@ class Leaf(msgspec.Struct, gc=False):
 
 
 class Update(msgspec.Struct, gc=False):
-    """The outcome: the row to write, the losing leaves to add beside it, the ones to take away.
+    """The outcome: the row to write, the losing leaves to add beside it, the revisions to take away.
 
     `rev` is the revision that the edit made, or None when it made none (a purge, or more history only).
-    `replaced` is the former winner if it is no leaf any more, `retired` names losing leaves of which
-    the same is true. `promoted` is set when a leaf that lies beside the row becomes the winner: the
-    row's body and attachments are then to be taken from there.
+    `removed` may name revisions that have no content. `replaced` is the former winner if it is no leaf
+    any more, `retired` names losing leaves of which the same is true. `promoted` is set when a leaf that
+    lies beside the row becomes the winner: the row's body and attachments are then to be taken from there.
     """
 
     rev: Rev | None
@@ -146,7 +146,12 @@ def purge(row: Row, purged: list[Rev]) -> Update | None:
     """The document without these leaves; None when no leaf is left and the row goes."""
     old = tree_of(row)
     left = prune(old, purged)
-    return None if left is None else _rearranged(row, old, left, None, None)
+    if left is None:
+        return None
+    update = _rearranged(row, old, left, None, None)
+    # What the purged leaves had replaced is not to be read any more either.
+    update.removed = tuple(name for rev in old.parents if rev not in left and (name := str(rev)) != row.rev)
+    return update
 
 
 def _rearranged(row: Row, old: Tree, new: Tree, rev: Rev | None, leaf: Leaf | None) -> Update:

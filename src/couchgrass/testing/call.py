@@ -13,7 +13,7 @@ TIMEOUT_S = 60.0
 
 
 class Reply(NamedTuple):
-    """`headers` are by lower-case name; of one that comes twice, the last."""
+    """`headers` are by lower-case name."""
 
     status: int
     headers: Mapping[str, str]
@@ -40,6 +40,9 @@ def call(
     try:
         connection.request(method, path, body, sent)
         answer = connection.getresponse()
+        names = [name.lower() for name, _ in answer.getheaders() if name.lower() != "set-cookie"]
+        # A browser takes a CORS header that comes twice for none.
+        assert len(names) == len(set(names)), f"a header comes twice: {sorted(names)}"
         found = {name.lower(): value for name, value in answer.getheaders()}
         return Reply(answer.status, found, answer.read())
     finally:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import http.client
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
 
+import apsw
 import pytest
 
+from couchgrass.testing.asgi import basic
 from couchgrass.testing.call import Reply, call
 from couchgrass.testing.server import ServerProcess, running
 
@@ -246,3 +250,18 @@ def test_http_1_0_is_served(couch_server: ServerProcess) -> None:
     answer = connection.getresponse()
     assert (answer.status, answer.read()[:11]) == (200, b'{"couchdb":')
     connection.close()
+
+
+def test_an_answer_that_is_cut_off_is_in_the_log(server_data: Path) -> None:
+    with running(server_data) as server:
+        call(server.auth_url, "PUT", "/db")
+        content = {"content-type": "image/png"}
+        assert call(server.auth_url, "PUT", "/db/a/x", b"x" * 300_000, headers=content).status == 201
+        damage = apsw.Connection(str(server_data / "databases" / "db" / "data.sqlite"))
+        damage.execute("UPDATE chunks SET data=7")
+        damage.close()
+        with closing(http.client.HTTPConnection("127.0.0.1", server.port)) as asked:
+            asked.request("GET", "/db/a/x", headers={"authorization": basic(server.user, server.password)})
+            with asked.getresponse() as answer, pytest.raises(http.client.IncompleteRead):
+                answer.read()
+        assert "GET /db/a/x was cut off\n" in (server_data.parent / f"{server_data.name}.log").read_text()

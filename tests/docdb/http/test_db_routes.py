@@ -77,3 +77,12 @@ def test_each_name_tells_its_methods_and_is_no_document(ask: Ask, name: str) -> 
         assert ask("PUT", f"/{name}", {}).status == 405
     reason = "Only reserved document ids may start with underscore."
     assert refusal(ask("POST", "", {"_id": name})) == (400, "illegal_docid", reason)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/_find"), ("POST", "/_explain"), ("GET", "/_index"), ("POST", "/_index")]
+)
+def test_what_comes_in_a_later_version_says_so(ask: Ask, method: str, path: str) -> None:
+    reply = ask(method, path, {} if method == "POST" else None)
+    assert reply.status == 501
+    assert reply.json()["error"] == "not_implemented"

@@ -214,6 +214,20 @@ def test_databases_do_not_share_what_their_functions_keep(
     assert call(couch_server.auth_url, "PUT", f"{other}/a", {}).status == 201
 
 
+def test_what_a_function_does_while_it_is_compiled_is_nothing_to_other_design_documents(
+    ask: Ask, couch_server: ServerProcess, db_name: str
+) -> None:
+    answer = json.dumps('{"error":["compilation_error","mine"]')
+    spoiling = f"(Array.prototype[Symbol.iterator] = function* () {{ yield {answer}; }}, function () {{}})"
+    other = f"/{db_name}-other"
+    call(couch_server.auth_url, "PUT", other)
+    for n in range(8):
+        assert ask("PUT", "/_design/bad", {"views": {"v": {"map": spoiling}}}).status == 400
+        good = {"views": {"v": {"map": "function () {}"}}}
+        assert ask("PUT", f"/_design/good{n}", good).status == 201
+        assert call(couch_server.auth_url, "PUT", f"{other}/_design/good{n}", good).status == 201
+
+
 @pytest.mark.parametrize(
     ("ddoc", "error", "reason"),
     [

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import apsw
 import pytest
 
+from couchgrass.docdb.document import parse_document
+from couchgrass.docdb.http import doc_read
+from couchgrass.docdb.rev import Rev
+from couchgrass.docdb.sqlite.edits import Write, write_one
+from couchgrass.docdb.sqlite.store import Store
 from couchgrass.testing.call import Reply
+from tests.docdb.sqlite.conftest import with_store
 
 Ask = Callable[..., Reply]
 
@@ -244,3 +253,63 @@ def test_head_is_get_without_a_body(forked: Ask, query: str) -> None:
     assert {name: text for name, text in head.headers.items() if name not in own} == {
         name: text for name, text in told.headers.items() if name not in own
     }
+
+
+LOSER, WINNER = Rev(1, "a" * 32), Rev(1, "b" * 32)
+Read = Callable[[apsw.Connection], Any]
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda connection: [doc_read.open_doc(connection, "doc", LOSER)],
+        lambda connection: doc_read.open_revs(connection, "doc", None, doc_read.PLAIN),
+    ],
+)
+def test_a_leaf_that_wins_while_it_is_read_is_not_missing(tmp_path: Path, read: Read) -> None:
+    async def work(store: Store) -> None:
+        db = await store.create("db", {})
+        loop = asyncio.get_running_loop()
+
+        async def graft(doc: dict[str, Any]) -> Rev:
+            return await db.submit(
+                write_one(Write(parse_document({"_id": "doc", **doc})), new_edits=False, revs_limit=1000)
+            )
+
+        def reading(connection: apsw.Connection) -> Any:
+            def before(cursor: apsw.Cursor, sql: str, bindings: apsw.Bindings | None) -> bool:
+                if "FROM leaves" in sql:
+                    connection.exec_trace = None
+                    ending = {"_revisions": {"start": 2, "ids": ["c" * 32, WINNER.id]}, "_deleted": True}
+                    asyncio.run_coroutine_threadsafe(graft(ending), loop).result()
+                return True
+
+            connection.exec_trace = before
+            return read(connection)
+
+        await graft({"_rev": str(LOSER)})
+        await graft({"_rev": str(WINNER)})
+        found = await db.scan(reading)
+        assert db.totals.seq == 3
+        assert str(LOSER) in [one.leaf.rev for one in found if not isinstance(one, Rev)]
+
+    with_store(tmp_path / "data", work)
+
+
+@pytest.mark.parametrize("branched", [False, True])
+def test_a_replaced_revision_has_its_own_history_not_the_winners(ask: Ask, branched: bool) -> None:
+    revs = [ask("PUT", "/doc", {"v": 1}).json()["rev"]]
+    for number in (2, 3, 4):
+        revs.append(ask("PUT", "/doc", {"v": number, "_rev": revs[-1]}).json()["rev"])
+    if branched:
+        graft(ask, "1-other")
+    expected = {"start": 2, "ids": [revs[1].split("-")[1], revs[0].split("-")[1]]}
+    found = ask("GET", f"/doc?rev={revs[1]}&revs=true", accept="application/json").json()
+    assert (found["v"], found["_revisions"]) == (2, expected)
+    listed = quote(json.dumps([revs[1]]))
+    ((opened),) = ask("GET", f"/doc?open_revs={listed}&revs=true", accept="application/json").json()
+    assert opened["ok"]["_revisions"] == expected
+    bulk = ask("POST", "/_bulk_get?revs=true", {"docs": [{"id": "doc", "rev": revs[1]}]}).json()
+    assert bulk["results"][0]["docs"][0]["ok"]["_revisions"] == expected
+    infos = ask("GET", f"/doc?rev={revs[1]}&revs_info=true", accept="application/json").json()["_revs_info"]
+    assert [info["rev"] for info in infos] == [revs[1], revs[0]]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from couchgrass.testing.asgi import ADMIN, Asked, asking, with_settings
 from couchgrass.testing.server import ServerProcess
 
 from .conftest import Ask
@@ -106,6 +108,21 @@ def test_a_filter_function_sees_the_request_but_no_credentials(
     assert not {"authorization", "cookie"} & {name.lower() for name in seen["headers"]}
     posted = filled("POST", "/_changes?filter=d/tell", {"a": 1}).json()["reason"]
     assert json.loads(posted["body"]) == {"a": 1}
+
+
+def test_a_filter_function_does_not_see_the_token_of_a_proxy_whatever_its_header_is_called(
+    tmp_path: Path,
+) -> None:
+    async def work(server: Asked) -> None:
+        await server.admin("PUT", "/db")
+        await server.admin("PUT", "/db/_design/d", DDOC)
+        await server.admin("PUT", "/db/n1", {})
+        asked = "/db/_changes?filter=d/tell"
+        told = await server.ask("GET", asked, user=ADMIN, x_proof="a proof", x_other="shown")
+        assert b"shown" in told.body
+        assert b"a proof" not in told.body
+
+    asking(tmp_path / "data", work, with_settings(chttpd_auth={"x_auth_token": "X-Proof"}))
 
 
 @pytest.mark.parametrize("feed", ["normal", "longpoll", "continuous", "eventsource"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from couchgrass.docdb.http.settings_file import read_sections
 from couchgrass.testing.call import Reply, call
+from couchgrass.testing.in_process import Served, served, until
 from couchgrass.testing.server import ServerProcess, running
 
 NODE = "/_node/couchgrass@127.0.0.1"
@@ -238,3 +240,77 @@ def test_versions_name_what_the_server_is_built_of(server: ServerProcess) -> Non
     assert versions["python"]["version"].startswith("3.")
     assert "sha256" in versions["python"]["supported_hashes"]
     assert versions["sqlite"]["version"].startswith("3.")
+
+
+VIEW = {"views": {"all": {"map": "function (doc) { emit(doc._id, null); }"}}}
+
+
+def counters(server: Served) -> dict[str, int]:
+    """All plain counters and, of the histograms, how many values they took."""
+    stats = server.server.stats
+    plain = {name: getattr(stats, name) for name in dir(stats) if type(getattr(stats, name)) is int}
+    timed = ("bulk_docs", "dbinfo", "db_open_time", "fsync_time")
+    return plain | {name: getattr(stats, name).count for name in timed}
+
+
+async def use_all_that_counts(server: Served) -> None:
+    await server.json("PUT", "/db")
+    first = await server.json("PUT", "/db/a", {"v": 1})
+    await server.json("PUT", "/db/a", {"v": 2, "_rev": first["rev"]})
+    await server.json("PUT", "/db/_local/x", {})
+    docs = [{"_id": "a"}, {"_id": "b"}, {"_id": "c"}]
+    _, made, _ = await server.json("POST", "/db/_bulk_docs", {"docs": docs})
+    await server.json("POST", "/db/_purge", {"b": [made["rev"]], "none": [made["rev"]]})
+    await server.json("PUT", "/db/_design/d", VIEW)
+    await server.json("GET", "/db/_design/d/_view/all")
+    await server.json("POST", "/db/_design/d/_view/all/queries", {"queries": [{}, {"limit": 1}]})
+    await server.json("GET", "/db")
+
+
+def test_what_requests_do_is_counted(tmp_path: Path) -> None:
+    expected = {
+        "db_open_time": 1,
+        "dbinfo": 1,
+        "database_writes": 5,
+        "database_purges": 1,
+        "document_inserts": 4,  # a, b, c and the design document, but not a's second revision
+        "document_writes": 5,  # nor the conflict in _bulk_docs
+        "local_document_writes": 1,
+        "commits": 6,
+        "fsyncs": 6,
+        "fsync_time": 6,
+        "bulk_requests": 1,
+        "bulk_docs": 1,
+        "purge_requests": 1,
+        "document_purges_total": 2,
+        "document_purges_success": 2,
+        "document_purges_failure": 0,
+        "view_reads": 3,
+        "password_hashing_slow": 0,
+        "password_hashing_fast": 10,
+    }
+
+    async def work() -> None:
+        async with served(tmp_path / "data") as server:
+            await server.json("GET", "/")  # the password is known from here on
+            before = counters(server)
+            assert before["password_hashing_slow"] == 1
+            await use_all_that_counts(server)
+            after = counters(server)
+            assert {name: after[name] - before[name] for name in expected} == expected
+            assert server.server.stats.bulk_docs.total == 3
+
+    asyncio.run(work())
+
+
+def test_a_client_that_hangs_up_is_counted(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with served(tmp_path / "data") as server:
+            await server.json("PUT", "/db")
+            async with server.session.get(server.url + "/db/_changes?feed=continuous") as answer:
+                assert answer.status == 200
+                await until(lambda: server.server.stats.clients_requesting_changes == 1)
+                answer.close()
+            await until(lambda: server.server.stats.aborted_requests == 1)
+
+    asyncio.run(work())

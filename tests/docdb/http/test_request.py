@@ -55,6 +55,23 @@ def test_a_packed_body_is_taken_for_what_it_holds(ask: Ask, name: str) -> None:
     assert ask("GET", "/doc").json()["text"] == "hello " * 500
 
 
+def test_gzip_members_in_a_row_are_one_body(ask: Ask) -> None:
+    assert (
+        ask("PUT", "/doc", gzip.compress(DOC[:9]) + gzip.compress(DOC[9:]), content_encoding="gzip").status
+        == 201
+    )
+    assert ask("GET", "/doc").json()["text"] == "hello " * 500
+
+
+def test_what_follows_a_packed_body_is_refused_at_once_and_not_kept(couch_server: ServerProcess) -> None:
+    body = ("Content-Type: application/json", "Content-Encoding: gzip", "Transfer-Encoding: chunked")
+    start = head(couch_server, "POST /_session", *body)
+    packed = gzip.compress(b"{}") + b"no member"
+    (answer,) = raw(couch_server, start + b"%x\r\n%b\r\n" % (len(packed), packed) + b"0\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"Request body is not properly gzipped." in answer
+
+
 def test_identity_is_no_encoding(ask: Ask) -> None:
     assert ask("PUT", "/doc", DOC, content_encoding="identity").status == 201
 

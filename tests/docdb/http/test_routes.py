@@ -23,6 +23,9 @@ DOCUMENT = "COPY,DELETE,GET,HEAD,POST,PUT"
         ("/%61", "a"),
         ("/a/", "a"),
         ("/a//", "a"),
+        ("//a", "a"),
+        ("///a", "a"),
+        ("//_design/d", "_design/d"),
         ("/%E6%97%A5", "日"),
         ("/docid%0A", "docid\n"),
         ("/%00", "\x00"),
@@ -52,6 +55,15 @@ def test_a_trailing_slash_of_a_database_means_nothing(ask: Ask, db_name: str, pa
 def test_leading_slashes_mean_nothing(ask: Ask, couch_server: ServerProcess, db_name: str) -> None:
     assert call(couch_server.auth_url, "GET", f"//{db_name}").json()["db_name"] == db_name
     assert call(couch_server.auth_url, "GET", "//").json()["couchdb"] == "Welcome"
+
+
+def test_a_doubled_slash_does_not_turn_the_deletion_of_a_document_into_one_of_its_database(
+    ask: Ask, db_name: str
+) -> None:
+    rev = ask("PUT", "/doc", {}).json()["rev"]
+    assert ask("DELETE", "//doc").status == 409
+    assert ask("DELETE", f"//doc?rev={rev}").json()["id"] == "doc"
+    assert ask("GET", "").json()["db_name"] == db_name
 
 
 def test_the_name_of_a_database_may_hold_an_escaped_slash(couch_server: ServerProcess, db_name: str) -> None:

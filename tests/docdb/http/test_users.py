@@ -129,6 +129,7 @@ def test_an_owner_reads_and_changes_their_document_but_for_name_and_roles(tmp_pa
             ({"roles": ["gardener", "boss"]}, "Only _admin may edit roles"),
             ({"roles": []}, "Only _admin may edit roles"),
             ({"type": "cat"}, "doc.type must be user"),
+            ({"iterations": 10**9}, "Iteration count is too high for this server"),
             ({"name": "bob"}, "Doc ID must be of the form org.couchdb.user:name"),
         ):
             reply = await server.ask("PUT", path(ANNA), {**doc, **change}, user=ANNA)

@@ -52,7 +52,7 @@ def test_the_style_knows_light_and_dark(couch_server: ServerProcess) -> None:
     assert b"prefers-color-scheme: dark" in reply.body
 
 
-@pytest.mark.parametrize("path", ["/_utils/nothing", "/_utils/../etc", "/_utils/%2e%2e/x", "/_utils//"])
+@pytest.mark.parametrize("path", ["/_utils/nothing", "/_utils/../etc", "/_utils/%2e%2e/x"])
 def test_nothing_else_is_below_the_page(couch_server: ServerProcess, path: str) -> None:
     assert call(couch_server.url, "GET", path).status == 404
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,3 +69,22 @@ def test_a_changed_setting_counts_at_the_next_id() -> None:
     source = UuidSource(SetClock(1_700_000_000))
     assert source.one(UTC_ID).endswith("london")
     assert source.one(Uuids(algorithm="utc_id", utc_id_suffix="dallas")).endswith("dallas")
+
+
+@pytest.mark.parametrize("setting", [SEQUENTIAL, UTC_RANDOM, UTC_ID])
+def test_threads_never_get_the_same_id(setting: Uuids) -> None:
+    source = UuidSource(SetClock(1.0))
+    together = threading.Barrier(3)
+
+    def draw() -> list[str]:
+        together.wait()
+        return source.many(setting, 100_000)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(3) as threads:
+            drawn = [one for ids in [threads.submit(draw) for _ in range(3)] for one in ids.result()]
+    finally:
+        sys.setswitchinterval(before)
+    assert len(set(drawn)) == len(drawn) == 300_000

@@ -143,6 +143,17 @@ def test_a_view_follows_its_documents(filled: Ask) -> None:
     assert keys(filled, keys=["moved", "new", "x"]) == ["new"]
 
 
+def test_views_with_the_same_map_may_have_other_names_in_other_design_documents(ask: Ask) -> None:
+    one, other = "function (doc) { emit('one', doc.n); }", "function (doc) { emit('other', doc.n); }"
+    ask("PUT", "/_design/a", {"views": {"x": {"map": one}}})
+    ask("PUT", "/_design/b", {"views": {"y": {"map": one}, "x": {"map": other}}})
+    ask("PUT", "/_design/c", {"views": {"z": {"map": one}}})
+    for n, path in enumerate(("a/_view/x", "b/_view/y", "c/_view/z", "a/_view/x")):
+        ask("PUT", f"/{n}", {"n": n})
+        rows = ask("GET", f"/_design/{path}").json()["rows"]
+        assert [(row["key"], row["value"]) for row in rows] == [("one", value) for value in range(n + 1)]
+
+
 def test_a_purged_document_is_gone_from_the_view(filled: Ask) -> None:
     assert len(keys(filled)) == 16
     rev = filled("GET", "/05").json()["_rev"]

@@ -291,6 +291,12 @@ def test_a_value_that_is_nested_too_deep_is_an_error_of_the_function() -> None:
     assert refused.value.error == "invalid_json"
 
 
+def test_what_functions_log_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "couchgrass.javascript"):
+        filtered("function () { log('a\\nINFO b'); }", {})
+    assert [record.getMessage().count("\n") for record in caplog.records] == [0]
+
+
 def test_what_functions_log_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "couchgrass.javascript"):
         filtered("function () { for (var i = 0; i < 1000; i++) log({i: 'x'.repeat(9999)}); }", {})

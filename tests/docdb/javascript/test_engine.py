@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 from collections.abc import Awaitable, Callable
@@ -11,8 +12,8 @@ from typing import Any
 import pytest
 
 from couchgrass.docdb.javascript import engine as engine_module
-from couchgrass.docdb.javascript.context import ContextBroken, FunctionFailed, Program
-from couchgrass.docdb.javascript.engine import CONTEXTS_MAX, LOST_MAX, TEXTS_MAX, Engine
+from couchgrass.docdb.javascript.context import Context, ContextBroken, FunctionFailed, Program
+from couchgrass.docdb.javascript.engine import CONTEXTS_MAX, KEPT_BYTES_MAX, LOST_MAX, TEXTS_MAX, Engine
 from couchgrass.errors import ServiceUnavailable
 
 
@@ -111,6 +112,55 @@ def test_so_many_contexts_are_kept_and_the_one_used_longest_ago_goes_first() -> 
     run(work, threads=1)
 
 
+def test_what_kept_contexts_hold_together_is_bounded() -> None:
+    """A context that was let go has forgotten what its function kept."""
+    hoarding = """() => {
+        if (typeof kept == 'object') return true;
+        kept = [];
+        for (var n = 0; n < 30; n++) kept.push(new Array(65536).fill(n));
+        return false;
+    }"""
+
+    async def work(engine: Engine) -> None:
+        async def is_kept(name: str) -> bool:
+            found: list[bool] = json.loads(
+                await engine.run(program(hoarding, name), "filter", "f", "[{}]", "{}")
+            )
+            return found[0]
+
+        each = 30 * 65536 * 16
+        fitting = KEPT_BYTES_MAX // each
+        names = [str(number) for number in range(fitting)]
+        for name in names:
+            assert not await is_kept(name)
+        assert all([await is_kept(name) for name in names[1:]])
+        assert not await is_kept("one more")
+        assert not await is_kept("0")
+
+    run(work, threads=1)
+
+
+def test_a_broken_context_is_let_go_with_its_memory_although_its_error_lives_on() -> None:
+    function = "() => { var all = []; while (true) all.push(new Array(65536).fill(0)); }"
+    hoarding = program(function, "hoarding")
+
+    def is_its_context(kept: object) -> bool:
+        return isinstance(kept, Context) and kept._key == hoarding.key
+
+    async def work(engine: Engine) -> None:
+        gc.collect()
+        gc.disable()
+        try:
+            with pytest.raises(ContextBroken) as broken:
+                await engine.run(hoarding, "filter", "f", "[{}]", "{}")
+            assert broken.value.reason == "out of memory"
+            assert not [kept for kept in gc.get_objects() if is_its_context(kept)]
+        finally:
+            gc.enable()
+
+    run(work, threads=1)
+
+
 def test_a_call_whose_caller_gave_up_is_not_begun(caplog: pytest.LogCaptureFixture) -> None:
     async def work(engine: Engine) -> None:
         slow = program("() => { var until = Date.now() + 100; while (Date.now() < until); }", "slow")
@@ -127,7 +177,7 @@ def test_a_call_whose_caller_gave_up_is_not_begun(caplog: pytest.LogCaptureFixtu
 
     with caplog.at_level(logging.INFO, "couchgrass.javascript"):
         run(work, threads=1)
-    assert [record.getMessage() for record in caplog.records] == ["third: third"]
+    assert [record.getMessage() for record in caplog.records] == ["'third': 'third'"]
 
 
 def test_a_thread_that_can_not_be_stopped_is_given_up_with_what_waits_behind_it_moved(

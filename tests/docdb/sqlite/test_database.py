@@ -119,7 +119,7 @@ def test_a_closed_database_is_not_found_and_its_log_is_in_its_file(folder: Path)
             db.submit(write("b"))
         with pytest.raises(NotFound):
             await db.scan(lambda connection: None)
-        assert [path.name for path in db.path.parent.iterdir()] == ["data.sqlite"]
+        assert db.path.with_name("data.sqlite-wal").stat().st_size == 0
 
     with_store(folder, work)
 
@@ -134,5 +134,21 @@ def test_a_file_that_lacks_its_settings_is_refused_and_not_left_open(folder: Pat
             with pytest.raises(Exception, match="can't be read"):
                 Database("db", path, store._pool, store._threads)
         assert len(list(Path("/proc/self/fd").iterdir())) <= before + 1
+
+    with_store(folder, work)
+
+
+def test_a_scan_that_finds_its_database_closed_by_the_time_it_can_read_reads_nothing(folder: Path) -> None:
+    async def work(store: Store) -> None:
+        db = await store.create("db", {})
+
+        def closes_it(connection: apsw.Connection) -> None:
+            apsw.connection_hooks.remove(closes_it)
+            db.shut()
+
+        apsw.connection_hooks.append(closes_it)
+        with pytest.raises(NotFound):
+            await db.scan(lambda connection: connection.pragma("page_count"))
+        await store.remove("db")
 
     with_store(folder, work)

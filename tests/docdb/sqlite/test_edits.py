@@ -10,17 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from couchgrass import json
-from couchgrass.docdb.attachment import Inline, Stub, decode, make_ready
+from couchgrass.docdb.attachment import Inline, Stub, as_ready, decode, make_ready
 from couchgrass.docdb.document import Edit, parse_document
-from couchgrass.docdb.rev import Rev, parse_rev
+from couchgrass.docdb.rev import POS_MAX, Rev, parse_rev
 from couchgrass.docdb.revtree import Tree, merge, prune, single
+from couchgrass.docdb.sqlite.compaction import compact
 from couchgrass.docdb.sqlite.database import Database
 from couchgrass.docdb.sqlite.edits import Write, purge_many, write_many, write_one
 from couchgrass.docdb.sqlite.reads import blob_chunks, row_of
 from couchgrass.docdb.sqlite.store import Store
 from couchgrass.docdb.sqlite.transaction import find_leaf
 from couchgrass.docdb.update import tree_of
-from couchgrass.errors import Conflict, CouchgrassError, MissingStub
+from couchgrass.errors import BadRequest, Conflict, CouchgrassError, MissingStub, NotFound
 from tests.docdb.sqlite.conftest import with_store
 
 IDS = ("a", "b")
@@ -280,6 +281,28 @@ def test_purging_all_leaves_takes_the_document_away(folder: Path) -> None:
     with_store(folder, work)
 
 
+def test_the_total_of_bytes_takes_attachments_as_users_see_them(folder: Path) -> None:
+    async def work(store: Store) -> None:
+        db = await store.create("db", {})
+
+        def above_bodies() -> int:
+            ((bodies,),) = db.reader.execute("SELECT coalesce(sum(length(body)),0) FROM docs")
+            return int(db.totals.bytes - bodies)
+
+        text = make_ready(Inline("text/plain", 0, b"hello " * 1000))
+        rev = await put(db, {"_id": "a", "v": 1}, attachments={"x": text})
+        assert above_bodies() == 6000
+        image = make_ready(Inline("image/png", 0, b"1234"))
+        rev = await put(db, {"_id": "a", "_rev": str(rev)}, attachments={"x": Stub(None, b""), "y": image})
+        assert above_bodies() == 6004
+        rev = await put(db, {"_id": "a", "_rev": str(rev)}, attachments={"y": Stub(None, b"")})
+        assert above_bodies() == 4
+        await db.submit(purge_many({"a": [rev]}, 10))
+        assert db.totals.bytes == 0
+
+    with_store(folder, work)
+
+
 def test_local_documents_count_their_writes(folder: Path) -> None:
     async def work(store: Store) -> None:
         db = await store.create("db", {})
@@ -288,5 +311,46 @@ def test_local_documents_count_their_writes(folder: Path) -> None:
         ((count, body),) = db.reader.execute("SELECT rev,body FROM local WHERE id='_local/x'")
         assert (count, json.decode(body)) == (2, {"a": 2})
         assert db.totals.seq == 0
+
+    with_store(folder, work)
+
+
+def test_a_copy_of_attachments_that_compaction_took_is_refused_and_writes_nothing(folder: Path) -> None:
+    async def work(store: Store) -> None:
+        db = await store.create("db", {})
+        rev = await put(db, {"_id": "a"}, attachments={"x": make_ready(Inline("image/png", 0, b"bytes"))})
+        held = row_of(db.reader, "a")
+        assert held is not None
+        copied = {name: as_ready(one) for name, one in decode(held.atts or b"").items()}
+        await put(db, {"_id": "a", "_rev": str(rev)})
+        await compact(db, lambda phase, done, total: True)
+        with pytest.raises(NotFound):
+            await put(db, {"_id": "b"}, attachments=copied)
+        assert row_of(db.reader, "b") is None
+
+    with_store(folder, work)
+
+
+def test_purging_a_branch_takes_what_its_leaf_had_replaced(folder: Path) -> None:
+    async def work(store: Store) -> None:
+        db = await store.create("db", {})
+        first = await put(db, {"_id": "a", "secret": 1})
+        second = await put(db, {"_id": "a", "_rev": str(first)})
+        await graft(db, {"_id": "a", "_rev": f"1-{'0' * 32}"})
+        assert find_leaf(db.reader, "a", str(first)) is not None
+        await db.submit(purge_many({"a": [second]}, 1000))
+        assert find_leaf(db.reader, "a", str(first)) is None
+
+    with_store(folder, work)
+
+
+def test_no_generation_is_stored_that_could_not_be_read_back(folder: Path) -> None:
+    async def work(store: Store) -> None:
+        db = await store.create("db", {})
+        last = await graft(db, {"_id": "a", "_rev": f"{POS_MAX}-{'a' * 32}"})
+        with pytest.raises(BadRequest):
+            await put(db, {"_id": "a", "_rev": str(last)})
+        row = row_of(db.reader, "a")
+        assert row is not None and tree_of(row).winner == last
 
     with_store(folder, work)

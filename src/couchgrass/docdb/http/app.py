@@ -33,6 +33,7 @@ _MUST_REVALIDATE = (b"cache-control", b"must-revalidate")
 _JSON_TYPE = (b"content-type", b"application/json")
 _TEXT_TYPE = (b"content-type", b"text/plain; charset=utf-8")
 UNAUTHORIZED = 401
+_ALLOW_ORIGIN = b"access-control-allow-origin"
 _NO_BODY = frozenset({204, 304})
 _REQUEST_ID = re.compile(rb"[0-9A-Za-z_-]{1,36}")
 
@@ -64,7 +65,13 @@ class App:
             else:
                 await self._send_stream(request, answer, send)
         except ClientGone:
-            pass
+            self.server.stats.aborted_requests += 1
+        except CouchgrassError as cut:
+            log.warning("%s was cut off: %s", _asked(request), cut.reason)
+            raise
+        except Exception:
+            log.exception("%s was cut off", _asked(request))
+            raise
         finally:
             self.inflight -= 1
             if request.held is not None:
@@ -81,7 +88,7 @@ class App:
         except ClientGone:
             raise
         except Exception:
-            log.exception("%s %s failed", request.method, "/".join(["", *request.path]))
+            log.exception("%s failed", _asked(request))
             return error_answer(request, CouchgrassError("The server failed; its log says why."))
 
     async def _endpoint_answer(self, request: Request) -> Answer:
@@ -139,7 +146,7 @@ class App:
                 headers.append(_JSON_TYPE if request.accepts_json() else _TEXT_TYPE)
         if request.set_cookie is not None:
             headers.append((b"set-cookie", request.set_cookie.encode("latin-1")))
-        if settings.cors.enabled:
+        if settings.cors.enabled and not any(name == _ALLOW_ORIGIN for name, _ in named):
             sent = [name.decode("latin-1") for name, _ in headers]
             extra = cors.answer_headers(
                 settings.cors,
@@ -183,6 +190,11 @@ class App:
                 gone.cancel()
             await answer.pieces.aclose()  # type: ignore[attr-defined]
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _asked(request: Request) -> str:
+    """The request in the log."""
+    return f"{request.method} {'/'.join(['', *request.path])}"
 
 
 def _frame_options(request: Request) -> str:

@@ -124,6 +124,8 @@ class Authn:
             now = self._clock.monotonic()
             self._verified.put(pair, name, proof, generation=generation, now=now)
             self.users.upgrade(name, password, credentials)
+        else:
+            self._server.stats.password_hashing_fast += 1
         assert credentials is not None, "a name without credentials is never verified"
         return credentials
 
@@ -150,6 +152,7 @@ class Authn:
         async with self.users.hashing.turn():
             # Once more: else whoever sends many attempts at a time would have them all checked.
             self._check_lockout(peer, name, salt)
+            self._server.stats.password_hashing_slow += 1
             right = await on_thread(lambda: verify_password(password, compared, auth))
             if not right:
                 self._failed(peer, name, salt)
@@ -183,6 +186,7 @@ class Authn:
         known = self._verified.get(header, self._clock.monotonic())
         if known is not None:
             self._server.stats.auth_cache_hits += 1
+            self._server.stats.password_hashing_fast += 1
             if len(self._lockout):
                 assert known.ctx.name is not None
                 self._check_lockout(peer_of(request), known.ctx.name, known.salt)

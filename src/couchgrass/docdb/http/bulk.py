@@ -43,6 +43,7 @@ async def post_bulk_docs(request: Request) -> Answer:
         loop = asyncio.get_running_loop()
         asked = await loop.run_in_executor(None, _parse, request, body)
     writes = asked.writes
+    request.server.stats.bulk_docs.observe(len(writes), request.server.clock.monotonic())
     if asked.all_or_nothing and asked.new_edits and writes:
         return json_response([_not_atomic(write.edit) for write in writes], 417)
     for write in writes:

@@ -88,7 +88,12 @@ async def delete_database(request: Request) -> Answer:
 
 async def get_database(request: Request) -> Answer:
     """GET /db."""
-    return json_response(await database_info(request.server, request.db.name))
+    server = request.server
+    began = server.clock.monotonic()
+    info = await database_info(server, request.db.name)
+    ended = server.clock.monotonic()
+    server.stats.dbinfo.observe((ended - began) * 1000, ended)
+    return json_response(info)
 
 
 async def database_info(server: Server, name: str) -> dict[str, Any]:
@@ -172,14 +177,22 @@ async def post_view_cleanup(request: Request) -> Answer:
 
 async def post_purge(request: Request) -> Answer:
     """POST /db/_purge: takes leaves away for good, body ``{id: [rev, …]}``."""
+    stats = request.server.stats
+    stats.purge_requests += 1
     request.require_json_type()
     asked = _revs_by_id(await request.json_object(), "Invalid list of revisions")
     most = request.server.settings.purge.max_revisions_number
     if most is not None and sum(map(len, asked.values())) > most:
         raise BadRequest("Exceeded maximum number of revisions.")
     purged: dict[str, list[str]] = {}
-    for some in _slices(asked, PURGED_AT_ONCE):
-        purged |= await request.db.submit(purge_many(some, request.db.about.purged_infos_limit))
+    stats.database_purges += 1
+    stats.document_purges_total += len(asked)
+    try:
+        for some in _slices(asked, PURGED_AT_ONCE):
+            purged |= await request.db.submit(purge_many(some, request.db.about.purged_infos_limit))
+    finally:
+        stats.document_purges_success += len(purged)
+        stats.document_purges_failure += len(asked) - len(purged)
     return json_response({"purge_seq": None, "purged": purged}, 201)
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from couchgrass.docdb.access import Right
 from couchgrass.docdb.http import all_docs, bulk, bulk_get, changes, compact, databases, security, shards
 from couchgrass.docdb.http.endpoint import Endpoint, Methods
+from couchgrass.docdb.http.request import Request, unquoted
+from couchgrass.docdb.http.response import Answer
+from couchgrass.errors import NotImplementedHere
 
 DATABASE: Methods = {
     "GET": Endpoint(databases.get_database, Right.READ),
@@ -16,6 +19,14 @@ DATABASE: Methods = {
 _ALL_DOCS = Endpoint(all_docs.get_all_docs, Right.READ)
 _QUERIES: Methods = {"POST": Endpoint(all_docs.post_queries, Right.READ)}
 _CHANGES = Endpoint(changes.get_changes, Right.READ)
+
+
+async def not_here(request: Request) -> Answer:
+    """What CouchDB has and this version has not."""
+    raise NotImplementedHere(f"This version of couchgrass has no {unquoted(request.path[1])}.")
+
+
+_NOT_HERE = Endpoint(not_here, Right.READ)
 
 DB_ENDPOINTS: dict[str, Methods] = {
     "_all_docs": {"GET": _ALL_DOCS, "POST": _ALL_DOCS},
@@ -47,5 +58,10 @@ DB_ENDPOINTS: dict[str, Methods] = {
     "_purge": {"POST": Endpoint(databases.post_purge, Right.SERVER_ADMIN)},
     "_ensure_full_commit": {"POST": Endpoint(databases.post_ensure_full_commit, Right.READ)},
     "_compact": {"POST": Endpoint(compact.post_compact, Right.DB_ADMIN)},
+    "_find": {"POST": _NOT_HERE},
+    "_explain": {"POST": _NOT_HERE},
+    "_index": {"GET": _NOT_HERE, "POST": _NOT_HERE},
+    "_auto_purge": {"GET": _NOT_HERE},
+    "_time_seq": {"GET": _NOT_HERE},
     "_view_cleanup": {"POST": Endpoint(databases.post_view_cleanup, Right.DB_ADMIN)},
 }

@@ -12,6 +12,7 @@ Specification: ``validate_doc_update`` of ``couch_db`` and of ``couch_query_serv
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
@@ -104,25 +105,30 @@ async def _bad_designs(
         write = writes[place]
         if place not in refused and is_design(write.edit.id) and not write.merge:
             try:
-                await check_design(server, json.decode(write.edit.body))
+                await check_design(server, write.edit.body)
             except CouchgrassError as refusal:
                 bad[place] = refusal
     return bad
 
 
-_SCRATCH: Final = Program(("compiler",), "{}")
-
-
-async def check_design(server: Server, ddoc: Mapping[str, Any]) -> None:
+async def check_design(server: Server, body: bytes) -> None:
     """Raises InvalidDesignDoc, or CompilationError for a function of a view."""
+    ddoc = json.decode(body)
     check_form(ddoc)
     if language_of(ddoc) != JAVASCRIPT:
         return
+    compiler = _compiler(body)
     for function in view_functions(ddoc):
         try:
-            await server.javascript.run(_SCRATCH, "compile", function.source)
+            await server.javascript.run(compiler, "compile", function.source)
         except FunctionFailed as failed:
             raise not_compiled(function, str(failed.reason)) from failed
+
+
+def _compiler(body: bytes) -> Program:
+    """Where the functions of one design document are compiled. To compile is to run what stands around a
+    function, so nobody else's functions may be compiled there."""
+    return Program(("compiler", hashlib.blake2b(body, digest_size=16).hexdigest()), "{}")
 
 
 async def _validators(database: Database) -> Validators:

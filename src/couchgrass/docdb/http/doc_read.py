@@ -94,17 +94,19 @@ def open_doc(connection: apsw.Connection, doc_id: str, rev: Rev | None, options:
 
     Raises NotFound with CouchDB's reason: missing or deleted.
     """
-    row = reads.row_of(connection, doc_id)
-    if row is None:
-        raise NotFound("missing")
     if rev is None:
+        row = reads.row_of(connection, doc_id)
+        if row is None:
+            raise NotFound("missing")
         if row.deleted and not options.deleted:
             raise NotFound("deleted")
         return _opened(connection, row, Leaf(row.rev, row.deleted, row.body, row.atts), options)
-    if options.latest:
-        rev = _latest(tree_of(row), rev)[0]
-    leaf = leaf_of(connection, row, str(rev))
-    if leaf is None:
+    with connection:  # all looks at one moment: a leaf may be on its way to or from the row
+        row = reads.row_of(connection, doc_id)
+        if row is not None and options.latest:
+            rev = _latest(tree_of(row), rev)[0]
+        leaf = None if row is None else leaf_of(connection, row, str(rev))
+    if row is None or leaf is None:
         raise NotFound("missing")
     return _opened(connection, row, leaf, options)
 
@@ -130,23 +132,26 @@ def open_revs(
 
     With `options.latest` a revision that was replaced is answered by the leaves that descend from it.
     """
-    row = reads.row_of(connection, doc_id)
-    if row is None:
-        if revs is None:
+    found: list[Opened | Rev] = []
+    with connection:  # all looks at one moment
+        row = reads.row_of(connection, doc_id)
+        if row is None and revs is None:
             raise NotFound("missing")
-        return list(revs)
+        for rev in _wanted(row, revs, options):
+            leaf = None if row is None else leaf_of(connection, row, str(rev))
+            found.append(rev if row is None or leaf is None else _opened(connection, row, leaf, options))
+    return found
+
+
+def _wanted(row: Row | None, revs: Iterable[Rev] | None, options: Options) -> list[Rev]:
+    if row is None:
+        return list(revs or ())
     tree = tree_of(row)
     if revs is None:
-        wanted: list[Rev] = list(tree.leaves)
-    elif options.latest:
-        wanted = list(dict.fromkeys(leaf for rev in revs for leaf in _latest(tree, rev)))
-    else:
-        wanted = list(dict.fromkeys(revs))
-    found: list[Opened | Rev] = []
-    for rev in wanted:
-        leaf = leaf_of(connection, row, str(rev))
-        found.append(rev if leaf is None else _opened(connection, row, leaf, options))
-    return found
+        return list(tree.leaves)
+    if options.latest:
+        return list(dict.fromkeys(leaf for rev in revs for leaf in _latest(tree, rev)))
+    return list(dict.fromkeys(revs))
 
 
 def _latest(tree: Tree, rev: Rev) -> list[Rev]:
@@ -165,6 +170,14 @@ def has_meta(opened: Opened, options: Options) -> bool:
     return any(shown[deleted] for leaf, deleted in flags if str(leaf) != opened.leaf.rev)
 
 
+def _linear_path(row: Row, rev: str) -> tuple[int, list[str]]:
+    """The path to this revision in a history without branches: the winner's, or what it builds on."""
+    newest, ids = path_of(row)
+    pos, rev_id = parse_rev(rev)
+    older = ids[newest - pos :]
+    return pos, older if older[:1] == [rev_id] else [rev_id]
+
+
 def meta_members(opened: Opened, options: Options) -> bytes:
     """``_revisions``, ``_revs_info``, … as members that each start with a comma."""
     row, leaf = opened.row, opened.leaf
@@ -172,7 +185,7 @@ def meta_members(opened: Opened, options: Options) -> bytes:
     tree = tree_of(row) if row.tree is not None else None
     if options.revs or options.revs_info:
         if tree is None:
-            pos, ids = path_of(row)
+            pos, ids = _linear_path(row, leaf.rev)
         else:
             rev = parse_rev(leaf.rev)
             pos, ids = rev.pos, tree.path(rev)

@@ -89,11 +89,9 @@ async def store_one(request: Request, write: Write, *, new_edits: bool) -> Rev:
     refused = await _refused(request, [write], new_edits=new_edits)
     if refused:
         raise refused[0]
-    rev = await request.db.submit(
+    return await request.db.submit(
         write_one(write, new_edits=new_edits, revs_limit=request.db.about.revs_limit)
     )
-    request.server.stats.document_writes += 1
-    return rev
 
 
 async def store_later(request: Request, write: Write, *, new_edits: bool) -> Response:
@@ -134,7 +132,6 @@ async def store_many(request: Request, writes: Sequence[Write], *, new_edits: bo
             )
         )
         outcomes = [refused[at] if at in refused else next(written) for at in range(len(writes))]
-    request.server.stats.document_writes += len(writes)
     return outcomes
 
 

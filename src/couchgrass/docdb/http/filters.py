@@ -23,8 +23,8 @@ from couchgrass.docdb.javascript.engine import Engine
 from couchgrass.docdb.javascript.form import check_language
 from couchgrass.errors import NotFound
 
-SECRET_HEADERS: Final = frozenset({"authorization", "cookie", "x-auth-couchdb-token"})
-"""Headers that no function is shown."""
+SECRET_HEADERS: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
+"""Headers that no function is shown, beside that with a proxy's token, which the settings name."""
 
 _JSON_OPTIONS: Final = frozenset({"startkey", "endkey", "key", "descending"})
 
@@ -102,4 +102,5 @@ def _headers(request: Request) -> list[tuple[str, str]]:
     named = [
         (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in request.headers.items()
     ]
-    return [(name.title(), value) for name, value in named if name not in SECRET_HEADERS]
+    secret = SECRET_HEADERS | {request.server.settings.chttpd_auth.x_auth_token.lower()}
+    return [(name.title(), value) for name, value in named if name not in secret]

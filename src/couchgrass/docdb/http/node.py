@@ -97,7 +97,7 @@ async def put_value(request: Request) -> Answer:
 
     old = await settings_change.change(request.server, edit)
     shown = configuration.concealed(section, key, repr(value))
-    log.info("[%s] %s set to %s by %s", section, key, shown, request.ctx.name)
+    log.info("[%s] %s set to %s by %r", section, key, shown, request.ctx.name)
     return json_response(old)
 
 
@@ -111,7 +111,7 @@ async def delete_value(request: Request) -> Answer:
         return configuration.hash_admins(changed, hash_password), old
 
     old = await settings_change.change(request.server, edit)
-    log.info("[%s] %s deleted by %s", section, key, request.ctx.name)
+    log.info("[%s] %s deleted by %r", section, key, request.ctx.name)
     return json_response(old)
 
 

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from couchgrass import json
-from couchgrass.errors import BadContentType, BadRequest, CouchgrassError, QueryParseError, TooLarge
+from couchgrass.errors import (
+    BadContentType,
+    BadRequest,
+    CouchgrassError,
+    QueryParseError,
+    RequestTimeout,
+    TooLarge,
+)
 
 if TYPE_CHECKING:
     from couchgrass.docdb.access import UserCtx
@@ -28,6 +35,9 @@ OPTIONS_MAX = 1000
 DRAINED_MAX = 1024 * 1024
 DRAIN_S = 2.0
 """How much of an unwanted body is read before a refusal, and for how long at most."""
+
+BODY_IDLE_S = 60.0
+"""How long a body may pause; a client that sends nothing must not hold its place for good."""
 
 _INFLATE_STEP = 256 * 1024
 _NO_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
@@ -73,7 +83,8 @@ class Request:
         path = self.raw_path
         if b"+" in path and server.settings.chttpd.decode_plus_to_space:
             path = path.replace(b"+", b"%20")
-        self.path: list[str] = path.decode("latin-1").split("/")[1:]
+        # As in CouchDB, empty segments are nothing: ``/db//doc`` must never be taken for ``/db``.
+        self.path: list[str] = [part for part in path.decode("latin-1").split("/") if part] or [""]
         self.query_string: bytes = scope["query_string"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.client: str = scope["client"][0] if scope["client"] else ""
@@ -165,15 +176,15 @@ class Request:
         try:
             async for data in self.raw_chunks():
                 while data:
+                    if inflater.eof:  # several gzip members in a row are one body (RFC 1952)
+                        inflater = zlib.decompressobj(31)
                     plain = inflater.decompress(data, _INFLATE_STEP)
                     size += len(plain)
                     if size > size_max:
                         raise TooLarge("the request entity is too large")
                     if plain:
                         yield plain
-                    data = inflater.unconsumed_tail
-                    if not plain and not data:
-                        break
+                    data = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
             rest = inflater.flush()
         except zlib.error as bad:
             raise BadRequest("Request body is not properly gzipped.") from bad
@@ -194,7 +205,12 @@ class Request:
         if declared is not None and declared > size_max:
             raise TooLarge("the request entity is too large")
         while True:
-            message = await self._receive()
+            try:
+                async with asyncio.timeout(BODY_IDLE_S):
+                    message = await self._receive()
+            except TimeoutError:
+                reason = f"No more of the body came for {BODY_IDLE_S:.0f} seconds"
+                raise RequestTimeout(reason) from None
             if message["type"] != "http.request":
                 raise ClientGone
             data = message.get("body", b"")

@@ -1,7 +1,7 @@
 """Which endpoint answers which path, and the right that it takes.
 
 Paths stay percent-encoded until a segment is known to be a name: ``/a%2Fb/c`` is document ``c`` of
-database ``a/b``. A trailing slash changes nothing.
+database ``a/b``. Empty segments are gone already, see `Request`.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ async def dispatch(request: Request) -> Answer:
     The database stays open until `request.held` is let go of, which is after the answer was sent.
     """
     request.ctx = await request.server.authn.identify(request)
-    while len(request.path) > 1 and not request.path[0]:
-        request.path.pop(0)
     first = request.path[0]
     if not first or first == "favicon.ico" or (first[0] == "_" and first not in SYSTEM_DATABASES):
         return await _server_endpoint(request, first)
@@ -45,9 +43,7 @@ async def _server_endpoint(request: Request, name: str) -> Answer:
 
 async def _in_database(request: Request, name: str) -> Answer:
     path = request.path
-    while len(path) > 2 and not path[-1]:
-        path.pop()
-    if len(path) == 1 or not path[1]:
+    if len(path) == 1:
         if request.method in ("PUT", "DELETE"):
             # Neither opens the database: it is not there yet, or may be damaged.
             endpoint = pick(request, DATABASE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import resource
 import secrets
 import signal
@@ -60,6 +61,7 @@ def run(wanted: Wanted, ready: Callable[[Started], None]) -> None:
     import uvloop
 
     sys.setswitchinterval(SWITCH_S)
+    os.umask(0o077)  # what the data folder holds is its owner's alone, whoever made the folder
     uvloop.run(_serve(wanted, ready))
 
 

@@ -21,6 +21,7 @@ from couchgrass.docdb.javascript.engine import Engine
 from couchgrass.docdb.settings import snapshot
 from couchgrass.docdb.sqlite.database import Database
 from couchgrass.docdb.sqlite.store import Store
+from couchgrass.docdb.sqlite.writer import Commit
 from couchgrass.docdb.stats import Stats
 
 BACKGROUND_MAX = 1000
@@ -52,11 +53,28 @@ class Server:
         store.on_event = self.events.note
         self.compaction = AutoCompaction(self)
         store.on_change = self._changed
+        store.on_open = self._opened
+        store.hear_commits(self._committed)
 
     def _changed(self, database: Database) -> None:
         """After each commit that moved a database's sequence."""
+        self.stats.database_writes += 1
         self.events.note(database.name, "updated")
         self.compaction.changed(database)
+
+    def _committed(self, commit: Commit) -> None:
+        """After each commit that wrote something."""
+        stats = self.stats
+        stats.commits += 1
+        stats.fsyncs += 1
+        stats.fsync_time.observe(commit.took_ms, self.clock.monotonic())
+        stats.document_inserts += commit.inserts
+        stats.document_writes += commit.writes
+        stats.local_document_writes += commit.local_writes
+
+    def _opened(self, took_ms: float) -> None:
+        """After a database was opened."""
+        self.stats.db_open_time.observe(took_ms, self.clock.monotonic())
 
     def configure(self, config: Config) -> None:
         """Makes these the settings from now on. Store them first when they are to last."""

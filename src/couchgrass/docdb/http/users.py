@@ -30,6 +30,7 @@ from couchgrass.docdb.lockout import Verified
 from couchgrass.docdb.password import (
     USER_ID_PREFIX,
     apply_user_doc,
+    check_iterations,
     check_user_update,
     login_credentials,
     needs_upgrade,
@@ -83,6 +84,7 @@ class Users(Generic[T]):
         self._credentials: dict[str, dict[str, Any]] = {}
         self._upgrading: set[str] = set()
         self._database: Database | None = None
+        self._unreadable: CouchgrassError | None = None
         self._life = ""
         self._seq = 0
         self._purge_seq = 0
@@ -108,7 +110,15 @@ class Users(Generic[T]):
             self._server.stats.auth_cache_hits += 1
             return found
         self._server.stats.auth_cache_misses += 1
-        found = login_credentials(self._server.settings.admins.get(name), self._stored(name))
+        admin = self._server.settings.admins.get(name)
+        try:
+            stored = self._stored(name)
+        except CouchgrassError:
+            # An admin of the settings must get in when the users can't be read, to mend it.
+            if admin is None:
+                raise
+            stored = None
+        found = login_credentials(admin, stored)
         if found is not None:
             while len(self._credentials) >= CREDENTIALS_MAX:
                 del self._credentials[next(iter(self._credentials))]
@@ -159,7 +169,13 @@ class Users(Generic[T]):
                 self.forget_all()
             self._database, self._life = None, ""
             return
-        database = store.get(USERS)
+        try:
+            database = store.get(USERS)
+        except CouchgrassError as unreadable:
+            self.forget_all()
+            self._database, self._life, self._unreadable = None, "", unreadable
+            return
+        self._unreadable = None
         totals, life = database.totals, database.about.uuid
         if life != self._life or totals.purge_seq != self._purge_seq:
             self.forget_all()
@@ -182,6 +198,8 @@ class Users(Generic[T]):
                 self._verified.forget(name)
 
     def _stored(self, name: str) -> dict[str, Any] | None:
+        if self._unreadable is not None:
+            raise self._unreadable
         database = self._database
         if database is None:
             return None
@@ -225,6 +243,7 @@ class Users(Generic[T]):
         if edit.deleted:
             new["_deleted"] = True
         validate_user_doc(new, old, ctx, security)
+        check_iterations(new, old, ctx, security, self._server.settings.chttpd_auth)
 
 
 def _replaced(database: Database, edit: Edit) -> dict[str, Any] | None:

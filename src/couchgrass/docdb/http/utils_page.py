@@ -91,7 +91,7 @@ _FILES: Final[dict[str, tuple[bytes, str]]] = {
 
 async def get_utils(request: Request) -> Answer:
     """GET /_utils and what is below it."""
-    if len(request.path) == 1:
+    if request.path == ["_utils"] and not request.raw_path.endswith(b"/"):
         return Response(301, b"", (("location", "/_utils/"),), "text/plain")
     found = _FILES.get("/".join(request.path[1:]))
     if found is None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import random
 import secrets
+import threading
 
 from couchgrass.clock import Clock
 from couchgrass.docdb.settings import Uuids
@@ -23,15 +24,16 @@ _SEQUENCE_END = 0xFFF000
 
 
 class UuidSource:
-    """Makes ids. For the event loop alone: nothing here locks."""
+    """Makes ids. For any thread: large bulk bodies are taken apart on threads, and need ids there."""
 
-    __slots__ = ("_clock", "_last_us", "_prefix", "_sequence")
+    __slots__ = ("_clock", "_last_us", "_prefix", "_sequence", "_turn")
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._last_us = 0
         self._prefix = ""
         self._sequence = _SEQUENCE_END
+        self._turn = threading.Lock()
 
     def one(self, setting: Uuids) -> str:
         """One id."""
@@ -50,12 +52,14 @@ class UuidSource:
         return [self.one(setting) for _ in range(count)]
 
     def _sequential(self) -> str:
-        if self._sequence >= _SEQUENCE_END:
-            self._prefix = secrets.token_hex(13)
-            self._sequence = 0
-        self._sequence += 1 + int(random.random() * _STEP_MAX)  # noqa: S311 (the prefix is the secret part)
-        return f"{self._prefix}{self._sequence:06x}"
+        with self._turn:
+            if self._sequence >= _SEQUENCE_END:
+                self._prefix = secrets.token_hex(13)
+                self._sequence = 0
+            self._sequence += 1 + int(random.random() * _STEP_MAX)  # noqa: S311 (the prefix is secret)
+            return f"{self._prefix}{self._sequence:06x}"
 
     def _time_us(self) -> int:
-        self._last_us = max(int(self._clock.now() * 1_000_000), self._last_us + 1)
-        return self._last_us
+        with self._turn:
+            self._last_us = max(int(self._clock.now() * 1_000_000), self._last_us + 1)
+            return self._last_us

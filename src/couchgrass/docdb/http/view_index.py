@@ -114,10 +114,11 @@ class ViewIndex:
         self._lock = asyncio.Lock()
         self._options = Options(conflicts=True, deleted_conflicts=True, local_seq=view.local_seq)
 
-    async def refresh(self, engine: Engine, program: Program, grown: Callable[[], None]) -> None:
+    async def refresh(self, engine: Engine, program: Program, name: str, grown: Callable[[], None]) -> None:
         """Takes in what changed until now. Raises what the map function raises that is to stop it.
 
-        `grown` is called after each step, and raises when the rows take too much room.
+        `name` is what `program` calls the view; who made the index may have called it otherwise. `grown` is
+        called after each step, and raises when the rows take too much room.
         """
         self.waiting += 1
         try:
@@ -126,13 +127,13 @@ class ViewIndex:
                     await self._forget_purged()
                 target = self.database.totals.seq
                 if self.seq < target:
-                    await self._take_in(engine, program, target, grown)
+                    await self._take_in(engine, program, name, target, grown)
                 self.is_complete = True
         finally:
             self.waiting -= 1
 
     async def _take_in(
-        self, engine: Engine, program: Program, target: int, grown: Callable[[], None]
+        self, engine: Engine, program: Program, name: str, target: int, grown: Callable[[], None]
     ) -> None:
         loop = asyncio.get_running_loop()
         is_first, self._is_empty = self._is_empty, False
@@ -145,7 +146,7 @@ class ViewIndex:
                     return
                 ahead = asyncio.ensure_future(self._read(step.last, target))
                 texts = [text for _, text in step.mapped]
-                emitted = await engine.run_each(program, "map", self.view.name, texts, decode=_decode_emitted)
+                emitted = await engine.run_each(program, "map", name, texts, decode=_decode_emitted)
                 # In the first round each document comes once, so there is nothing to take away.
                 doc_ids = () if is_first else step.doc_ids
                 await loop.run_in_executor(None, self._store, doc_ids, step.mapped, emitted)
@@ -213,7 +214,7 @@ class Views:
         if index is None or index.database is not database:
             index = self._kept[_key(database, view)] = ViewIndex(database, view)
         self._kept.move_to_end(_key(database, view))
-        await index.refresh(self._engine, program, lambda: self._bound(index))
+        await index.refresh(self._engine, program, view.name, lambda: self._bound(index))
         return index
 
     def kept(self, database: Database, view: View) -> ViewIndex | None:

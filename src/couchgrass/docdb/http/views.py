@@ -71,8 +71,10 @@ async def get_view(request: Request) -> Answer:
         if body is None:
             raise MethodNotAllowed("POST")
         queries = view_query.of_queries(request.query, body, has_reduce=asked.reduce is not None)
+        request.server.stats.view_reads += len(queries)
         return await _answer(_many(request, asked, queries))
     query = view_query.of_request(request.query, body, has_reduce=asked.reduce is not None)
+    request.server.stats.view_reads += 1
     return await _answer(_one(request, asked, query))
 
 

@@ -63,10 +63,14 @@ _decode_reply: Final = msgspec.json.Decoder(_Reply).decode
 
 
 class Context:
-    """The functions of `program`. `call_s` is the processor time that one call may take."""
+    """The functions of `program`. `call_s` is the processor time that one call may take.
+
+    `held_bytes` is what it held after its last call.
+    """
 
     def __init__(self, program: Program, *, call_s: float, memory_bytes_max: int = MEMORY_BYTES_MAX) -> None:
         self._key = program.key
+        self.held_bytes = 0
         self._context = quickjs.Context()
         self._context.set_memory_limit(memory_bytes_max)
         self._context.set_max_stack_size(STACK_BYTES_MAX)
@@ -85,9 +89,12 @@ class Context:
             raise _broken(str(failed)) from None
         except UnicodeDecodeError:
             raise FunctionFailed("A function made text that is no Unicode", error="invalid_json") from None
+        finally:
+            self.held_bytes = self._context.memory()["malloc_size"]
         reply = _decoded(answered)
         for line in reply.log:
-            log.info("%s: %s", "/".join(self._key), line)
+            # As one line: else a function could make up lines of ours.
+            log.info("%r: %r", "/".join(self._key), line)
         if reply.error is not None:
             raise error_of(*reply.error)
         return bytes(reply.ok)

@@ -24,6 +24,9 @@ THREADS: Final = 2
 CONTEXTS_MAX: Final = 32
 """Contexts that a thread keeps. An idle one takes about 150 KB."""
 
+KEPT_BYTES_MAX: Final = 64 * 1024 * 1024
+"""What these may hold together: each alone may hold as much, if its functions keep what they make."""
+
 CALL_S: Final = 5.0
 """Processor time that one call may take; CouchDB's `os_process_timeout`."""
 
@@ -93,7 +96,7 @@ class _Worker:
         self._contexts.clear()
 
     def _outcome(self, call: _Call) -> bytes | CouchgrassError:
-        """Errors are values here: a traceback would carry the context to another thread."""
+        """Errors are values here."""
         key = call.program.key
         try:
             context = self._contexts.pop(key, None)
@@ -102,15 +105,23 @@ class _Worker:
                     self._contexts.popitem(last=False)
                 context = Context(call.program, call_s=self._call_s)
             self._contexts[key] = context
-            return context.call(*call.arguments)
+            outcome = context.call(*call.arguments)
+            self._make_room()
+            return outcome
         except ContextBroken as broken:
             self._contexts.pop(key, None)
-            return broken.with_traceback(None)
+            return _without_frames(broken)
         except CouchgrassError as failed:
-            return failed.with_traceback(None)
+            return _without_frames(failed)
         except Exception as unexpected:  # noqa: BLE001  the edge of the thread's loop
             self._contexts.pop(key, None)
             return CouchgrassError(f"The function could not be run: {unexpected}")
+
+    def _make_room(self) -> None:
+        """Lets go of the contexts used longest ago while all together hold too much."""
+        held = sum(context.held_bytes for context in self._contexts.values())
+        while held > KEPT_BYTES_MAX and len(self._contexts) > 1:
+            held -= self._contexts.popitem(last=False)[1].held_bytes
 
     def stop(self) -> None:
         """Lets the thread end after what it was given."""
@@ -197,6 +208,13 @@ class Engine:
         for worker in self._workers:
             worker.stop()
         self._workers = []
+
+
+def _without_frames(error: CouchgrassError) -> CouchgrassError:
+    """The error without tracebacks, also of what it came from: their frames would carry the context to
+    another thread, and keep its memory until some garbage collection."""
+    error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _some(texts: Sequence[bytes], start: int) -> Sequence[bytes]:

@@ -39,7 +39,8 @@ def delete_some(blob: int) -> Callable[[Transaction], bool]:
     def operation(transaction: Transaction) -> bool:
         first, end = blob << CHUNKS_PER_BLOB_BITS, (blob + 1) << CHUNKS_PER_BLOB_BITS
         transaction.connection.execute(
-            "DELETE FROM chunks WHERE chunk IN (SELECT chunk FROM chunks WHERE chunk>=? AND chunk<? LIMIT ?)",
+            "DELETE FROM chunks WHERE chunk IN "
+            "(SELECT chunk FROM chunks WHERE chunk>=? AND chunk<? ORDER BY chunk LIMIT ?)",
             (first, end, CHUNKS_AT_ONCE),
         )
         return transaction.connection.changes() == CHUNKS_AT_ONCE

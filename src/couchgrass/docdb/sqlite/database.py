@@ -112,7 +112,7 @@ class Database:
             raise NotFound("Database does not exist.")
         with self._readers_lock:
             connection = self._readers.pop() if self._readers else None
-        connection = connection or _reader(self.path)
+        connection = connection or self._further_reader()
         try:
             return query(connection)
         finally:
@@ -122,6 +122,20 @@ class Database:
                     self._readers.append(connection)
             if not keep:
                 leave(connection)
+
+    def _further_reader(self) -> apsw.Connection:
+        """One more reading connection. Raises NotFound if the database is closed by the time it is open:
+        it may be another database's that was made under the same name."""
+        try:
+            connection = _reader(self.path)
+        except CouchgrassError:
+            if self.closed:
+                raise NotFound("Database does not exist.") from None
+            raise
+        if self.closed:
+            leave(connection)
+            raise NotFound("Database does not exist.")
+        return connection
 
     async def change_setting(self, key: str, value: Any) -> None:
         """Sets `security`, `revs_limit` or `purged_infos_limit`."""

@@ -174,6 +174,9 @@ def _held(
         if ready.data is not None:
             blob = transaction.new_blob()
             pending.append((blob, ready.data))
+        elif ready.stored.encoded_length and not transaction.has_blob(blob):
+            # Copied from a revision that compaction took while the copy was on its way here.
+            raise NotFound("missing")
         held[name] = ready.attachment(name, revpos or ready.revpos or write.edit.pos, blob)
     return held
 

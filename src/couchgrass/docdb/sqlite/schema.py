@@ -10,8 +10,10 @@ WAL with ``synchronous=FULL``: a commit returns after the log is on the disk, re
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import logging
+import os
 from pathlib import Path
 
 import apsw
@@ -32,6 +34,12 @@ CHUNKS_PER_BLOB_BITS = 24
 WRITER_CACHE_KIB = 6 * 1024
 READER_CACHE_KIB = 2 * 1024
 BUSY_MS = 5000
+LOG_BYTES_MAX = 64 * 1024 * 1024
+"""A log that a burst made larger than this is cut back when it starts over."""
+
+LOG_INDEX_BYTES = 64 * 1024
+"""The index of a log takes 32 KB at least; with less room than this SQLite can't open the file."""
+
 WAL_PAGES = 2000
 """The log is folded into the file past 8 MB, which keeps a checkpoint short."""
 
@@ -85,6 +93,7 @@ def open_writer(path: Path, *, create: bool = False) -> apsw.Connection:
         connection.execute(f"PRAGMA cache_size=-{WRITER_CACHE_KIB}")
         connection.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
+        _keep_log_files(connection)
         _migrate(connection, path, create=create)
     except BaseException:
         connection.close()
@@ -97,18 +106,41 @@ def open_reader(path: Path) -> apsw.Connection:
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     except apsw.Error as broken:
-        raise damaged(path, broken) from broken
+        raise unreadable(path, broken) from broken
     try:
         connection.set_busy_timeout(BUSY_MS)
+        _keep_log_files(connection)
         connection.execute(f"PRAGMA cache_size=-{READER_CACHE_KIB}; PRAGMA query_only=1")
         _check_format(connection, path)
     except apsw.Error as broken:
         connection.close(True)
-        raise damaged(path, broken) from broken
+        raise unreadable(path, broken) from broken
     except BaseException:
         connection.close(True)
         raise
     return connection
+
+
+def _keep_log_files(connection: apsw.Connection) -> None:
+    """Leaves the emptied log and its index where they are when the last connection closes, so that the
+    database can be opened again while the disk is full."""
+    on = ctypes.c_int(1)
+    connection.file_control("main", apsw.SQLITE_FCNTL_PERSIST_WAL, ctypes.addressof(on))
+    connection.execute(f"PRAGMA journal_size_limit={LOG_BYTES_MAX}")
+
+
+def unreadable(path: Path, broken: apsw.Error) -> CouchgrassError:
+    """Why a database can't be opened: a full disk, which passes, or a file that is damaged."""
+    of_the_disk = isinstance(broken, apsw.IOError | apsw.FullError | apsw.CantOpenError)
+    if not of_the_disk or not path.exists():
+        return damaged(path, broken)
+    room = os.statvfs(path.parent)
+    if room.f_bavail * room.f_frsize >= LOG_INDEX_BYTES and room.f_favail:
+        return damaged(path, broken)
+    log.error("%s can't be opened while the disk is full: %s", path, broken)
+    return StorageFull(
+        "The disk is full: this database can't be opened until there is room. Nothing is lost."
+    )
 
 
 def damaged(path: Path, broken: Exception) -> Damaged:

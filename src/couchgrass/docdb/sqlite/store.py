@@ -31,7 +31,7 @@ from couchgrass import json
 from couchgrass.docdb.sqlite.database import Database
 from couchgrass.docdb.sqlite.schema import close, open_writer, refused
 from couchgrass.docdb.sqlite.transaction import Totals
-from couchgrass.docdb.sqlite.writer import WriterPool
+from couchgrass.docdb.sqlite.writer import Commit, WriterPool
 from couchgrass.errors import CouchgrassError, FileExists, IllegalDatabaseName, NotFound
 
 LAYOUT = 1
@@ -72,6 +72,7 @@ class Store:
         self.open_max = open_max
         self.on_event: Callable[[str, str], None] = lambda name, kind: None
         self.on_change: Callable[[Database], None] | None = None
+        self.on_open: Callable[[float], None] = lambda took_ms: None
         self._lock = lock
         self._databases = folder / "databases"
         self._pool = WriterPool(asyncio.get_running_loop())
@@ -96,6 +97,10 @@ class Store:
             os.close(lock)
             raise
 
+    def hear_commits(self, heard: Callable[[Commit], None]) -> None:
+        """From now on calls `heard` on the event loop after each commit that wrote something."""
+        self._pool.on_commit = heard
+
     def names(self) -> list[str]:
         """All databases' names in byte order."""
         if self._sorted is None:
@@ -118,7 +123,9 @@ class Store:
             raise NotFound("Database does not exist.")
         if len(self._open) >= self.open_max:
             self._close_some()
+        began = time.perf_counter()
         database = Database(name, self._path(name), self._pool, self._threads)
+        self.on_open((time.perf_counter() - began) * 1000)
         database.on_change = self.on_change
         self._open[name] = database
         return database

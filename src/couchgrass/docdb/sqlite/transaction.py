@@ -14,6 +14,7 @@ import apsw
 import msgspec
 
 from couchgrass import json
+from couchgrass.docdb import attachment as att
 from couchgrass.docdb.ranks import Move
 from couchgrass.docdb.sqlite.schema import CHUNK_BYTES, CHUNKS_PER_BLOB_BITS
 from couchgrass.docdb.update import Leaf, Row, Update
@@ -31,7 +32,8 @@ _KEEP = "INSERT OR REPLACE INTO leaves(id,rev,deleted,body,atts,replaced) VALUES
 class Totals(msgspec.Struct):
     """What the database knows of itself; one row of ``meta``, written with each transaction.
 
-    `design` is the sequence of the last change of a design document, as far as it was noted.
+    `bytes` are those of the winners' bodies and of their attachments, as users see them. `design` is the
+    sequence of the last change of a design document, as far as it was noted.
     """
 
     seq: int = 0
@@ -59,13 +61,15 @@ def as_row(found: Sequence[Any]) -> Row:
 class Transaction:
     """One open write transaction on `connection`; `totals` change with it and go back with it.
 
-    `moves` takes what happens to the set of live documents, if anyone wants to know.
+    `moves` takes what happens to the set of live documents, if anyone wants to know. `inserts`, `writes` and
+    `local_writes` count documents: new ones, new revisions of all, and ``_local`` ones.
     """
 
     def __init__(self, connection: apsw.Connection, totals: Totals, moves: list[Move] | None = None) -> None:
         self.connection = connection
         self.totals = totals
         self.moves = moves
+        self.inserts = self.writes = self.local_writes = 0
 
     def row(self, doc_id: str) -> Row | None:
         for found in self.connection.execute(_ROW_BY_ID, (doc_id,)):
@@ -93,7 +97,7 @@ class Transaction:
             row.seq = totals.seq
             if row.id[0] == "_":
                 totals.design = totals.seq
-            totals.bytes += len(row.body)
+            totals.bytes += _external(row)
             if row.deleted:
                 totals.deleted += 1
             else:
@@ -102,6 +106,8 @@ class Transaction:
                 (row.seq, row.id, row.rev, row.deleted, row.path, row.tree, row.leaves, row.body, row.atts)
             )
         self.connection.executemany(_INSERT, values)
+        self.inserts += len(values)
+        self.writes += len(values)
         if self.moves is not None:
             self.moves += [(value[0], value[1], 1, 0 if value[3] else 1) for value in values]
 
@@ -124,12 +130,13 @@ class Transaction:
         if old is None:
             self.insert_all((row,))
             return row
+        self.writes += update.rev is not None
         totals = self.totals
         totals.seq += 1
         row.seq = totals.seq
         if row.id[0] == "_":
             totals.design = totals.seq
-        totals.bytes += len(row.body) - len(old.body)
+        totals.bytes += _external(row) - _external(old)
         if row.deleted != old.deleted:
             step = 1 if row.deleted else -1
             totals.deleted += step
@@ -156,7 +163,7 @@ class Transaction:
         totals.seq += 1
         if row.id[0] == "_":
             totals.design = totals.seq
-        totals.bytes -= len(row.body)
+        totals.bytes -= _external(row)
         if row.deleted:
             totals.deleted -= 1
         else:
@@ -168,6 +175,11 @@ class Transaction:
         """A number for a new attachment's bytes."""
         self.totals.blob += 1
         return self.totals.blob
+
+    def has_blob(self, blob: int) -> bool:
+        """Whether a blob that is not empty is there. Deletions begin with the first chunk."""
+        first = (blob << CHUNKS_PER_BLOB_BITS,)
+        return self.connection.execute("SELECT 1 FROM chunks WHERE chunk=?", first).fetchone() is not None
 
     def add_chunk(self, blob: int, number: int, data: bytes) -> None:
         self.connection.execute(
@@ -192,12 +204,21 @@ class Transaction:
         self.connection.execute("INSERT OR REPLACE INTO meta(key,value) VALUES(?,?)", (key, value))
 
     def put_local(self, doc_id: str, rev: int, body: bytes) -> None:
+        self.local_writes += 1
         self.connection.execute(
             "INSERT OR REPLACE INTO local(id,rev,body) VALUES(?,?,?)", (doc_id, rev, body)
         )
 
     def delete_local(self, doc_id: str) -> None:
+        self.local_writes += 1
         self.connection.execute("DELETE FROM local WHERE id=?", (doc_id,))
+
+
+def _external(row: Row) -> int:
+    """Bytes of a document as users see it."""
+    if row.atts is None:
+        return len(row.body)
+    return len(row.body) + sum(attachment.length for attachment in att.decode(row.atts).values())
 
 
 def find_leaf(connection: apsw.Connection, doc_id: str, rev: str) -> Leaf | None:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import apsw
 import msgspec
@@ -39,16 +40,32 @@ THREADS = 4
 """Threads that write. They mostly wait for the disk."""
 
 
+class Commit(NamedTuple):
+    """What one commit brought: documents that are new, revisions written, ``_local`` documents written.
+
+    `took_ms` is what the commit itself took, which is the wait for the disk.
+    """
+
+    inserts: int
+    writes: int
+    local_writes: int
+    took_ms: float
+
+
 class _Waiting(msgspec.Struct, gc=True):
     operation: Operation[Any]
     future: asyncio.Future[Any]
 
 
 class WriterPool:
-    """The threads that write, shared by all databases of a server."""
+    """The threads that write, shared by all databases of a server.
+
+    `on_commit` hears on the event loop of each commit that wrote something.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, threads: int = THREADS) -> None:
         self.loop = loop
+        self.on_commit: Callable[[Commit], None] | None = None
         self._ready: SimpleQueue[Journal | None] = SimpleQueue()
         self._threads = [
             threading.Thread(target=self._work, name=f"writer-{number}", daemon=True)
@@ -92,6 +109,7 @@ class Journal:
         self.connection: apsw.Connection | None = None
         self.tracking = False
         self._moves: list[Move] | None = None
+        self._commits: list[Commit] = []
         self._pool = pool
         self._committed = committed
         self._waiting: list[_Waiting] = []
@@ -146,6 +164,7 @@ class Journal:
         with self._lock:
             batch, self._waiting = self._waiting[:TOGETHER_MAX], self._waiting[TOGETHER_MAX:]
         self._moves = [] if self.tracking else None
+        self._commits = []
         outcomes = self._outcomes(batch)
         self._deliver(outcomes)
         with self._lock:
@@ -168,6 +187,7 @@ class Journal:
         connection = self.opened()
         before = msgspec.structs.replace(self.totals)
         outcomes: list[tuple[asyncio.Future[Any], Any]] = []
+        changes = connection.total_changes()
         connection.execute("BEGIN IMMEDIATE")
         try:
             moves: list[Move] | None = None if self._moves is None else []
@@ -179,7 +199,9 @@ class Journal:
                     outcomes.append((waiting.future, refused))
             if self.totals != before:
                 transaction.set_meta("totals", json.encode(self.totals).decode())
+            began = time.perf_counter()
             connection.execute("COMMIT")
+            took_ms = (time.perf_counter() - began) * 1000
         except BaseException:
             self.totals = before
             if not _rolled_back(connection):
@@ -187,14 +209,20 @@ class Journal:
             raise
         if moves and self._moves is not None:
             self._moves += moves
+        if connection.total_changes() != changes:
+            commit = Commit(transaction.inserts, transaction.writes, transaction.local_writes, took_ms)
+            self._commits.append(commit)
         return outcomes
 
     def _deliver(self, outcomes: list[tuple[asyncio.Future[Any], Any]]) -> None:
-        totals, moves = msgspec.structs.replace(self.totals), self._moves
+        totals, moves, commits = msgspec.structs.replace(self.totals), self._moves, self._commits
 
         def answer() -> None:
             try:
                 self._committed(totals, moves)
+                if self._pool.on_commit is not None:
+                    for commit in commits:
+                        self._pool.on_commit(commit)
             except Exception:
                 # What listens to commits must not keep the writers from their answers.
                 log.exception("%s: after a commit", self.path)
