@@ -209,8 +209,8 @@ def test_any_request_to_a_database_is_answered_well(
     body: bytes | None,
     who: str,
 ) -> None:
-    if (method, segment) == ("DELETE", "") and who == "admin":
-        who = "reader"
+    if segment == "" and "DELETE" in (method, headers.get("X-HTTP-Method-Override")) and who == "admin":
+        who = "reader"  # the database is still needed
     status, answer = target.ask(method, url(f"fuzz/{segment}", options), body, headers, who)
     check_answer(method, status, answer)
 
