@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import email.parser
-import email.policy
 import hashlib
 import json
 from collections.abc import Callable
@@ -14,6 +12,7 @@ from typing import Any
 import pytest
 
 from couchgrass.testing.call import Reply
+from tests.docdb.http.multipart_answers import content, parts_of
 
 Ask = Callable[..., Reply]
 
@@ -167,21 +166,6 @@ def test_only_a_post_of_json_is_taken(ask: Ask) -> None:
 
 
 # Multipart.
-
-
-def parts_of(reply: Reply) -> list[EmailMessage]:
-    parser = email.parser.BytesParser(policy=email.policy.HTTP)
-    head = f"Content-Type: {reply.headers['content-type']}\r\n\r\n".encode()
-    message = parser.parsebytes(head + reply.body)
-    assert isinstance(message, EmailMessage)
-    assert not message.defects
-    return [part for part in message.iter_parts() if isinstance(part, EmailMessage)]
-
-
-def content(part: EmailMessage) -> bytes:
-    data = part.get_payload(decode=True)
-    assert isinstance(data, bytes)
-    return data
 
 
 @pytest.mark.parametrize(

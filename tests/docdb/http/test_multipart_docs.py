@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import email.parser
-import email.policy
 import gzip
 import hashlib
 import json
@@ -16,6 +14,7 @@ import pytest
 
 from couchgrass.testing.call import Reply
 from couchgrass.testing.server import ServerProcess
+from tests.docdb.http.multipart_answers import content, parts_of
 
 Ask = Callable[..., Reply]
 
@@ -39,22 +38,6 @@ def related(document: Any, *contents: bytes, end: bytes = b"\r\n--b0--") -> byte
 def member(data: bytes | None, **changed: Any) -> dict[str, Any]:
     told = {"content_type": "image/png", "follows": True}
     return told | ({} if data is None else {"length": len(data)}) | changed
-
-
-def parts_of(reply: Reply) -> list[EmailMessage]:
-    """The parts of a multipart answer."""
-    parser = email.parser.BytesParser(policy=email.policy.HTTP)
-    head = f"Content-Type: {reply.headers['content-type']}\r\n\r\n".encode()
-    message = parser.parsebytes(head + reply.body)
-    assert isinstance(message, EmailMessage)
-    assert not message.defects
-    return [part for part in message.iter_parts() if isinstance(part, EmailMessage)]
-
-
-def content(part: EmailMessage) -> bytes:
-    data = part.get_payload(decode=True)
-    assert isinstance(data, bytes)
-    return data
 
 
 # In.

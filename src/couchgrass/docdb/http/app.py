@@ -74,8 +74,7 @@ class App:
             raise
         finally:
             self.inflight -= 1
-            if request.held is not None:
-                request.held.users -= 1
+            request.let_go()
             ended = self.server.clock.monotonic()
             self.server.stats.request_done(request.method, status, took_ms=(ended - began) * 1000, at_s=ended)
 

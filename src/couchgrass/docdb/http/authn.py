@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from couchgrass.docdb import access, session
 from couchgrass.docdb.access import ADMIN_ROLE, ANONYMOUS, Right, Security, UserCtx
 from couchgrass.docdb.document import is_design, is_local
+from couchgrass.docdb.http.conditions import is_secure
 from couchgrass.docdb.http.hashing import on_thread
 from couchgrass.docdb.http.users import Users, is_owner_or_admin, is_users_db, new_salt
 from couchgrass.docdb.lockout import LOCKED, Lockout, Verdict, Verified
@@ -48,7 +49,6 @@ _PRIVATE: Final = [
     ip_network(text)
     for text in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7")
 ]
-_METRICS: Final = frozenset({"_stats", "_system", "_prometheus"})
 
 
 class Proof(NamedTuple):
@@ -101,7 +101,7 @@ class Authn:
                     return ctx
         chttpd = self._server.settings.chttpd
         if chttpd.require_valid_user or chttpd.require_valid_user_except_for_up:
-            path = "/" + "/".join(segment for segment in request.path if segment)
+            path = "/" + "/".join(request.path)
             access.check_anonymous(request.method, path, chttpd)
         return ANONYMOUS
 
@@ -262,11 +262,8 @@ class Authn:
         """
         if right is None or ADMIN_ROLE in request.ctx.roles:
             return
-        path = request.path
-        if path[0] == "_replicate":
+        if request.path[0] == "_replicate":
             access.check_signed_in(request.ctx)
-        elif path[0] == "_node" and len(path) > 2 and path[2] in _METRICS:
-            access.check_metrics(request.ctx)
         else:
             access.check_server_admin(request.ctx)
 
@@ -280,7 +277,7 @@ class Authn:
         if right is None or ADMIN_ROLE in request.ctx.roles:
             return
         name, security = request.db.name, self.security(request.db)
-        place = request.doc_id if len(request.path) > 1 and request.path[1] else ""
+        place = request.doc_id if len(request.path) > 1 else ""
         if place in _MAINTENANCE:
             access.check_maintenance(request.ctx, security)
         elif name in ("_users", "_replicator") and place in _ADMINS_LISTS:
@@ -300,7 +297,7 @@ class Authn:
         auth = self._server.settings.chttpd_auth
         if request.method in ("GET", "HEAD", "COPY") and is_design(request.doc_id):
             visible_user_doc(request.doc_id, {}, request.ctx, security, auth)
-        is_document = len([segment for segment in request.path if segment]) == 2
+        is_document = len(request.path) == 2
         if not (request.method in ("GET", "HEAD") and is_document and auth.public_fields):
             raise NotFound("missing")
 
@@ -354,11 +351,6 @@ def challenge(request: Request) -> tuple[tuple[str, str], ...]:
     if scheme is None and request.server.settings.chttpd.require_valid_user:
         scheme = 'Basic realm="server"'
     return () if scheme is None else (("www-authenticate", scheme),)
-
-
-def is_secure(request: Request) -> bool:
-    """Whether the client speaks TLS, to a proxy in front of us."""
-    return request.header(b"x-forwarded-ssl") == "on" or request.header(b"x-forwarded-proto") == "https"
 
 
 def peer_of(request: Request) -> str:

@@ -23,18 +23,16 @@ from couchgrass.errors import NotFound
 
 async def serve_api(request: Request) -> Answer:
     """Everything below ``/_api``."""
-    match [segment for segment in request.path if segment]:
+    match request.path:
         case ["_api", "v2", "api_keys"]:
             endpoint = pick(request, _API_KEYS)
             request.server.authn.check_server(request, endpoint.right)
             return await endpoint.run(request)
         case ["_api", "v2", "db", name, "_security"]:
             endpoint = pick(request, _SECURITY)
-            request.db = request.server.store.get(unquoted(name))
+            request.hold(request.server.store.get(unquoted(name)))
             assert endpoint.right is not None
             request.server.authn.check_right(request, endpoint.right)
-            request.db.users += 1
-            request.held = request.db
             return await endpoint.run(request)
     access.check_server_admin(request.ctx)
     raise NotFound("missing")

@@ -73,10 +73,14 @@ def location(request: Request, doc_id: str, attachment: str | None = None) -> st
     return f"{origin(request)}/{path}"
 
 
+def is_secure(request: Request) -> bool:
+    """Whether the client speaks TLS, to a proxy in front of us."""
+    return request.header(b"x-forwarded-ssl") == "on" or request.header(b"x-forwarded-proto") == "https"
+
+
 def origin(request: Request) -> str:
     """``scheme://host`` as the client sees it."""
-    secure = request.header(b"x-forwarded-ssl") == "on" or request.header(b"x-forwarded-proto") == "https"
-    return f"{'https' if secure else 'http'}://{host(request)}"
+    return f"{'https' if is_secure(request) else 'http'}://{host(request)}"
 
 
 def _doc_path(doc_id: str) -> str:

@@ -120,19 +120,14 @@ async def store_later(request: Request, write: Write, *, new_edits: bool) -> Res
 async def store_many(request: Request, writes: Sequence[Write], *, new_edits: bool) -> list[Outcome]:
     """Writes documents, each on its own; returns when all are on the disk."""
     refused = await _refused(request, writes, new_edits=new_edits)
+    allowed = [write for at, write in enumerate(writes) if at not in refused] if refused else writes
+    outcomes = await request.db.submit(
+        write_many(allowed, new_edits=new_edits, revs_limit=request.db.about.revs_limit)
+    )
     if not refused:
-        outcomes = await request.db.submit(
-            write_many(writes, new_edits=new_edits, revs_limit=request.db.about.revs_limit)
-        )
-    else:
-        allowed = [write for at, write in enumerate(writes) if at not in refused]
-        written = iter(
-            await request.db.submit(
-                write_many(allowed, new_edits=new_edits, revs_limit=request.db.about.revs_limit)
-            )
-        )
-        outcomes = [refused[at] if at in refused else next(written) for at in range(len(writes))]
-    return outcomes
+        return outcomes
+    stored = iter(outcomes)
+    return [refused[at] if at in refused else next(stored) for at in range(len(writes))]
 
 
 def written(doc_id: str, rev: Rev, status: int, headers: Headers = ()) -> Response:

@@ -203,7 +203,7 @@ def _resource(names: list[str]) -> Methods:
 
 def _names(request: Request) -> list[str]:
     """The path below ``/_node``, decoded."""
-    return [unquoted(segment) for segment in request.path[1:] if segment]
+    return [unquoted(segment) for segment in request.path[1:]]
 
 
 def _persist(request: Request) -> bool:

@@ -68,7 +68,7 @@ class Request:
     """`path` is the raw path's segments, percent-encoded still; `ctx` and `db` are set on the way in."""
 
     __slots__ = (
-        "_query", "_receive", "_whole", "client", "ctx", "db", "doc_id", "headers", "held", "method", "path",
+        "_held", "_query", "_receive", "_whole", "client", "ctx", "db", "doc_id", "headers", "method", "path",
         "query_string", "raw_path", "server", "set_cookie",
     )  # fmt: skip
 
@@ -92,7 +92,17 @@ class Request:
         self._query: dict[str, str] | None = None
         self._whole = False
         self.set_cookie: str | None = None
-        self.held: Database | None = None
+        self._held: Database | None = None
+
+    def hold(self, database: Database) -> None:
+        """Makes this the request's database and keeps it open until `let_go`."""
+        self.db = self._held = database
+        database.users += 1
+
+    def let_go(self) -> None:
+        """After the answer was sent."""
+        if self._held is not None:
+            self._held.users -= 1
 
     def check_uri(self) -> None:
         """Raises BadRequest for a percent sign that escapes nothing, and UriTooLong."""
@@ -150,11 +160,6 @@ class Request:
         if value < 0:
             raise QueryParseError(f'Invalid value for positive integer: "{value}"')
         return min(value, 2**62)
-
-    def json_option(self, name: str) -> Any:
-        """An option that is JSON text; None when it is not given."""
-        text = self.query.get(name)
-        return None if text is None else json.decode(text)
 
     def accepts_json(self) -> bool:
         accept = self.headers.get(b"accept")

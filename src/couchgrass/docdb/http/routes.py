@@ -22,7 +22,7 @@ METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE", "COPY", "OPTIONS"})
 async def dispatch(request: Request) -> Answer:
     """Finds the endpoint, checks the right, runs it.
 
-    The database stays open until `request.held` is let go of, which is after the answer was sent.
+    The database stays open until `request.let_go`, which is after the answer was sent.
     """
     request.ctx = await request.server.authn.identify(request)
     first = request.path[0]
@@ -66,10 +66,8 @@ def _open(request: Request, name: str) -> Database:
 
 async def _run(request: Request, database: Database, methods: Methods) -> Answer:
     endpoint = pick(request, methods)
-    request.db = database
+    request.hold(database)
     request.server.authn.check_database(request, endpoint)
-    database.users += 1
-    request.held = database
     return await endpoint.run(request)
 
 
@@ -78,7 +76,7 @@ def _reserved(request: Request, path: list[str]) -> Methods:
     second = unquoted(path[1])
     rest = path[2:]
     if second in ("_design", "_local"):
-        if not rest or not rest[0]:
+        if not rest:
             if second == "_local":
                 raise BadRequest("Invalid _local document id.")
             request.doc_id = second

@@ -30,7 +30,7 @@ def _at(run: Run, right: Right | None) -> Endpoint:
     """The endpoint of this very path: what is below it is not found."""
 
     async def run_there(request: Request) -> Answer:
-        if any(request.path[1:]):
+        if len(request.path) > 1:
             raise NotFound("missing")
         return await run(request)
 
@@ -64,7 +64,7 @@ SERVER_ENDPOINTS: dict[str, Methods] = {
     "_reshard": _not_here("shards"),
     "_scheduler": _not_here("replicator"),
     "_search_analyze": _not_here("text search"),
-    "_session": SESSION,
+    "_session": {method: _at(*endpoint) for method, endpoint in SESSION.items()},
     "_up": _get(server_info.get_up, None),
     "_utils": {"GET": Endpoint(utils_page.get_utils, None)},
     "_uuids": _get(server_info.get_uuids, None),

@@ -9,13 +9,12 @@ from typing import Final
 from urllib.parse import parse_qsl, quote
 
 from couchgrass import json
-from couchgrass.docdb.http.authn import is_secure
-from couchgrass.docdb.http.conditions import host
+from couchgrass.docdb.http.conditions import origin
 from couchgrass.docdb.http.endpoint import Endpoint, Methods
 from couchgrass.docdb.http.request import Request
 from couchgrass.docdb.http.response import Headers, Response, json_response
 from couchgrass.docdb.password import check_totp, user_roles
-from couchgrass.errors import BadContentType, BadRequest, NotFound, ServiceUnavailable, Unauthorized
+from couchgrass.errors import BadContentType, BadRequest, ServiceUnavailable, Unauthorized
 
 FORM_BYTES_MAX: Final = 64 * 1024
 """A name, a password and a token."""
@@ -30,7 +29,6 @@ _URL_SIGNS: Final = "/?#&=%+:;,@!$'()*~[]"
 
 async def get_session(request: Request) -> Response:
     """GET: the user, and how they were recognised. With ``basic=true`` Unauthorized if it is nobody."""
-    _check_path(request)
     ctx = request.ctx
     if ctx.name is None and request.query.get("basic") == "true":
         raise Unauthorized("Please login.")
@@ -47,7 +45,6 @@ async def post_session(request: Request) -> Response:
 
     Raises Unauthorized, which also ends the session that there was; with ``fail`` that is a 302 to there.
     """
-    _check_path(request)
     form = await _form(request)
     name, password = _name(form), form.get("password", "")
     authn, auth = request.server.authn, request.server.settings.chttpd_auth
@@ -69,15 +66,9 @@ async def post_session(request: Request) -> Response:
 
 async def delete_session(request: Request) -> Response:
     """DELETE: takes the cookie away."""
-    _check_path(request)
     request.server.authn.clear_session(request)
     status, headers = _next(request)
     return json_response({"ok": True}, status, headers)
-
-
-def _check_path(request: Request) -> None:
-    if any(request.path[1:]):
-        raise NotFound("missing")
 
 
 async def _form(request: Request) -> dict[str, str]:
@@ -120,8 +111,7 @@ def _redirect(request: Request, path: str) -> Headers:
     """A Location on this server, never on another. Raises BadRequest."""
     if not path.startswith("/"):
         raise BadRequest("path must begin with a /.")
-    scheme = "https" if is_secure(request) else "http"
-    return (("location", f"{scheme}://{host(request)}{quote(path, safe=_URL_SIGNS)}"),)
+    return (("location", f"{origin(request)}{quote(path, safe=_URL_SIGNS)}"),)
 
 
 SESSION: Methods = {
