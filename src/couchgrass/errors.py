@@ -136,11 +136,25 @@ class RangeNotSatisfiable(CouchgrassError):
     error = "requested_range_not_satisfiable"
 
 
+class TooManyRequests(CouchgrassError):
+    """A quota is used up. Try again in a moment."""
+
+    status = 429
+    error = "too_many_requests"
+
+
 class NotImplementedHere(CouchgrassError):
     """CouchDB has it, this version does not; the reason says so."""
 
     status = 501
     error = "not_implemented"
+
+
+class PeerLost(CouchgrassError):
+    """Another server does not answer, or not wholly, or can't do it now. What it did is unknown."""
+
+    status = 502
+    error = "peer_lost"
 
 
 class ServiceUnavailable(CouchgrassError):

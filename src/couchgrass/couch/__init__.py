@@ -1,0 +1,1 @@
+"""The client for any CouchDB: ours, Apache's, Cloudant, PouchDB's server."""

@@ -1,0 +1,1 @@
+"""Replication: two databases anywhere keep themselves equal."""

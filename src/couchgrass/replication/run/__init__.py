@@ -1,0 +1,1 @@
+"""Runs replications: readers, copiers, jobs, and the loop that schedules them."""
