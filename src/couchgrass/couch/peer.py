@@ -7,8 +7,8 @@ one in memory. One conformance suite (`couchgrass.testing.conformance`) runs ove
 Rules of the seam:
 
 - Every call is idempotent, and may be repeated after any failure.
-- `PeerLost`: nobody there, a cut or broken answer, a server that can't do it now. The peer's state is unknown;
-  whoever asked tries again later. Any other CouchgrassError is the peer's own answer.
+- `PeerLost`: nobody there, a cut or broken answer, a server that can't do it now. The peer's state is
+  unknown; whoever asked tries again later. Any other CouchgrassError is the peer's own answer.
 - What `bulk_docs`, `put_opened`, `put_local` have answered is on the peer's disk, if the peer keeps CouchDB's
   promise; `commit` asks for it once more.
 - Documents travel as JSON texts that nobody here parses more of than needed.
@@ -23,7 +23,7 @@ from typing import Any, Protocol
 import msgspec
 
 Seq = msgspec.Raw
-"""A sequence as it came, JSON text: it means something to its own database only, and is sent back verbatim."""
+"""A sequence as it came, JSON text: it means something to its own database only, and goes back verbatim."""
 
 ZERO = msgspec.Raw(b"0")
 
@@ -201,8 +201,8 @@ class Peer(Protocol):
         """Writes leaves with ``new_edits=false``. Raises TooLarge when the request as a whole is."""
 
     async def put_opened(self, opened: Opened) -> None:
-        """Writes one leaf with its attachments' bytes. Raises MissingStub when the target lacks a stub's bytes,
-        and what else refuses it."""
+        """Writes one leaf with its attachments' bytes. Raises MissingStub when the target lacks a stub's
+        bytes, and what else refuses it."""
 
     async def commit(self) -> str:
         """``_ensure_full_commit``: the database's `instance_start_time`."""
