@@ -14,11 +14,11 @@ from typing import Any
 
 from couchgrass import json
 from couchgrass.couch.answers import decoded, refusal
-from couchgrass.couch.peer import NotThere, Opened, Part, Wanted
 from couchgrass.couch.transport import Reply, Transport, whole
 from couchgrass.docdb import multipart
 from couchgrass.docdb.attachment import Attachment
 from couchgrass.docdb.multipart import End, Event, Parser, PartBegin, PartData, PartEnd, boundary_of
+from couchgrass.docdb.wire import NotThere, Opened, Part, Wanted
 from couchgrass.errors import BadRequest, PeerLost
 
 DOCUMENT_BYTES_MAX = 128 * 1024 * 1024

@@ -19,7 +19,8 @@ import msgspec
 from couchgrass import json
 from couchgrass.couch import attached, feed
 from couchgrass.couch.answers import decoded, refusal
-from couchgrass.couch.peer import (
+from couchgrass.couch.transport import Body, Query, Transport, whole
+from couchgrass.docdb.wire import (
     Changes,
     FeedEvent,
     Fetched,
@@ -32,7 +33,6 @@ from couchgrass.couch.peer import (
     Seq,
     Wanted,
 )
-from couchgrass.couch.transport import Body, Query, Transport, whole
 from couchgrass.errors import (
     CouchgrassError,
     FileExists,
@@ -95,8 +95,8 @@ _missing = msgspec.json.Decoder(dict[str, Missing])
 
 
 class CouchDatabase:
-    """One database. `path` is its percent-encoded path below the server; `retries` repeats of a request, `connections` at a time,
-    `idle_s` for how long an answer may pause.
+    """One database. A request is repeated `retries` times; at most `connections` run at a time;
+    an answer may pause for `idle_s`.
     """
 
     def __init__(

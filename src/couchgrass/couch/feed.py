@@ -12,8 +12,8 @@ import msgspec
 
 from couchgrass import json
 from couchgrass.couch.answers import refusal
-from couchgrass.couch.peer import Change, FeedEnd, FeedEvent, Filter, Heartbeat, Seq
 from couchgrass.couch.transport import Transport, whole
+from couchgrass.docdb.wire import Change, FeedEnd, FeedEvent, Filter, Heartbeat, Seq
 from couchgrass.errors import PeerLost
 
 HEARTBEAT_S = 20
