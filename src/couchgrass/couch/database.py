@@ -185,7 +185,9 @@ class CouchDatabase:
 
     async def document(self, doc_id: str) -> dict[str, Any]:
         """A document. Raises NotFound."""
-        found = decoded(await self._ask("GET", "/" + _doc_path(doc_id), bytes_max=DOCUMENT_BYTES_MAX), self.name)
+        found = decoded(
+            await self._ask("GET", "/" + _doc_path(doc_id), bytes_max=DOCUMENT_BYTES_MAX), self.name
+        )
         return found if isinstance(found, dict) else {}
 
     async def put_document(self, doc_id: str, doc: Mapping[str, Any]) -> str:

@@ -277,7 +277,9 @@ class Documents:
 
     async def close(self) -> None:
         """Ends watching, and what is being written."""
-        begun = [entry.task for entry in self.entries.values() if entry.task is not None and not entry.task.done()]
+        begun = [
+            entry.task for entry in self.entries.values() if entry.task is not None and not entry.task.done()
+        ]
         tasks = [self._task, *self._watches.values(), *begun]
         for task in tasks:
             task.cancel()

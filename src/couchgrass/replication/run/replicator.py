@@ -78,7 +78,9 @@ class Replicator:
     `heard` hears of everything that happens to a job.
     """
 
-    def __init__(self, local: Callable[[UserCtx], Transport], config: Callable[[], Config], clock: Clock) -> None:
+    def __init__(
+        self, local: Callable[[UserCtx], Transport], config: Callable[[], Config], clock: Clock
+    ) -> None:
         self.config = config
         self.heard: Callable[[Job, Happening], None] = lambda job, what: None
         self.clock = clock
@@ -165,7 +167,10 @@ class Replicator:
             transport, name = self._local(user), address.database
         else:
             server = self._peers.server(address)
-            transport, name = server.transport(address, wanted.connection_timeout_s), unquote(database_of(address))
+            transport, name = (
+                server.transport(address, wanted.connection_timeout_s),
+                unquote(database_of(address)),
+            )
         return CouchDatabase(
             transport,
             name,
