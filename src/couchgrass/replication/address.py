@@ -31,8 +31,9 @@ _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x20\x7f]")
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-_USERINFO: Final = re.compile(r"^(\s*(?:[a-z][a-z0-9+.-]*:)?/{0,2})(?:[^/?#]*@|[^@/?#]*:.*@)", re.I | re.S)
-"""What stands before the host. The second form is for passwords with a ``/`` that nobody encoded."""
+_USERINFO: Final = re.compile(r"^(\s*(?:[a-z][a-z0-9+.-]*:/+|//)?)(?:[^@/?#]*:.*@|[^/?#]*@)", re.I | re.S)
+"""What stands before the host, rather too much than too little: a password may have a ``/`` or ``@`` in it
+that nobody encoded."""
 
 _ENDPOINT: Final = ("http", "https")
 _PROXY: Final = ("http", "https", "socks5")
