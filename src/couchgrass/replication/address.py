@@ -58,7 +58,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def shown(self) -> str:
         """The end as everyone may see it: a name, or the URL as CouchDB ends it, with a slash."""
-        return self.database if self.url is None else f"{self.url}/"  # type: ignore[return-value]
+        return f"{self.url}/" if self.url is not None else self.database or ""
 
     @property
     def shown_proxy(self) -> str | None:
