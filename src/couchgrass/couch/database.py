@@ -58,7 +58,7 @@ _JSON = {"content-type": "application/json"}
 
 
 class _Ok(msgspec.Struct, gc=False):
-    ok: msgspec.Raw | None = None
+    ok: msgspec.Raw = msgspec.Raw(b"")
     error: Any = None
 
 
@@ -345,7 +345,7 @@ def _regrouped(wanted: Sequence[Wanted], results: Sequence[_Result]) -> list[Fet
 def _fetched(one: Wanted, docs: list[_Ok]) -> list[Fetched | NotThere]:
     found: list[Fetched | NotThere] = []
     for each in docs:
-        if each.ok is None:
+        if not bytes(each.ok):
             error = each.error if isinstance(each.error, dict) else {}
             found.append(
                 NotThere(
