@@ -20,6 +20,7 @@ from couchgrass import json
 from couchgrass.couch import attached, feed
 from couchgrass.couch.answers import decoded, refusal
 from couchgrass.couch.transport import Body, Query, Transport, whole
+from couchgrass.couch.unpacked import is_packed, unpacked
 from couchgrass.docdb.feed_filter import Filter
 from couchgrass.docdb.wire import (
     Changes,
@@ -47,6 +48,10 @@ ANSWER_BYTES_MAX = 16 * 1024 * 1024
 
 DOCUMENT_BYTES_MAX = 128 * 1024 * 1024
 """What is held of one document without its attachments."""
+
+GREETING_BYTES_MAX = 64 * 1024
+
+OK = 200
 
 RETRY_S = 0.25
 """The first pause before a request is repeated; each further one is twice as long."""
@@ -114,6 +119,7 @@ class CouchDatabase:
         self.path = "/" + quote(database, safe="")
         self._retries = retries
         self._has_bulk_get = bulk_get
+        self._takes_packed: bool | None = None
         self._idle_s = idle_s
         self._turns = asyncio.Semaphore(connections)
 
@@ -285,7 +291,18 @@ class CouchDatabase:
         ]
 
     async def put_opened(self, opened: Opened) -> None:
+        if is_packed(opened) and not await self._does_take_packed():
+            opened = unpacked(opened)
         await attached.put_opened(self._transport, f"{self.path}/{_doc_path(opened.id)}", opened, self.name)
+
+    async def _does_take_packed(self) -> bool:
+        """A CouchDB says so in its greeting, and knows attachments that are gzip."""
+        if self._takes_packed is None:
+            async with self._transport.request("GET", "/", idle_s=self._idle_s) as reply:
+                text = await whole(reply, GREETING_BYTES_MAX)
+                found = decoded(text, self.name) if reply.status == OK else None
+            self._takes_packed = isinstance(found, dict) and "couchdb" in found
+        return self._takes_packed
 
     async def commit(self) -> str:
         try:
