@@ -36,6 +36,8 @@ STEPS = {
         "API keys",
         "destroy",
     ],
+    "nano_replication": ["create", "once", "chosen", "continuous", "document", "completed", "destroy"],
+    "cloudant_replication": ["create", "once", "continuous", "failing", "twice", "destroy"],
 }
 """The steps that each round has to report."""
 
