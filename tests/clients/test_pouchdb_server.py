@@ -309,6 +309,22 @@ def test_it_pushes_all_that_it_has(ours: Db, theirs: Db) -> None:
     assert_same(theirs, ours)
 
 
+def test_its_continuous_replications_follow_us(ours: Db, theirs: Db) -> None:
+    fill(ours)
+    theirs.ask("PUT")
+    ways = ((ours.url, theirs.name), (theirs.name, ours.url))
+    for source, target in ways:
+        replicate(theirs.server, source, target, continuous=True)
+    until(lambda: ours.leaves() == theirs.leaves(), "the first copy")
+    edit(ours, "ours")
+    edit(theirs, "theirs")
+    until(lambda: len(ours.leaves()["aged"][0]) == 3, "what they wrote")
+    until(lambda: ours.leaves() == theirs.leaves(), "what both wrote")
+    assert_same(ours, theirs)
+    for source, target in ways:
+        replicate(theirs.server, source, target, continuous=True, cancel=True)
+
+
 def test_what_its_replicator_has_brought_ours_does_not_bring_again(ours: Db, theirs: Db) -> None:
     fill(theirs)
     replicate(ours.server, theirs, ours.name, create_target=True)
