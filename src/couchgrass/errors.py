@@ -151,10 +151,18 @@ class NotImplementedHere(CouchgrassError):
 
 
 class PeerLost(CouchgrassError):
-    """Another server does not answer, or not wholly, or can't do it now. What it did is unknown."""
+    """Another server does not answer, or not wholly, or can't do it now. What it did is unknown.
+
+    `is_down`: nobody took the connection, so asking again at once is of no use.
+    """
 
     status = 502
     error = "peer_lost"
+    is_down = False
+
+    def __init__(self, reason: str = "", *, error: str | None = None, is_down: bool = False) -> None:
+        super().__init__(reason, error=error)
+        self.is_down = is_down
 
 
 class ServiceUnavailable(CouchgrassError):
@@ -169,3 +177,26 @@ class StorageFull(CouchgrassError):
 
     status = 507
     error = "insufficient_storage"
+
+
+def from_answer(status: int, error: str, reason: str) -> CouchgrassError:
+    """The error whose answer this is: what the HTTP edge of a server turned into status, error and reason.
+
+    The class is the one with this status and error; for an error that is not ours the first one with this
+    status; else CouchgrassError itself. Status, error and reason are the answer's.
+    """
+    kinds = [kind for kind in _family(CouchgrassError) if kind.status == status]
+    named = [kind for kind in kinds if kind.error == error]
+    kind = (named or kinds or [CouchgrassError])[0]
+    told = kind.__new__(kind)
+    # Past the class's own constructor, which may make the reason itself.
+    CouchgrassError.__init__(told, reason, error=error)
+    told.status = status
+    if isinstance(told, MethodNotAllowed):
+        told.allowed = ()
+    return told
+
+
+def _family(kind: type[CouchgrassError]) -> list[type[CouchgrassError]]:
+    """All classes of the family, in the order in which they are written."""
+    return [kind, *(below for child in kind.__subclasses__() for below in _family(child))]
