@@ -16,7 +16,6 @@ from typing import Any
 import msgspec
 
 from couchgrass import json
-from couchgrass.couch.peer import Change, Filter, LeafRev
 from couchgrass.docdb import attachment as att
 from couchgrass.docdb.attachment import Attachment, Fresh, Inline, Stub
 from couchgrass.docdb.attachment_bytes import Digest, PackedDigest
@@ -26,6 +25,7 @@ from couchgrass.docdb.rev import Rev, parse_rev
 from couchgrass.docdb.revtree import Tree
 from couchgrass.docdb.selector import compile_changes_selector
 from couchgrass.docdb.update import Leaf, Row, Update, extend, graft, parent_of, tree_of
+from couchgrass.docdb.wire import Change, Filter, LeafRev
 from couchgrass.errors import BadRequest, NotFound
 
 Validate = Callable[[str, Mapping[str, Any]], None]

@@ -138,12 +138,12 @@ class Network:
         """Throws the dice of `trouble`."""
         return self.trouble > 0 and self.loop.random.random() < self.trouble
 
-    async def travel(self, origin: str, destination: str) -> None:
+    async def travel(self, origin: str, destination: str, patience_s: float = PATIENCE_S) -> None:
         """One message's way. Raises PeerLost when it is held back for too long."""
         if origin != destination:
             await asyncio.sleep(self.loop.random.uniform(0.1, 1) * self.latency_s)
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(patience_s):
                 while (origin, destination) in self.cuts:
                     await self._changed.wait()
         except TimeoutError:
@@ -177,7 +177,7 @@ class Network:
         try:
             await self.travel(caller, home.name)
             if not home.up or home.life != life:
-                raise PeerLost(f"{home.name} is down")
+                raise PeerLost(f"{home.name} is down", is_down=True)
             if self.unlucky():
                 raise PeerLost(self.loop.random.choice(REFUSALS))
             try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -10,7 +9,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from couchgrass import json
-from couchgrass.couch.peer import (
+from couchgrass.docdb import attachment as att
+from couchgrass.docdb.attachment import Attachment
+from couchgrass.docdb.render import doc_json, revisions
+from couchgrass.docdb.rev import parse_rev
+from couchgrass.docdb.revtree import missing
+from couchgrass.docdb.update import Leaf
+from couchgrass.docdb.wire import (
     Change,
     Changes,
     FeedEnd,
@@ -27,24 +32,22 @@ from couchgrass.couch.peer import (
     Seq,
     Wanted,
 )
-from couchgrass.docdb import attachment as att
-from couchgrass.docdb.attachment import Attachment
-from couchgrass.docdb.render import doc_json, revisions
-from couchgrass.docdb.rev import parse_rev
-from couchgrass.docdb.revtree import missing
-from couchgrass.docdb.update import Leaf
 from couchgrass.errors import CouchgrassError, PeerLost, TooLarge
 from couchgrass.testing.sim_database import Doc, SimDatabase
-from couchgrass.testing.sim_network import PATIENCE_S, Network, Node
+from couchgrass.testing.sim_network import Network, Node
 
 T = TypeVar("T")
 
-HEARTBEAT_S = 10.0
+HEARTBEAT_S = 20.0
+SILENT_S = 65.0
+"""A live feed that says nothing for so long is broken; both as in `couchgrass.couch.feed`."""
+
 FEED_END_CHANCE = 0.1
 """How often a silent feed ends instead of sending a heartbeat."""
 
 CHUNK_BYTES = 64
 ANSWER_BYTES_MAX = 32_000_000
+NO_SEQ = msgspec.Raw(b"null")
 
 Step = Callable[[str, str], None]
 """Told of (call, phase): "before" it is sent, when it is "done" at the server, "after" the answer came."""
@@ -169,11 +172,7 @@ class SimPeer:
 
     async def _arrive(self, life: int, database: SimDatabase | None = None) -> None:
         """A piece of an answer that is being sent for long. Raises PeerLost when it breaks off."""
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                await self.network.travel(self.home.name, self.caller)
-        except TimeoutError:
-            raise PeerLost("silent for too long") from None
+        await self.network.travel(self.home.name, self.caller, SILENT_S)
         gone = database is not None and self.home.databases.get(self.database) is not database
         if self.dead or self.home.life != life or gone or self.network.unlucky():
             raise PeerLost("the answer broke off")
@@ -300,7 +299,7 @@ def _text(since: Seq) -> str:
 
 
 def _document(doc: Doc, leaf: Leaf, follow: frozenset[str] = frozenset()) -> bytes:
-    """The leaf as JSON text with its history; the attachments named in `follow` follow, the rest are stubs."""
+    """The leaf as JSON text with its history; the attachments in `follow` follow, the rest are stubs."""
     rev = parse_rev(leaf.rev)
     tail = revisions(rev.pos, doc.tree.path(rev))
     members = [
