@@ -20,11 +20,11 @@ from couchgrass import json
 from couchgrass.couch import attached, feed
 from couchgrass.couch.answers import decoded, refusal
 from couchgrass.couch.transport import Body, Query, Transport, whole
+from couchgrass.docdb.feed_filter import Filter
 from couchgrass.docdb.wire import (
     Changes,
     FeedEvent,
     Fetched,
-    Filter,
     Info,
     Missing,
     NotThere,
@@ -111,7 +111,7 @@ class CouchDatabase:
     ) -> None:
         self.name = f"{transport.name}/{quote(database, safe='')}" if transport.name else database
         self._transport = transport
-        self._path = "/" + quote(database, safe="")
+        self.path = "/" + quote(database, safe="")
         self._retries = retries
         self._has_bulk_get = bulk_get
         self._idle_s = idle_s
@@ -145,7 +145,7 @@ class CouchDatabase:
         async with (
             self._turns,
             self._transport.request(
-                method, self._path + path, query=query, headers=headers, body=body, idle_s=self._idle_s
+                method, self.path + path, query=query, headers=headers, body=body, idle_s=self._idle_s
             ) as reply,
         ):
             text = await whole(reply, bytes_max)
@@ -183,9 +183,21 @@ class CouchDatabase:
             return None
         return found
 
+    async def document(self, doc_id: str) -> dict[str, Any]:
+        """A document. Raises NotFound."""
+        found = decoded(
+            await self._ask("GET", "/" + _doc_path(doc_id), bytes_max=DOCUMENT_BYTES_MAX), self.name
+        )
+        return found if isinstance(found, dict) else {}
+
+    async def put_document(self, doc_id: str, doc: Mapping[str, Any]) -> str:
+        """Writes a document; its new revision. Raises Conflict and what else refuses it."""
+        text = await self._ask("PUT", "/" + _doc_path(doc_id), json.encode(doc))
+        return str(decoded(text, self.name).get("rev", ""))
+
     async def put_local(self, doc_id: str, doc: Mapping[str, Any]) -> str:
         text = await self._ask("PUT", f"/_local/{quote(doc_id, safe='')}", json.encode(doc))
-        return str(json.decode(text).get("rev", ""))
+        return str(decoded(text, self.name).get("rev", ""))
 
     async def changes(self, since: Seq, filter: Filter, limit: int, *, seq_interval: int = 1) -> Changes:
         query, body = feed.request_of(filter, since)
@@ -197,7 +209,7 @@ class CouchDatabase:
         return self._read(_changes, text)
 
     def feed(self, since: Seq, filter: Filter) -> AbstractAsyncContextManager[AsyncIterator[FeedEvent]]:
-        return feed.open_feed(self._transport, self._path, since, filter, self.name)
+        return feed.open_feed(self._transport, self.path, since, filter, self.name)
 
     async def pending(self, since: Seq, filter: Filter) -> int | None:
         page = await self.changes(since, filter, 0)
@@ -256,7 +268,7 @@ class CouchDatabase:
 
     def open_revs(self, doc_id: str, wanted: Sequence[Wanted]) -> AsyncIterator[Opened | NotThere]:
         return attached.open_revs(
-            self._transport, f"{self._path}/{_doc_path(doc_id)}", doc_id, wanted, self.name
+            self._transport, f"{self.path}/{_doc_path(doc_id)}", doc_id, wanted, self.name
         )
 
     async def bulk_docs(self, docs: Sequence[bytes]) -> list[Refusal]:
@@ -273,7 +285,7 @@ class CouchDatabase:
         ]
 
     async def put_opened(self, opened: Opened) -> None:
-        await attached.put_opened(self._transport, f"{self._path}/{_doc_path(opened.id)}", opened, self.name)
+        await attached.put_opened(self._transport, f"{self.path}/{_doc_path(opened.id)}", opened, self.name)
 
     async def commit(self) -> str:
         try:

@@ -13,7 +13,8 @@ import msgspec
 from couchgrass import json
 from couchgrass.couch.answers import refusal
 from couchgrass.couch.transport import Transport, whole
-from couchgrass.docdb.wire import Change, FeedEnd, FeedEvent, Filter, Heartbeat, Seq
+from couchgrass.docdb.feed_filter import Filter
+from couchgrass.docdb.wire import Change, FeedEnd, FeedEvent, Heartbeat, Seq
 from couchgrass.errors import PeerLost
 
 HEARTBEAT_S = 20

@@ -20,11 +20,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
+from couchgrass.docdb.feed_filter import Filter
 from couchgrass.docdb.wire import (
     Changes,
     FeedEvent,
     Fetched,
-    Filter,
     Info,
     Missing,
     NotThere,

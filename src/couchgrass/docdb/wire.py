@@ -5,8 +5,7 @@ Documents and sequences stay JSON texts. Specification: CouchDB's replication pr
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 
@@ -21,25 +20,6 @@ class Info(msgspec.Struct, frozen=True):
 
     instance_start_time: str
     update_seq: Seq
-
-
-class Filter(msgspec.Struct, frozen=True):
-    """Which changes are asked for. At most one of `doc_ids`, `selector` and `name` is set.
-
-    `name` is a design document's filter (``ddoc/name``) or a built-in one, with `query_params`; it runs where
-    the source is. `all_leaves`: every leaf of a document (``style=all_docs``), else only the winner.
-    """
-
-    all_leaves: bool = True
-    doc_ids: tuple[str, ...] | None = None
-    selector: Mapping[str, Any] | None = None
-    name: str | None = None
-    query_params: Mapping[str, Any] = {}
-
-    @property
-    def selects(self) -> bool:
-        """True when the feed leaves documents out, so that it can be silent while the source changes."""
-        return self.doc_ids is not None or self.selector is not None or self.name is not None
 
 
 class LeafRev(msgspec.Struct, frozen=True, gc=False):

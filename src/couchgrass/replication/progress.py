@@ -51,7 +51,8 @@ class Progress:
 class Lag:
     """The age of the oldest change that the target may lack, over all runs of a job. Times are monotonic.
 
-    `floor_s`: all that the source had then, the target has.
+    `floor_s`: all that the source had then, the target has. `is_known`: the source was looked at, or could not
+    be.
     """
 
     def __init__(self, now_s: float) -> None:
@@ -66,7 +67,6 @@ class Lag:
         if age_s is not None and not self.has_caught_up:
             self.floor_s = now_s - max(0.0, age_s)
             self.has_caught_up = True
-        self.is_known = True
 
     def caught_up(self, as_of_s: float) -> None:
         """The target has all that the source had at that time."""
