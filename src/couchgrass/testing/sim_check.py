@@ -13,8 +13,8 @@ from hashlib import md5
 import msgspec
 
 from couchgrass.docdb import attachment as att
+from couchgrass.docdb.feed_filter import Filter
 from couchgrass.docdb.rev import parse_rev
-from couchgrass.docdb.wire import Filter
 from couchgrass.testing.sim_database import Doc, SimDatabase, State
 
 

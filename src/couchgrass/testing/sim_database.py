@@ -21,11 +21,12 @@ from couchgrass.docdb.attachment import Attachment, Fresh, Inline, Stub
 from couchgrass.docdb.attachment_bytes import Digest, PackedDigest
 from couchgrass.docdb.changes import start_seq
 from couchgrass.docdb.document import Edit, is_design, parse_document
+from couchgrass.docdb.feed_filter import Filter
 from couchgrass.docdb.rev import Rev, parse_rev
 from couchgrass.docdb.revtree import Tree
 from couchgrass.docdb.selector import compile_changes_selector
 from couchgrass.docdb.update import Leaf, Row, Update, extend, graft, parent_of, tree_of
-from couchgrass.docdb.wire import Change, Filter, LeafRev
+from couchgrass.docdb.wire import Change, LeafRev
 from couchgrass.errors import BadRequest, NotFound
 
 Validate = Callable[[str, Mapping[str, Any]], None]

@@ -11,6 +11,7 @@ import msgspec
 from couchgrass import json
 from couchgrass.docdb import attachment as att
 from couchgrass.docdb.attachment import Attachment
+from couchgrass.docdb.feed_filter import Filter
 from couchgrass.docdb.render import doc_json, revisions
 from couchgrass.docdb.rev import parse_rev
 from couchgrass.docdb.revtree import missing
@@ -21,7 +22,6 @@ from couchgrass.docdb.wire import (
     FeedEnd,
     FeedEvent,
     Fetched,
-    Filter,
     Heartbeat,
     Info,
     Missing,
