@@ -31,8 +31,9 @@ _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x20\x7f]")
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-_USERINFO: Final = re.compile(r"^(\s*(?:[a-z][a-z0-9+.-]*:)?/{0,2})(?:[^/?#]*@|[^@/?#]*:.*@)", re.I | re.S)
-"""What stands before the host. The second form is for passwords with a ``/`` that nobody encoded."""
+_USERINFO: Final = re.compile(r"^(\s*(?:[a-z][a-z0-9+.-]*:/+|//)?)(?:[^@/?#]*:.*@|[^/?#]*@)", re.I | re.S)
+"""What stands before the host, rather too much than too little: a password may have a ``/`` or ``@`` in it
+that nobody encoded."""
 
 _ENDPOINT: Final = ("http", "https")
 _PROXY: Final = ("http", "https", "socks5")
@@ -57,7 +58,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def shown(self) -> str:
         """The end as everyone may see it: a name, or the URL as CouchDB ends it, with a slash."""
-        return self.database if self.url is None else f"{self.url}/"  # type: ignore[return-value]
+        return f"{self.url}/" if self.url is not None else self.database or ""
 
     @property
     def shown_proxy(self) -> str | None:

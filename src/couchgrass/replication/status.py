@@ -74,8 +74,8 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     """A job as it is shown. Times are seconds since the Unix epoch.
 
     `id` is None before it is known; `database` and `doc_id` are None for a ``_replicate`` job; `history` is
-    newest first; `counts` is None before the job ran. `error` says what is wrong in the states error, crashing
-    and failed.
+    newest first; `counts` is None before the job ran. `error` says what is wrong in the states error,
+    crashing and failed.
     """
 
     id: str | None

@@ -31,7 +31,8 @@ class Rewound(CouchgrassError):
 
 
 class Checkpoints:
-    """`last` is the sequence of the newest checkpoint; `refused` says why none can be written, if so."""
+    """`last` is the sequence of the newest checkpoint, `newest` its document, `wrote`: this run wrote one.
+    `refused` says why none can be written, if so."""
 
     def __init__(
         self, source: Peer, target: Peer, rep_id: str, *, clock: Clock, enabled: bool, since: Seq | None
@@ -50,6 +51,8 @@ class Checkpoints:
         self.history: list[dict[str, Any]] = []
         self.caught_up_at: float | None = None
         self.refused: str | None = None
+        self.newest: dict[str, Any] | None = None
+        self.wrote = False
 
     async def open(self, infos: tuple[Info, Info]) -> Seq:
         """Where to start."""
@@ -58,6 +61,7 @@ class Checkpoints:
             docs = await asyncio.gather(*(side.local(self._id) for side in self._sides))
             self._written = list(docs)
             found = checkpoint.common(*docs)
+            self.newest = docs[0] if found.seq is not None else None
             self.history = found.history
             self.caught_up_at = checkpoint.caught_up_at(docs[0]) if found.seq is not None else None
             self.start = found.seq if found.seq is not None else self._since or ZERO
@@ -102,7 +106,7 @@ class Checkpoints:
         for place, side in enumerate(self._sides):
             if not await self._put(place, side, doc, found[place]):
                 return
-        self.history = doc["history"]
+        self.history, self.newest, self.wrote = doc["history"], doc, True
         self.last = through
 
     async def _put(self, place: int, side: Peer, doc: dict[str, Any], before: dict[str, Any] | None) -> bool:

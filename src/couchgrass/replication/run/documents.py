@@ -58,6 +58,7 @@ class Entry:
         self.error: str | None = None
         self.error_count = 0
         self.stats: Mapping[str, Any] | None = None
+        self.dead_letters = 0
         self.start_at = self.updated_at = now
         self.next_try_at: float | None = None
         self.wanted: Replication | None = None
@@ -241,6 +242,7 @@ class Documents:
         if what is Happening.COMPLETED:
             entry.enter(State.COMPLETED, now)
             entry.stats = statistics(job)
+            entry.dead_letters = len(job.letters)
             self._write(entry, {STATE: State.COMPLETED.value, ID: job.rep_id.base, STATS: entry.stats})
             self._spawn(self._replicator.remove(job))
         elif self._replicator.config().update_docs and what is Happening.STARTED:

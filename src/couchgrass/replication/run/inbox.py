@@ -80,6 +80,10 @@ class Inbox:
         number, self._number = self._number, self._number + 1
         return batch_of(number, rows, seen_s, end)
 
+    def __len__(self) -> int:
+        """Rows that wait."""
+        return self._count
+
     @property
     def oldest_s(self) -> float | None:
         """When the first of the rows came that wait."""

@@ -216,6 +216,10 @@ class Job:
         self.next_try_at = self._clock.now() + pause_s
         await asyncio.sleep(pause_s)
 
+    def updated_at(self) -> float:
+        """When something was copied last, in seconds since the epoch."""
+        return self.started_at if self.run is None else self.run.updated_at
+
     def next_try(self) -> float | None:
         """When it is tried next, in seconds since the epoch; None while it runs or has ended."""
         if self.life.state is not State.CRASHING:

@@ -31,6 +31,12 @@ LAST_CHECKPOINT_S = 2.0
 """How long the checkpoint of a job that is stopped may take."""
 
 
+class DatabaseNotFound(NotFound):
+    """One of the two databases is not there. CouchDB's name for it."""
+
+    error = "db_not_found"
+
+
 class Run:
     """One run. `run` may be called once; the rest may be looked at while it runs, and after."""
 
@@ -66,7 +72,8 @@ class Run:
         self.progress: Progress | None = None
         self.source_seq: Seq | None = None
         self.pending: int | None = None
-        self._rows_left = 0
+        self.updated_at = clock.now()
+        self._copying: dict[int, int] = {}
         self._heard_s: float | None = None
         self._caught_up_s: float | None = None
         self._retry = asyncio.Event()
@@ -97,14 +104,14 @@ class Run:
         await self._save()
 
     async def _infos(self) -> tuple[Info, Info]:
-        source = await self._source.info()
+        source = await _opened(self._source)
         try:
-            target = await self._target.info()
-        except NotFound:
+            target = await _opened(self._target)
+        except DatabaseNotFound:
             if not self._wanted.create_target:
                 raise
             await self._target.create(self._wanted.create_target_params)
-            target = await self._target.info()
+            target = await _opened(self._target)
         return source, target
 
     async def _work(self, start: Seq) -> None:
@@ -187,10 +194,13 @@ class Run:
         assert self.progress is not None
         while (batch := await self._inbox.take(self._wanted.worker_batch_size)) is not None:
             self.progress.taken(batch.number, batch.seen_s)
+            self._copying[batch.number] = batch.rows
             if batch.revs:
                 async with self._turns:
                     await self._copy_batch(batch)
             self.progress.done(batch.number, batch.seq)
+            del self._copying[batch.number]
+            self.updated_at = self._clock.now()
             self._moved.set()
             self._note_caught_up()
 
@@ -214,6 +224,11 @@ class Run:
     def _refresh_lag(self) -> None:
         if self._heard_s is not None and self.progress is not None:
             self.lag.feed(self._oldest_s(), self._heard_s)
+
+    def changes_pending(self) -> int | None:
+        """Changes of the source that are not copied; None when the source does not count them."""
+        waiting = len(self._inbox) + sum(self._copying.values())
+        return None if self.pending is None else self.pending + waiting
 
     def lag_s(self) -> float | None:
         """Seconds by which the target may be behind; None when nothing is known yet."""
@@ -276,6 +291,13 @@ class Run:
             refused = await self._copier.copy(by_document(some))
             await self.letters.remove(settled(some, by_document(refused)))
             await self.letters.add(refused)
+
+
+async def _opened(side: Peer) -> Info:
+    try:
+        return await side.info()
+    except NotFound as missing:
+        raise DatabaseNotFound(f"could not open {side.name}") from missing
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
