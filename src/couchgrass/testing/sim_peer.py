@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -80,6 +81,19 @@ class SimPeer:
     @property
     def name(self) -> str:
         return f"{self.home.name}/{self.database}"
+
+    async def is_there(self, timeout_s: float) -> bool:
+        """Whether the server answers at all. No step of a replicator."""
+
+        async def serve() -> None:
+            return None
+
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self.network.ask(self.caller, self.home, "ping", serve)
+        except (PeerLost, TimeoutError):
+            return False
+        return True
 
     # --- the database itself ---
 

@@ -22,6 +22,9 @@ ACTIVE_S = 40.0
 DOWN_S = 1.5
 """The shortest time that a crashed node is away: longer than any message travels."""
 
+RESTORE_S = 12.0
+"""The shortest time that it takes to put a backup in place: longer than a run needs to see its server gone."""
+
 DOCS = 7
 """Few documents, so that everybody edits the same ones."""
 
@@ -102,6 +105,13 @@ class Kill(msgspec.Struct, frozen=True):
     copy: int
 
 
+class Stop(msgspec.Struct, frozen=True):
+    """A replicator is stopped in good order, and started again."""
+
+    link: int
+    copy: int
+
+
 class Forget(msgspec.Struct, frozen=True):
     """A checkpoint document is deleted, or (`older`) put back to an earlier state."""
 
@@ -121,7 +131,7 @@ class Relent(msgspec.Struct, frozen=True):
     node: str
 
 
-Fault = Cut | Heal | Crash | Restart | Backup | Recreate | Kill | Forget | Refuse | Relent
+Fault = Cut | Heal | Crash | Restart | Backup | Recreate | Kill | Stop | Forget | Refuse | Relent
 
 
 class Strike(msgspec.Struct, frozen=True):
@@ -210,7 +220,7 @@ def _fault(dice: Random, shape: Shape) -> list[tuple[float, Action]]:
             return [(at, Refuse(node)), (at + lasts, Relent(node))]
     link = dice.randrange(len(shape.links))
     copy = dice.randrange(len(shape.links[link].runs_on))
-    struck = dice.choice((Kill(link, copy), Kill(link, copy), Crash(node)))
+    struck = dice.choice((Kill(link, copy), Kill(link, copy), Crash(node), Stop(link, copy)))
     return [(at, Strike(link, copy, dice.randrange(30), struck))]
 
 

@@ -1,6 +1,6 @@
 """The simulation: nodes, clients, replicators and faults of one script, and the verdict at the end.
 
-After the script everything heals. Then the databases must agree within LIVENESS_S, all replicators are killed
+After the script everything heals, and every node gets one more document. Then the databases must agree within LIVENESS_S, all replicators are killed
 once more, every node gets one more document, and they must agree again. A replicator is whatever `Runner`
 does with two peers; it is started again after a failure, as a job would be.
 """
@@ -32,6 +32,10 @@ LIVENESS_S = 240.0
 would be within it too."""
 
 BACK_OFF_S = 15.0
+WATCH_S = 2.0
+WATCH_MISSES = 2
+"""How often a run's servers are asked whether they are there, and when they count as gone."""
+
 GIVE_UP_S = 5.0
 """How long a killed replicator may take to end; one that hangs on its dead peers is left behind."""
 
@@ -77,6 +81,8 @@ class Errand:
     letters: SimLetters
     clock: Clock
     random: Callable[[], float]
+    leave: Callable[[], None] = lambda: None
+    """Called before the task is cancelled because one of the servers is gone; the runner may set it."""
 
 
 Runner = Callable[[Errand], Coroutine[Any, Any, None]]
@@ -108,8 +114,10 @@ class Job:
             errand = self._errand = self._fresh()
             self._epochs = self.world.epoch(self.link.source), self.world.epoch(self.link.target)
             task = self._task = asyncio.create_task(self.world.runner(errand), name=f"run {self.link.rep_id}")
+            watch = asyncio.create_task(self._watch(errand, task))
             while not (await asyncio.wait({task}, timeout=GIVE_UP_S))[0] and self.kills == kills:
                 pass  # a killed one that does not end is left behind
+            watch.cancel()
             if self.kills > kills:
                 task.add_done_callback(_last_words)
                 await asyncio.sleep(self.world.loop.random.uniform(0.1, 2))
@@ -135,6 +143,21 @@ class Job:
             for name in (link.source, link.target)
         )
         return Errand(link, source, target, self.letters, self.node.clock, world.loop.random.random)
+
+    async def _watch(self, errand: Errand, task: asyncio.Task[None]) -> None:
+        """Ends a run whose servers are gone, as `couchgrass.replication.run.peers` does."""
+        misses = 0
+        while misses < WATCH_MISSES:
+            await asyncio.sleep(WATCH_S)
+            there = await asyncio.gather(*(peer.is_there(WATCH_S) for peer in (errand.source, errand.target)))
+            misses = 0 if all(there) else misses + 1
+        errand.leave()
+        task.cancel()
+
+    def stop(self) -> None:
+        """It is ended in good order."""
+        if self._task is not None:
+            self._task.cancel()
 
     def kill(self) -> None:
         """kill -9: it is ended, and nothing that is left of it reaches anybody."""
@@ -230,11 +253,13 @@ class World:
         try:
             await self._or_failure(self._act(), lives)
             self._heal()
+            # A link without anything to copy does not look at its target, which may have been replaced.
+            await self._or_failure(self._one_more(0), lives)
             healed_s = await self._or_failure(self._agree("after the script"), lives)
             kills = sum(job.kills for job in self.jobs.values())
             for job in self.jobs.values():
                 job.kill()
-            await self._or_failure(self._once_more(), lives)
+            await self._or_failure(self._one_more(1), lives)
             await self._or_failure(self._agree("after one more document"), lives)
         finally:
             for life in lives:
@@ -328,6 +353,8 @@ class World:
                 self._backups[name] = (database, database.backup())
             case acts.Recreate(name):
                 self._recreate(name)
+            case acts.Stop(link, copy):
+                self.jobs[link, copy].stop()
             case acts.Kill(link, copy):
                 self.jobs[link, copy].kill()
             case acts.Strike(link, copy, steps, fault):
@@ -409,6 +436,8 @@ class World:
         while True:
             views = self._views()
             wrong = [*check.differences(views), *check.lost_and_invented(views, self.journal)]
+            for job in self.jobs.values():
+                wrong += [f"letter: {doc_id} {rev} is left over" for doc_id, rev in job.letters.kept]
             passed = self.loop.time() - began
             if not wrong:
                 return passed
@@ -417,17 +446,15 @@ class World:
                 return passed
             await asyncio.sleep(0.25)
 
-    async def _once_more(self) -> None:
+    async def _one_more(self, number: int) -> None:
         for name in self.network.nodes:
-            await self._write(acts.Write(name, "put", next(self._numbers), 1))
+            await self._write(acts.Write(name, "put", next(self._numbers), number))
 
     def _judge(self) -> None:
         views = self._views()
         self.failures += check.wrong_winners(views)
         for name in self.network.nodes:
             self.failures += check.rotten_bytes(name, self.database(name))
-        for job in self.jobs.values():
-            self.failures += [f"letter: {doc_id} {rev} is left over" for doc_id, rev in job.letters.kept]
 
 
 def _last_words(task: asyncio.Task[None]) -> None:

@@ -60,6 +60,7 @@ class Checkpoints:
         if self._enabled:
             docs = await asyncio.gather(*(side.local(self._id) for side in self._sides))
             self._written = list(docs)
+            docs = [self._of_these_lives(doc) for doc in docs]
             found = checkpoint.common(*docs)
             self.newest = docs[0] if found.seq is not None else None
             self.history = found.history
@@ -69,6 +70,16 @@ class Checkpoints:
             self.start = self._since or ZERO
         self.last = self.start
         return self.start
+
+    @property
+    def _lives(self) -> list[str]:
+        assert self._infos is not None, "open comes first"
+        return [info.instance_start_time for info in self._infos]
+
+    def _of_these_lives(self, doc: dict[str, Any] | None) -> dict[str, Any] | None:
+        """A checkpoint that names other databases counts as none: it was on its way when one of them was
+        deleted and made again, and arrived in the new one."""
+        return doc if doc is None or doc.get("instances", self._lives) == self._lives else None
 
     def document(self, through: Seq, totals: Totals, caught_up_at: float | None) -> dict[str, Any]:
         """The checkpoint up to `through`."""
@@ -86,7 +97,8 @@ class Checkpoints:
             bulk_get_docs=totals.bulk_get_docs,
             bulk_get_attempts=totals.bulk_get_attempts,
         )
-        return checkpoint.record(self.history, session, caught_up_at=caught_up_at)
+        doc = checkpoint.record(self.history, session, caught_up_at=caught_up_at)
+        return {**doc, "instances": self._lives}
 
     async def save(self, through: Seq, totals: Totals, caught_up_at: float | None) -> None:
         """Writes a checkpoint, if it says something new. Raises Rewound, PeerLost."""
