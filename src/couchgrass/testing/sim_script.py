@@ -23,7 +23,7 @@ DOWN_S = 1.5
 """The shortest time that a crashed node is away: longer than any message travels."""
 
 RESTORE_S = 12.0
-"""The shortest time that it takes to put a backup in place: longer than a run needs to see its server gone."""
+"""The shortest time that it takes to put a backup in place: longer than a run needs to notice it."""
 
 DOCS = 7
 """Few documents, so that everybody edits the same ones."""

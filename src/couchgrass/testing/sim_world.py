@@ -1,8 +1,9 @@
 """The simulation: nodes, clients, replicators and faults of one script, and the verdict at the end.
 
-After the script everything heals, and every node gets one more document. Then the databases must agree within LIVENESS_S, all replicators are killed
-once more, every node gets one more document, and they must agree again. A replicator is whatever `Runner`
-does with two peers; it is started again after a failure, as a job would be.
+After the script everything heals, and every node gets one more document. Then the databases must agree within
+LIVENESS_S, all replicators are killed once more, every node gets yet another document, and they must agree
+again. A replicator is whatever `Runner` does with two peers; it is started again after a failure, as a job
+would be.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 from couchgrass import json
 from couchgrass.clock import Clock
+from couchgrass.couch.peer import Peer
 from couchgrass.errors import CouchgrassError, Forbidden, PeerLost
 from couchgrass.replication.deadletter import Letter
 from couchgrass.testing import sim_check as check
@@ -76,8 +78,8 @@ class Errand:
     """All that one life of a replicator gets."""
 
     link: Link
-    source: SimPeer
-    target: SimPeer
+    source: Peer
+    target: Peer
     letters: SimLetters
     clock: Clock
     random: Callable[[], float]
@@ -100,7 +102,7 @@ class Job:
         self.steps = 0
         self.kills = 0
         self.strikes: list[tuple[int, Action]] = []
-        self._errand: Errand | None = None
+        self._peers: tuple[SimPeer, ...] = ()
         self._task: asyncio.Task[None] | None = None
         self._epochs: tuple[object, object] = (None, None)
 
@@ -111,7 +113,7 @@ class Job:
             while not self.node.up:
                 await self.node.wait(1.0)
             began, kills = self.world.loop.time(), self.kills
-            errand = self._errand = self._fresh()
+            errand = self._fresh()
             self._epochs = self.world.epoch(self.link.source), self.world.epoch(self.link.target)
             task = self._task = asyncio.create_task(self.world.runner(errand), name=f"run {self.link.rep_id}")
             watch = asyncio.create_task(self._watch(errand, task))
@@ -132,7 +134,7 @@ class Job:
     def _fresh(self) -> Errand:
         world, link = self.world, self.link
         self.letters = self.letters.next_life()
-        source, target = (
+        source, target = self._peers = tuple(
             SimPeer(
                 world.network,
                 world.network.nodes[name],
@@ -149,7 +151,7 @@ class Job:
         misses = 0
         while misses < WATCH_MISSES:
             await asyncio.sleep(WATCH_S)
-            there = await asyncio.gather(*(peer.is_there(WATCH_S) for peer in (errand.source, errand.target)))
+            there = await asyncio.gather(*(peer.is_there(WATCH_S) for peer in self._peers))
             misses = 0 if all(there) else misses + 1
         errand.leave()
         task.cancel()
@@ -161,10 +163,12 @@ class Job:
 
     def kill(self) -> None:
         """kill -9: it is ended, and nothing that is left of it reaches anybody."""
-        if self._task is None or self._errand is None or self._task.done():
+        if self._task is None or self._task.done():
             return
         self.kills += 1
-        self._errand.source.dead = self._errand.target.dead = self._errand.letters.dead = True
+        self.letters.dead = True
+        for peer in self._peers:
+            peer.dead = True
         self._task.cancel()
 
     def _step(self, name: str, call: str, phase: str) -> None:
@@ -196,7 +200,8 @@ class Job:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a simulation. `failures` are the broken invariants, one line each."""
+    """What became of a simulation: `failures` are the broken invariants, one line each, `healed_s` how long it
+    took to agree, `struck` whether every Strike found its step."""
 
     script: Script
     failures: list[str]
@@ -252,6 +257,7 @@ class World:
         lives = [asyncio.create_task(job.live()) for job in self.jobs.values()]
         try:
             await self._or_failure(self._act(), lives)
+            struck = not any(job.strikes for job in self.jobs.values())
             self._heal()
             # A link without anything to copy does not look at its target, which may have been replaced.
             await self._or_failure(self._one_more(0), lives)
@@ -264,7 +270,6 @@ class World:
         finally:
             for life in lives:
                 life.cancel()
-        struck = not any(job.strikes for job in self.jobs.values())
         self._judge()
         return Outcome(
             script=self.script,
@@ -419,6 +424,8 @@ class World:
     def _heal(self) -> None:
         self.network.note("heal")
         self.network.trouble = 0.0
+        for job in self.jobs.values():
+            job.strikes.clear()
         for pair in sorted(self.network.cuts):
             self.network.heal(*pair)
         for name, node in self.network.nodes.items():
