@@ -200,8 +200,8 @@ class Job:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a simulation: `failures` are the broken invariants, one line each, `healed_s` how long it
-    took to agree, `struck` whether every Strike found its step."""
+    """What became of a simulation: `failures` are the broken invariants, one line each, `healed_s` how long
+    it took to agree, `struck` whether every Strike found its step."""
 
     script: Script
     failures: list[str]
