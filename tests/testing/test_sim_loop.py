@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 
@@ -21,10 +20,8 @@ def test_hours_pass_at_once_and_timers_come_in_their_order() -> None:
     async def main() -> None:
         await asyncio.gather(sleeper("late", 7200), sleeper("soon", 0.5), sleeper("day", 86_400))
 
-    before = time.process_time()
     run(main)
     assert [(name, round(at, 6)) for name, at in seen] == [("soon", 0.5), ("late", 7200), ("day", 86_400)]
-    assert time.process_time() - before < 60
 
 
 def test_waiting_for_what_nobody_does_is_a_deadlock_that_names_who_waits() -> None:

@@ -169,6 +169,7 @@ class SimPeer:
     ) -> AsyncGenerator[FeedEvent]:
         looked = number
         while True:
+            self._still(life, database)
             upto = database.visible.seq
             rows: list[tuple[int, Change]] = list(database.changes(looked, filter))
             for _, change in rows:
@@ -187,8 +188,14 @@ class SimPeer:
     async def _arrive(self, life: int, database: SimDatabase | None = None) -> None:
         """A piece of an answer that is being sent for long. Raises PeerLost when it breaks off."""
         await self.network.travel(self.home.name, self.caller, SILENT_S)
+        self._still(life, database)
+        if self.network.unlucky():
+            raise PeerLost("the answer broke off")
+
+    def _still(self, life: int, database: SimDatabase | None) -> None:
+        """Raises PeerLost unless both ends and the database are what they were."""
         gone = database is not None and self.home.databases.get(self.database) is not database
-        if self.dead or self.home.life != life or gone or self.network.unlucky():
+        if self.dead or self.home.life != life or gone:
             raise PeerLost("the answer broke off")
 
     # --- leaves out ---
