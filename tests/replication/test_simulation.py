@@ -49,7 +49,7 @@ from couchgrass.testing.sim_world import Errand, Outcome, Runner, simulate
 
 T = TypeVar("T")
 
-SEEDS = int(os.environ.get("COUCHGRASS_SEEDS", "60"))
+SEEDS = int(os.environ.get("COUCHGRASS_SEEDS", "40"))
 ONE = os.environ.get("COUCHGRASS_SEED")
 PORTION = 10
 """Seeds in one test, so that a failure comes early and names its portion."""
