@@ -169,3 +169,26 @@ class StorageFull(CouchgrassError):
 
     status = 507
     error = "insufficient_storage"
+
+
+def from_answer(status: int, error: str, reason: str) -> CouchgrassError:
+    """The error whose answer this is: what the HTTP edge of a server turned into status, error and reason.
+
+    The class is the one with this status and error; for an error that is not ours the first one with this
+    status; else CouchgrassError itself. Status, error and reason are the answer's.
+    """
+    kinds = [kind for kind in _family(CouchgrassError) if kind.status == status]
+    named = [kind for kind in kinds if kind.error == error]
+    kind = (named or kinds or [CouchgrassError])[0]
+    told = kind.__new__(kind)
+    # Past the class's own constructor, which may make the reason itself.
+    CouchgrassError.__init__(told, reason, error=error)
+    told.status = status
+    if isinstance(told, MethodNotAllowed):
+        told.allowed = ()
+    return told
+
+
+def _family(kind: type[CouchgrassError]) -> list[type[CouchgrassError]]:
+    """All classes of the family, in the order in which they are written."""
+    return [kind, *(below for child in kind.__subclasses__() for below in _family(child))]
