@@ -36,7 +36,8 @@ def taken(variable: str) -> str:
 
 
 def addresses(urls: Sequence[str]) -> list[Address]:
-    """The servers with their credentials. Raises BadRequest for a URL that is none, or that stands there twice.
+    """The servers with their credentials. Raises BadRequest for a URL that is none, or that stands there
+    twice.
 
     A name or password that is not in the URL is in the environment; a password is asked for at a terminal.
     Those in the URL are wiped from the process list.

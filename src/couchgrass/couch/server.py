@@ -1,7 +1,8 @@
 """Simple JSON requests to any CouchDB: ours, Apache's, Cloudant.
 
-For settings and single documents; what is large or live is `couchgrass.couch.database`'s. Every call is bounded
-in time and size. A refusal comes as the server's own error, from the family of `couchgrass.errors`.
+For settings and single documents; what is large or live is `couchgrass.couch.database`'s. Every call is
+bounded in time and size. A refusal comes as the server's own error, from the family of `couchgrass.errors`,
+with a note that names the server and the request.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import aiohttp
 from yarl import URL
 
 from couchgrass import json
-from couchgrass.errors import BadRequest, PeerLost, TooLarge, from_answer
+from couchgrass.errors import BadRequest, CouchgrassError, PeerLost, TooLarge, from_answer
 
 TIMEOUT_S: Final = 30.0
 CONNECT_S: Final = 10.0
@@ -26,7 +27,8 @@ ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
 
 TOO_MANY: Final = 429
 TRIES_MAX: Final = 6
-"""Cloudant's small plans allow few requests a second; with these pauses it has some 15 s to allow one more."""
+"""Cloudant's small plans allow few requests a second; with these pauses it has some 15 s to allow one
+more."""
 
 PAUSE_S: Final = 0.5
 
@@ -84,15 +86,25 @@ class CouchServer:
             sent, headers["content-type"] = json.encode(body), "application/json"
         url = self.base + path
         if query:
-            url += "?" + "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query.items())
+            url += "?" + "&".join(
+                f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query.items()
+            )
         for attempt in range(TRIES_MAX):
             status, text = await self._once(method, url, sent, headers)
             if status != TOO_MANY or attempt + 1 == TRIES_MAX:
                 break
             await asyncio.sleep(PAUSE_S * 2**attempt)
-        return self._read(status, text)
+        try:
+            return self._read(status, text)
+        except PeerLost:
+            raise
+        except CouchgrassError as refusal:
+            refusal.add_note(f"{self.base} answered {method} {path} with {status}")
+            raise
 
-    async def _once(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> tuple[int, bytes]:
+    async def _once(
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[int, bytes]:
         assert self._session is not None, "only inside of `async with`"
         try:
             async with self._session.request(

@@ -1,7 +1,7 @@
 """Where a server is: its URL, taken apart from the name and password in it.
 
-The base URL is normalised (lower-case scheme and host, no default port, no slash at its end), since the ids of
-a link's documents are made of it. What is shown to people or put into an error has no password in it.
+The base URL is normalised (lower-case scheme and host, no default port, no slash at its end), since the ids
+of a link's documents are made of it. What is shown to people or put into an error has no password in it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ def parse_address(text: str) -> Address:
         parts = urlsplit(text)
         port, host = parts.port, parts.hostname
     except ValueError as bad:
-        raise BadRequest(f"{hide(text)} is no URL; in a password write @ as %40, / as %2F and : as %3A") from bad
+        raise BadRequest(
+            f"{hide(text)} is no URL; in a password write @ as %40, / as %2F and : as %3A"
+        ) from bad
     if parts.scheme not in _DEFAULT_PORTS or not host:
         raise BadRequest(f"{hide(text)} is no server's URL: it must look like https://host:port")
     if parts.query or parts.fragment:

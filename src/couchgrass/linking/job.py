@@ -1,8 +1,8 @@
 """One direction of a link: a ``_replicator`` document, who hosts it, and the keys at its ends.
 
-Where the host is a couchgrass server, its own database is named, not addressed: it is reached directly, with an
-admin's rights (``user_ctx``), and needs no key. Apache CouchDB and Cloudant take URLs only. A key's password is
-nowhere but in the job's document.
+Where the host is a couchgrass server, its own database is named, not addressed: it is reached directly,
+with an admin's rights (``user_ctx``), and needs no key. Apache CouchDB and Cloudant take URLs only. A key's
+password is nowhere but in the job's document.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from couchgrass.linking.security import Grant, key_kind
 REPLICATOR: Final = "_replicator"
 
 _WHICH_DOCUMENTS: Final = ("doc_ids", "filter", "query_params", "selector", "since_seq", "winning_revs_only")
-"""Fields that make a job leave documents out. They follow the command, the other ones may be tuned by hand."""
+"""Fields that make a job leave documents out. They follow the command, the other ones may be tuned by
+hand."""
 
 _OURS: Final = frozenset({"source", "target", "continuous", "user_ctx", "create_target", *_WHICH_DOCUMENTS})
 

@@ -25,7 +25,8 @@ class End(StrEnum):
 
 
 def job_id(source: str, target: str, db: str) -> str:
-    """The id of the ``_replicator`` document that brings `db` from one server to another, by their base URLs."""
+    """The id of the ``_replicator`` document that brings `db` from one server to another, by their base
+    URLs."""
     readable = re.sub(r"[^a-z0-9_-]", "-", db)[:_READABLE_MAX]
     return f"{PREFIX}{readable}-{_digest(source, target, db)}"
 
@@ -36,7 +37,8 @@ def key_name(job: str, end: End) -> str:
 
 
 def proof_id(one: str, other: str, db: str) -> str:
-    """The id of the document that proves a link, the same in both directions: one tombstone stays of all runs."""
+    """The id of the document that proves a link, the same in both directions: one tombstone stays of all
+    runs."""
     return PROOF_PREFIX + _digest(*sorted((one, other)), db)
 
 

@@ -1,7 +1,7 @@
 """Decides what it takes to make a link, or to repair one: a comparison of what is wanted with what is there.
 
-Nothing that is right is written again: a plan for a link that works is empty. Databases are made only where the
-other side has them, so that a misspelt name makes none.
+Nothing that is right is written again: a plan for a link that works is empty. Databases are made only where
+the other side has them, so that a misspelt name makes none.
 
 The order within a plan is what makes it safe to be cut off: databases, then keys with their rights, then the
 document that starts the job, so that a job does not begin with a refusal and wait for its next try.
@@ -18,7 +18,16 @@ from couchgrass.errors import Conflict, NotFound
 from couchgrass.linking.job import Job, Key, Server, Side, has_failed, is_right, keys_of
 from couchgrass.linking.naming import End
 from couchgrass.linking.security import key_kind, with_key
-from couchgrass.linking.steps import CreateDatabase, DropKey, MakeKey, RemoveJob, Revoke, SetRights, Step, WriteJob
+from couchgrass.linking.steps import (
+    CreateDatabase,
+    DropKey,
+    MakeKey,
+    RemoveJob,
+    Revoke,
+    SetRights,
+    Step,
+    WriteJob,
+)
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -68,7 +77,8 @@ def jobs_of(wish: Wish, a: Server, b: Server, db: str) -> tuple[Job, ...]:
 def plan(wish: Wish, a: Server, b: Server, db: str, facts: LinkFacts) -> tuple[Step, ...]:
     """The steps for one database; none when all is right.
 
-    Raises NotFound when there is nothing to link, Conflict when it would silently become another kind of link.
+    Raises NotFound when there is nothing to link, Conflict when it would silently become another kind of
+    link.
     """
     _check(wish, a, b, db, facts)
     steps: list[Step] = [CreateDatabase(side, db) for side in Side if not facts.dbs[side].exists]

@@ -1,7 +1,8 @@
 """The document that proves a link by going there and back: what is in it, so that the link carries it.
 
 It must match the link's selector, and so must its tombstone, or it would stay on the other side: the deletion
-keeps the fields. A selector is met by its plain conditions; where that does not do, there is no such document.
+keeps the fields. A selector is met by its plain conditions; where that does not do, there is no such
+document.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ _ABOUT: Final = "Written by `couchgrass link` to prove that documents go there a
 
 
 def proof_doc(doc_id: str, run: str, selector: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The document, with `run` to tell one run's from another's; None if no document is found that matches."""
+    """The document, with `run` to tell one run's from another's; None if no document is found that
+    matches."""
     doc: dict[str, Any] = {"_id": doc_id, FIELD: {"about": _ABOUT, "run": run}}
     if selector is None:
         return doc

@@ -1,8 +1,9 @@
 """What ``couchgrass links`` shows: one row for each continuous replication that a server runs.
 
-Made of ``_scheduler/docs`` and ``_scheduler/jobs``. A couchgrass server says how far behind a link is in seconds
-(``lag_s``), when the next try is (``next_try``) and how many documents were refused (``dead_letters``); of Apache
-CouchDB and Cloudant there are the changes that wait and the writes that failed since the job began.
+Made of ``_scheduler/docs`` and ``_scheduler/jobs``. A couchgrass server says how far behind a link is in
+seconds (``lag_s``), when the next try is (``next_try``) and how many documents were refused
+(``dead_letters``); of Apache CouchDB and Cloudant there are the changes that wait and the writes that
+failed since the job began.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from couchgrass.linking.job import REPLICATOR
 
 
 class LinkRow(msgspec.Struct, frozen=True):
-    """One replication. `name` is its document's id, or its own for one without; None: the server does not say."""
+    """One replication. `name` is its document's id, or its own for one without; None: the server does not
+    say."""
 
     server: str
     name: str
@@ -43,7 +45,9 @@ def link_rows(
         shown.add(str(doc.get("id")))
         database = str(doc.get("database") or REPLICATOR)
         name = str(doc.get("doc_id"))
-        rows.append(_row(server, name if database == REPLICATOR else f"{database}/{name}", {**job, **doc}, job))
+        rows.append(
+            _row(server, name if database == REPLICATOR else f"{database}/{name}", {**job, **doc}, job)
+        )
     for name, job in by_id.items():
         if name not in shown and job.get("doc_id") is None:
             rows.append(_row(server, name, {**job, "state": _state(job)}, job))

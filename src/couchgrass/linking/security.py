@@ -1,4 +1,5 @@
-"""A link's keys in a database's security object: put in with exactly the rights they need, and taken out again.
+"""A link's keys in a database's security object: put in with exactly the rights they need, and taken out
+again.
 
 What a job needs at its ends, and what grants it:
 
@@ -12,9 +13,9 @@ target, design documents too             … _admin                     an admin
 
 CouchDB has nothing finer than a member, who may read and write all but design documents.
 
-Two traps. A database that names no member is open to everyone who may sign in: a key that was named there would
-close it to all others, so nothing is granted, and nothing needs to be. And a database whose only member was a
-key would become open when the key is taken out: then it is left to server admins.
+Two traps. A database that names no member is open to everyone who may sign in: a key that was named there
+would close it to all others, so nothing is granted, and nothing needs to be. And a database whose only
+member was a key would become open when the key is taken out: then it is left to server admins.
 Specification: CouchDB's ``_security``, Cloudant's "Authorization" API.
 """
 
@@ -99,7 +100,8 @@ def with_key(security: Security, name: str, grant: Grant) -> Security:
 
 
 def without_keys(security: Security, names: Iterable[str], *, is_ours: bool) -> Security:
-    """The security object without these names, closed if it was closed. The same object if it has none of them."""
+    """The security object without these names, closed if it was closed. The same object if it has none of
+    them."""
     gone = {name for name in names if _held(security, name) != _Held()}
     if not gone:
         return security
@@ -141,7 +143,9 @@ def _removed(security: Security, names: set[str]) -> dict[str, Any]:
 
 
 def _add(security: dict[str, Any], party: str, name: str) -> None:
-    party = "readers" if party == "members" and not _party(security, party) and "readers" in security else party
+    party = (
+        "readers" if party == "members" and not _party(security, party) and "readers" in security else party
+    )
     listed = _party(security, party)
     security[party] = {**listed, "names": [*listed.get("names", []), name]}
 

@@ -33,8 +33,8 @@ class Found(msgspec.Struct, frozen=True):
 class Remains(msgspec.Struct, frozen=True):
     """All that is left of one database's link, on the servers that answer.
 
-    `securities` has the databases that are there, `users` the accounts of ``_users`` that exist, of those whose
-    names a link may have made.
+    `securities` has the databases that are there, `users` the accounts of ``_users`` that exist, of those
+    whose names a link may have made.
     """
 
     jobs: tuple[Found, ...] = ()
@@ -49,7 +49,9 @@ def undo(db: str, remains: Remains, reachable: Iterable[Side]) -> tuple[Step, ..
     steps: list[Step] = [RemoveJob(job.host, db, str(job.doc["_id"])) for job in remains.jobs]
     for side in sorted(answering):
         names = set(remains.users.get(side, ()))
-        held = {key.name for job in remains.jobs for end, key in keys_of(job.doc).items() if job.side(end) is side}
+        held = {
+            key.name for job in remains.jobs for end, key in keys_of(job.doc).items() if job.side(end) is side
+        }
         security = remains.securities.get(side)
         if security is not None and without_keys(security, names | held, is_ours=False) is not security:
             steps.append(Revoke(side, db, tuple(sorted(names | held))))
@@ -63,5 +65,6 @@ def undo(db: str, remains: Remains, reachable: Iterable[Side]) -> tuple[Step, ..
 
 
 def checkpoint_id(replication_id: str) -> str:
-    """The id below ``_local/`` under which a job keeps its checkpoints: its own without the options at the end."""
+    """The id below ``_local/`` under which a job keeps its checkpoints: its own without the options at the
+    end."""
     return replication_id.partition("+")[0]

@@ -151,7 +151,9 @@ async def _replication_id(server: CouchServer, doc: Mapping[str, Any]) -> str | 
     return str(name) if name else None
 
 
-async def _accounts(server: CouchServer, side: Side, jobs: list[Found], ids: Mapping[str, Side]) -> tuple[str, ...]:
+async def _accounts(
+    server: CouchServer, side: Side, jobs: list[Found], ids: Mapping[str, Side]
+) -> tuple[str, ...]:
     names = {key_name(name, end) for name in ids for end in End}
     names |= {key.name for job in jobs for end, key in keys_of(job.doc).items() if job.side(end) is side}
     there = [name for name in sorted(names) if await found(server, USERS, USER_PREFIX + name) is not None]
@@ -160,9 +162,9 @@ async def _accounts(server: CouchServer, side: Side, jobs: list[Found], ids: Map
 
 async def _checkpoints(servers: Servers, db: str, jobs: list[Found]) -> frozenset[tuple[Side, str]]:
     names = {checkpoint_id(job.replication_id) for job in jobs if job.replication_id}
-    return frozenset(
-        (side, name)
-        for side, server in servers.items()
-        for name in names
-        if await found(server, db, "_local", name) is not None
-    )
+    there = set()
+    for side, server in servers.items():
+        for name in names:
+            if await found(server, db, "_local", name) is not None:
+                there.add((side, name))
+    return frozenset(there)

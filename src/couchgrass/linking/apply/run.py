@@ -1,7 +1,7 @@
 """Does the steps of a plan, one after the other: the only one that writes.
 
-A key's password goes from its making into the job's document and nowhere else. When a job can't be written, the
-keys that were just made for it are taken back.
+A key's password goes from its making into the job's document and nowhere else. When a job can't be written,
+the keys that were just made for it are taken back.
 """
 
 from __future__ import annotations
@@ -91,7 +91,9 @@ class Applier:
     async def _make_key(self, step: MakeKey) -> Done:
         job, end = step.job, step.end
         server = self._servers[job.server(end).side]
-        key = await (_api_key(server) if step.kind is KeyKind.API_KEY else _account(server, key_name(job.id, end)))
+        key = await (
+            _api_key(server) if step.kind is KeyKind.API_KEY else _account(server, key_name(job.id, end))
+        )
         self._made[job.id, end] = key
         await self._set_rights(job, end, key.name)
         if step.replaces is not None and step.replaces != key.name:
@@ -135,7 +137,9 @@ class Applier:
         late = time.monotonic() + ENDING_S
         while await found(server, "_scheduler", "docs", REPLICATOR, step.id) and time.monotonic() < late:
             await asyncio.sleep(_POLL_S)
-        return self._done(step.db, step.side, f"job {step.id} removed" + (f": {step.why}" if step.why else ""))
+        return self._done(
+            step.db, step.side, f"job {step.id} removed" + (f": {step.why}" if step.why else "")
+        )
 
     async def _take_back(self, steps: Iterable[Step]) -> None:
         """Keys that no job has got: nobody knows their passwords any more."""
