@@ -58,6 +58,8 @@ def _value(condition: Any) -> Any:
                 return argument
             case "$in" if argument:
                 return argument[0]
+            case "$ne":
+                return f"not {argument}"
             case "$all":
                 return argument
             case "$size":
