@@ -152,6 +152,6 @@ def test_a_job_that_moves_leaves_nothing_where_it_was() -> None:
     facts = linked(Wish(one_way=True))
     facts = msgspec.structs.replace(facts, there=JobFacts(facts.there.docs, {}))
     steps = plan(Wish(one_way=True, push=True), A, B, "db", facts)
-    assert kinds(steps) == ["RemoveJob", "Revoke", "DropKey", "MakeKey", "WriteJob"]
-    assert isinstance(steps[0], RemoveJob) and steps[0].side is Side.B
-    assert steps[1] == Revoke(Side.A, "db", ("ab-source",)) and steps[2] == DropKey(Side.A, "db", "ab-source")
+    assert kinds(steps) == ["Revoke", "DropKey", "RemoveJob", "MakeKey", "WriteJob"]
+    assert isinstance(steps[2], RemoveJob) and steps[2].side is Side.B
+    assert steps[0] == Revoke(Side.A, "db", ("ab-source",)) and steps[1] == DropKey(Side.A, "db", "ab-source")

@@ -19,7 +19,7 @@ FOUND = Found(Side.B, DOC, Side.A, "f00+continuous")
 GRANTED = with_key(CLOSED, "key", JOB.grant(End.SOURCE, CLOSED))
 
 
-def test_the_job_ends_before_its_key_and_its_checkpoints_go() -> None:
+def test_a_key_goes_before_the_document_that_knows_it_and_checkpoints_after_the_job() -> None:
     remains = Remains(
         (FOUND,),
         {Side.A: GRANTED, Side.B: CLOSED},
@@ -27,9 +27,9 @@ def test_the_job_ends_before_its_key_and_its_checkpoints_go() -> None:
         frozenset({(Side.A, "f00"), (Side.B, "f00")}),
     )
     assert undo("db", remains, Side) == (
-        RemoveJob(Side.B, "db", JOB.id),
         Revoke(Side.A, "db", ("key",)),
         DropKey(Side.A, "db", "key"),
+        RemoveJob(Side.B, "db", JOB.id),
         DropCheckpoint(Side.A, "db", "f00"),
         DropCheckpoint(Side.B, "db", "f00"),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Final
@@ -142,7 +143,9 @@ def _why(broken: BaseException) -> str:
         case aiohttp.ClientConnectorDNSError():
             return "the name can't be resolved"
         case aiohttp.ClientConnectorError():
-            return (broken.os_error.strerror or "connection failed").lower()
+            # asyncio's own text repeats the address instead of saying what is wrong.
+            number = broken.os_error.errno
+            return (os.strerror(number) if number else "connection failed").lower()
         case TimeoutError():
             return "no answer in time"
         case aiohttp.ServerDisconnectedError() | ConnectionError():

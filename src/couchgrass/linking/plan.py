@@ -133,7 +133,7 @@ def _why(job: Job, doc: Mapping[str, Any] | None, kept: int) -> str:
 
 def _retired(job: Job, stray: Mapping[str, Any], side: Side) -> Iterator[Step]:
     """The job moves to the other server: the document that is left behind, and its keys, go."""
-    yield RemoveJob(side, job.db, job.id, f"it moves to {job.host.base}")
     for end, key in sorted(keys_of(stray).items()):
         yield Revoke(job.server(end).side, job.db, (key.name,))
         yield DropKey(job.server(end).side, job.db, key.name)
+    yield RemoveJob(side, job.db, job.id, f"it moves to {job.host.base}")

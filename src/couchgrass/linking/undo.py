@@ -1,6 +1,7 @@
 """Decides what it takes to take a link away: its jobs, keys and checkpoints. Databases and documents stay.
 
-The jobs end first, so that none writes a checkpoint after that was deleted, or fails for want of its key.
+What a key may do goes before the job's document does, since that alone knows the key: whoever is cut off in
+between finds it again. The checkpoints go last, when no job is left that would write them again.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Remains(msgspec.Struct, frozen=True):
 def undo(db: str, remains: Remains, reachable: Iterable[Side]) -> tuple[Step, ...]:
     """The steps for one database; none when nothing is left."""
     answering = set(reachable)
-    steps: list[Step] = [RemoveJob(job.host, db, str(job.doc["_id"])) for job in remains.jobs]
+    steps: list[Step] = []
     for side in sorted(answering):
         names = set(remains.users.get(side, ()))
         held = {
@@ -56,6 +57,7 @@ def undo(db: str, remains: Remains, reachable: Iterable[Side]) -> tuple[Step, ..
         if security is not None and without_keys(security, names | held, is_ours=False) is not security:
             steps.append(Revoke(side, db, tuple(sorted(names | held))))
         steps += [DropKey(side, db, name) for name in sorted(names | held)]
+    steps += [RemoveJob(job.host, db, str(job.doc["_id"])) for job in remains.jobs]
     steps += [
         DropCheckpoint(side, db, checkpoint)
         for side, checkpoint in sorted(remains.checkpoints)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from couchgrass.couch.server import CouchServer, path
-from couchgrass.errors import CouchgrassError, NotFound, PeerLost, Unauthorized
+from couchgrass.errors import CouchgrassError, NotFound, NotImplementedHere, PeerLost, Unauthorized
 from couchgrass.linking.job import REPLICATOR, Job, Key, Server, Side, database_of, keys_of
 from couchgrass.linking.naming import PREFIX, End, job_id, key_name
 from couchgrass.linking.plan import DbFacts, JobFacts, LinkFacts
@@ -71,6 +71,16 @@ async def found(server: CouchServer, *segments: str) -> Any:
         return await server.ask("GET", path(*segments))
     except NotFound:
         return None
+
+
+async def scheduled(server: CouchServer, job: str) -> dict[str, Any] | None:
+    """The scheduler's row of a document of ``_replicator``; None when it knows none, or when there is no
+    scheduler."""
+    try:
+        row = await found(server, "_scheduler", "docs", REPLICATOR, job)
+    except NotImplementedHere:
+        return None
+    return row if isinstance(row, dict) else None
 
 
 async def look_at_link(servers: Servers, jobs: tuple[Job, Job]) -> LinkFacts:
@@ -146,7 +156,7 @@ async def look_for_remains(servers: Servers, bases: Mapping[Side, str], db: str)
 
 
 async def _replication_id(server: CouchServer, doc: Mapping[str, Any]) -> str | None:
-    row = await found(server, "_scheduler", "docs", REPLICATOR, doc["_id"])
+    row = await scheduled(server, doc["_id"])
     name = (row or {}).get("id") or doc.get("_replication_id")
     return str(name) if name else None
 

@@ -48,7 +48,7 @@ async def until_running(
     states: dict[str, Waited] = {}
     while waiting:
         for name, server in list(waiting.items()):
-            row = await found(server, "_scheduler", "docs", REPLICATOR, name) or {}
+            row = await _row(server, name)
             states[name] = Waited(name, str(row.get("state") or "not started"), _reason(row))
             if states[name].state == RUNNING:
                 del waiting[name], states[name]
@@ -59,6 +59,15 @@ async def until_running(
             await asyncio.sleep(pause)
             pause = min(pause * 2, SLOWEST_S)
     return [states[name] for name in waiting]
+
+
+async def _row(server: CouchServer, name: str) -> Mapping[str, Any]:
+    """The scheduler's; of a server without one, what the job's document says of itself."""
+    row = await found(server, "_scheduler", "docs", REPLICATOR, name)
+    if row is not None:
+        return dict(row)
+    state = (await found(server, REPLICATOR, name) or {}).get("_replication_state")
+    return {"state": RUNNING if state == "triggered" else state}
 
 
 def _reason(row: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from typing import Final
 
 from couchgrass.couch.server import CouchServer, path
 from couchgrass.errors import CouchgrassError, FileExists, NotFound
-from couchgrass.linking.apply.look import USER_PREFIX, USERS, Servers, found, security
+from couchgrass.linking.apply.look import USER_PREFIX, USERS, Servers, found, scheduled, security
 from couchgrass.linking.job import REPLICATOR, Job, Key, Side, document
 from couchgrass.linking.naming import End, key_name
 from couchgrass.linking.security import KeyKind, Security, with_key, without_keys
@@ -135,7 +135,7 @@ class Applier:
         if not await _delete(server, REPLICATOR, step.id):
             return None
         late = time.monotonic() + ENDING_S
-        while await found(server, "_scheduler", "docs", REPLICATOR, step.id) and time.monotonic() < late:
+        while await scheduled(server, step.id) and time.monotonic() < late:
             await asyncio.sleep(_POLL_S)
         return self._done(
             step.db, step.side, f"job {step.id} removed" + (f": {step.why}" if step.why else "")
