@@ -1,8 +1,9 @@
 """A small server that plays Apache CouchDB where a link depends on it.
 
-It refuses local names in ``_replicator`` documents, has no API keys, no lag and no dead letters, and takes a user
-for a member, for an admin or for neither by the database's ``_security``. Its jobs copy documents at once, between
-the servers of one `Cluster`, with the rights of the keys in them: a job whose keys are not right crashes.
+It refuses local names in ``_replicator`` documents, has no API keys, no lag and no dead letters, and takes
+a user for a member, for an admin or for neither by the database's ``_security``. Its jobs copy documents at
+once, between the servers of one `Cluster`, with the rights of the keys in them: a job whose keys are not
+right crashes.
 """
 
 from __future__ import annotations
@@ -41,6 +42,9 @@ class Apache:
         self.dbs: dict[str, Docs] = {}
         self.security: dict[str, Any] = {}
         self.stuck = False
+        self.down = False
+        self.has_scheduler = True
+        self.refuses_jobs = False
 
     @property
     def auth_url(self) -> str:
@@ -73,6 +77,8 @@ class Apache:
         rev = None if current is None or current.get("_deleted") else current["_rev"]
         if body.get("_rev") != rev:
             raise Refused(409, "conflict", "Document update conflict.")
+        if db == "_replicator" and self.refuses_jobs:
+            raise Refused(403, "forbidden", "not here")
         if db == "_replicator" and not body.get("_deleted") and isinstance(body["target"], str):
             raise Refused(403, "forbidden", "local_endpoints_not_supported")
         generation = int(current["_rev"].partition("-")[0]) + 1 if current else 1
@@ -88,11 +94,11 @@ class Apache:
 
     def row(self, name: str) -> dict[str, Any]:
         doc = self.jobs().get(name)
-        if doc is None:
+        if doc is None or not self.has_scheduler:
             raise Refused(404, "not_found", "missing")
         try:
             self.cluster.ends(doc)
-            state, info = "running", {"changes_pending": 0, "doc_write_failures": 0}
+            state, info = "running", dict[str, Any]({"changes_pending": 0, "doc_write_failures": 0})
         except Refused as refused:
             state, info = "crashing", {"error": str(refused)}
         if self.stuck:
@@ -102,6 +108,8 @@ class Apache:
                 "info": info, **ends}  # fmt: skip
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
+        if self.down and request.transport is not None:
+            request.transport.abort()
         try:
             body = await request.json() if request.can_read_body else None
             segments = [unquote(part) for part in request.rel_url.raw_path.strip("/").split("/")]
@@ -123,7 +131,9 @@ class Apache:
             case "GET", ["_scheduler", "docs", "_replicator", name]:
                 return self.row(name)
             case "GET", ["_scheduler", "docs"]:
-                return {"total_rows": len(self.jobs()), "docs": [self.row(name) for name in self.jobs()]}
+                skip, limit = int(request.query["skip"]), int(request.query["limit"])
+                names = list(self.jobs())[skip : skip + limit]
+                return {"total_rows": len(self.jobs()), "docs": [self.row(name) for name in names]}
             case "GET", ["_scheduler", "jobs"]:
                 return {"total_rows": 0, "offset": 0, "jobs": []}
             case "PUT", [db]:
@@ -166,10 +176,10 @@ class Cluster:
             server = next(one for one in self.servers if one.url == base)
             server.check(server.who(basic["username"], basic["password"]), unquote(db), Right(right & -right))
             found += [server, unquote(db)]
-        return tuple(found)  # type: ignore[return-value]
+        return found[0], found[1], found[2], found[3]
 
     def copy(self) -> None:
-        """Every job copies what is newer; documents settle, since a copy is never newer than what it is of."""
+        """Every job copies what is newer; that ends, since a copy is never newer than its original."""
         for job in [job for server in self.servers if not server.stuck for job in server.jobs().values()]:
             try:
                 source, source_db, target, target_db = self.ends(job)

@@ -93,9 +93,9 @@ def test_a_missing_database_is_made_first(missing: Side) -> None:
 
 def test_no_database_is_made_for_a_misspelt_name() -> None:
     nowhere = {Side.A: DbFacts(None), Side.B: DbFacts(None)}
-    with pytest.raises(NotFound, match="neither on http://a.example nor on http://b.example"):
+    with pytest.raises(NotFound, match=r"neither on .+ nor on "):
         plan(WISH, A, B, "tods", LinkFacts(nowhere))
-    with pytest.raises(NotFound, match="not on http://a.example"):
+    with pytest.raises(NotFound, match=f"not on {A.base}"):
         plan(Wish(one_way=True), A, B, "tods", LinkFacts({**BOTH, Side.A: DbFacts(None)}))
 
 

@@ -47,7 +47,7 @@ def test_a_key_gets_what_it_needs_and_nobody_else_gains_or_loses(security: Any, 
     needs = Right.READ | Right.REPLICATE | (Right.WRITE if grant.write else 0)
     needs |= Right.DB_ADMIN if grant.write and grant.design else 0
     assert may(granted, "key") & needs == needs
-    assert grant.write and grant.design or not may(granted, "key") & Right.DB_ADMIN
+    assert (grant.write and grant.design) or not may(granted, "key") & Right.DB_ADMIN
     for other in ("anna", "root", "somebody", None):
         assert may(granted, other) == may(security, other)
     assert with_key(granted, "key", grant) is granted

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
 
-from couchgrass.errors import BadRequest, Conflict, NotFound, PeerLost, Unauthorized
+from couchgrass.errors import BadRequest, Conflict, Forbidden, NotFound, PeerLost, Unauthorized
 from couchgrass.linking.address import parse_address
 from couchgrass.linking.apply.link import Asked, Linked, Show, Unlinked, link, parse_selector, unlink
 from couchgrass.linking.plan import Wish
@@ -213,13 +211,16 @@ def test_unlink_takes_everything_away_but_the_documents() -> None:
 def test_one_server_is_cleaned_when_the_other_one_is_gone() -> None:
     async def work(pair: Pair) -> None:
         await pair.link()
-        gone = parse_address("http://boss:secret@127.0.0.1:1")
-        unlinked = await unlink(
-            (pair.addresses[0], gone), ("todos",), Show(pair.done.append, pair.said.append)
-        )
-        assert unlinked.unreached == {"http://127.0.0.1:1": "http://127.0.0.1:1: connection refused"}
+        pair.b.down = True
+        unlinked = await pair.unlink()
+        assert unlinked.unreached == {pair.b.url: f"{pair.b.url}: the connection was closed"}
+        assert not pair.a.jobs() and pair.a.security["todos"] == CLOSED
+        assert len(pair.b.jobs()) == 1 and len(pair.accounts) == 2
+        pair.a.down = True
         with pytest.raises(PeerLost):
-            await unlink((gone, gone), None, Show(pair.done.append, pair.said.append))
+            await pair.unlink()
+        pair.a.down = pair.b.down = False
+        assert (await pair.unlink()).unreached == {} and pair.accounts == []
 
     with_pair(work)
 
@@ -259,20 +260,12 @@ def test_a_selector_on_the_command_line_is_a_json_object_that_means_something() 
 
 def test_a_failure_on_the_way_leaves_no_key_that_nobody_knows() -> None:
     async def work(pair: Pair) -> None:
-        def refusing(db: str, doc_id: str, body: Any, put: Any = pair.b.put) -> Any:
-            if db == "_replicator":
-                raise NotImplemented_(json.dumps(body["source"]["url"]))
-            return put(db, doc_id, body)
-
-        pair.b.put = refusing  # type: ignore[method-assign]
-        with pytest.raises(Conflict):
+        pair.b.refuses_jobs = True
+        with pytest.raises(Forbidden):
             await pair.link()
-        assert pair.accounts == []
+        assert pair.accounts == [] and pair.done != []
         assert pair.a.security["todos"] == pair.b.security["todos"] == CLOSED
-
-    from tests.linking.apache import Refused
-
-    def NotImplemented_(reason: str) -> Exception:
-        return Refused(409, "conflict", reason)
+        pair.b.refuses_jobs = False
+        assert (await pair.link()).waited == ()
 
     with_pair(work)
