@@ -1,4 +1,4 @@
-"""``couchgrass link``, ``links`` and ``unlink`` as a user runs them: on two couchgrass servers and on two Apaches."""
+"""``couchgrass link``, ``links`` and ``unlink`` as a user runs them: on our servers, and on two Apaches."""
 
 from __future__ import annotations
 
@@ -255,9 +255,5 @@ def test_what_makes_no_sense_is_refused_before_anyone_is_asked(
 @pytest.mark.parametrize("command", ["link", "links", "unlink"])
 def test_the_help_teaches_with_examples(command: str) -> None:
     status, out, _ = ran(command, "--help")
-    assert (
-        status == 0
-        and f"couchgrass {command} " in out
-        and "COUCHGRASS_A_PASSWORD" in out
-        or command == "unlink"
-    )
+    assert status == 0 and out.count(f"couchgrass {command} ") >= 2
+    assert "COUCHGRASS_A_PASSWORD" in out

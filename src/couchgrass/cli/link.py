@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from couchgrass.cli.paper import FAILED, complain, errors, lines, misused, out, run
+from couchgrass.cli.paper import FAILED, complain, errors, misused, out, run, tell_done
 from couchgrass.errors import BadRequest
 
 if TYPE_CHECKING:
+    from couchgrass.linking.address import Address
     from couchgrass.linking.apply.link import Asked, Linked
     from couchgrass.linking.apply.prove import Proof
     from couchgrass.linking.steps import Done
@@ -71,8 +72,7 @@ def link(
     if bool(db) == all_dbs:
         misused("link", "say which databases: --db NAME, as often as needed, or --all")
     from couchgrass.cli.credentials import addresses
-    from couchgrass.linking.apply.link import Asked, Show, parse_selector
-    from couchgrass.linking.apply.link import link as make
+    from couchgrass.linking.apply.link import Asked, parse_selector
     from couchgrass.linking.plan import Wish
 
     try:
@@ -81,32 +81,35 @@ def link(
     except BadRequest as bad:
         misused("link", bad.reason)
     names = None if all_dbs else tuple(dict.fromkeys(db or ()))
-    asked = Asked(names, Wish(one_way, push, parsed, design_docs), timeout, proof)
+    _run((a, b), Asked(names, Wish(one_way, push, parsed, design_docs), timeout, proof), json=json)
+
+
+def _run(pair: tuple[Address, Address], asked: Asked, *, json: bool) -> None:
+    from couchgrass.linking.apply.link import Show
+    from couchgrass.linking.apply.link import link as make
+
     done: list[Done] = []
     try:
         with errors.status("") as status:
-            linked = run("link", make((a, b), asked, Show(done.append, status.update)))
+            linked = run("link", make(pair, asked, Show(done.append, status.update)))
     except typer.Exit:
-        _tell_done(done, json)
+        if not json:
+            tell_done(done)
         raise
     if json:
         out.print_json(data=_as_json(done, linked))
     else:
-        _tell_done(done, json)
+        tell_done(done)
         _tell(linked, asked, changed=bool(done))
-    for waited in linked.waited:
-        complain("link", f"job {waited.job} does not run: {waited.state} {waited.reason}".rstrip())
     if linked.waited:
-        complain(
-            "link",
-            "each server must reach the other at the URL given here; couchgrass links shows how it goes on",
-        )
+        _complain(linked)
         raise typer.Exit(FAILED)
 
 
-def _tell_done(done: list[Done], json: bool) -> None:
-    if done and not json:
-        out.print(lines(("database", "server", "done"), [(one.db, one.where, one.text) for one in done]))
+def _complain(linked: Linked) -> None:
+    for waited in linked.waited:
+        complain("link", f"job {waited.job} does not run: {waited.state} {waited.reason}".rstrip())
+    complain("link", "each server must reach the other at the URL given here; couchgrass links shows more")
 
 
 def _tell(linked: Linked, asked: Asked, *, changed: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
@@ -12,6 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from couchgrass.errors import CouchgrassError
+
+if TYPE_CHECKING:
+    from couchgrass.linking.steps import Done
 
 out = Console()
 errors = Console(stderr=True)
@@ -46,10 +49,16 @@ def run(command: str, work: Coroutine[Any, Any, T]) -> T:
 
 
 def lines(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """A table of plain texts; the last column takes what room is left."""
+    """A table of plain texts, without a frame."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in titles:
         table.add_column(title, overflow="fold")
     for row in rows:
         table.add_row(*(escape(text) for text in row))
     return table
+
+
+def tell_done(done: Sequence[Done]) -> None:
+    """What was done on servers, if anything was."""
+    if done:
+        out.print(lines(("database", "server", "done"), [(one.db, one.where, one.text) for one in done]))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from couchgrass.cli.paper import FAILED, complain, errors, lines, misused, out, run
+from couchgrass.cli.paper import FAILED, complain, errors, misused, out, run, tell_done
 from couchgrass.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ EXAMPLES = """[bold]Try it[/]
   [cyan]couchgrass unlink URL_A URL_B --db todos[/]
   [cyan]couchgrass unlink URL_A URL_B --all[/]      [dim]# every link between the two[/]
 
-Give the URLs as for [cyan]couchgrass link[/]; passwords are found the same way. Jobs, keys and checkpoints
-go. Databases and documents stay, on both sides. When one server is gone, the other one is cleaned all the
-same and the exit status is 1. Run twice it changes nothing."""
+Give the URLs as for [cyan]couchgrass link[/]; passwords are found the same way (COUCHGRASS_A_PASSWORD, …).
+Jobs, keys and checkpoints go. Databases and documents stay, on both sides. When one server is gone, the
+other one is cleaned all the same and the exit status is 1. Run twice it changes nothing."""
 
 
 def unlink(
@@ -48,7 +48,8 @@ def unlink(
         with errors.status("") as status:
             unlinked = run("unlink", undo((a, b), names, Show(done.append, status.update)))
     except typer.Exit:
-        _tell_done(done, json)
+        if not json:
+            tell_done(done)
         raise
     if json:
         out.print_json(
@@ -59,14 +60,9 @@ def unlink(
             }
         )
     else:
-        _tell_done(done, json)
+        tell_done(done)
         out.print("All documents are where they were." if done else "Nothing was to be done.")
     for reason in unlinked.unreached.values():
         complain("unlink", f"{reason}: what the link has there is left; run it again when it answers")
     if unlinked.unreached:
         raise typer.Exit(FAILED)
-
-
-def _tell_done(done: list[Done], json: bool) -> None:
-    if done and not json:
-        out.print(lines(("database", "server", "done"), [(one.db, one.where, one.text) for one in done]))
