@@ -151,10 +151,18 @@ class NotImplementedHere(CouchgrassError):
 
 
 class PeerLost(CouchgrassError):
-    """Another server does not answer, or not wholly, or can't do it now. What it did is unknown."""
+    """Another server does not answer, or not wholly, or can't do it now. What it did is unknown.
+
+    `is_down`: nobody took the connection, so asking again at once is of no use.
+    """
 
     status = 502
     error = "peer_lost"
+    is_down = False
+
+    def __init__(self, reason: str = "", *, error: str | None = None, is_down: bool = False) -> None:
+        super().__init__(reason, error=error)
+        self.is_down = is_down
 
 
 class ServiceUnavailable(CouchgrassError):

@@ -75,10 +75,11 @@ def db(
     logging.getLogger("_granian").setLevel(logging.ERROR)
     admin = _admin()
     # Only now: the help shall not wait for what a server needs.
+    from couchgrass.cli.replicator import attach
     from couchgrass.docdb.http.serve import Wanted, run
 
     try:
-        run(Wanted(data.absolute(), host, port, config, admin), _show)
+        run(Wanted(data.absolute(), host, port, config, admin), _show, attach)
     except CouchgrassError as refused:
         _complain(refused.reason)
         raise typer.Exit(1) from refused

@@ -7,8 +7,8 @@ one in memory. One conformance suite (`couchgrass.testing.conformance`) runs ove
 Rules of the seam:
 
 - Every call is idempotent, and may be repeated after any failure.
-- `PeerLost`: nobody there, a cut or broken answer, a server that can't do it now. The peer's state is unknown;
-  whoever asked tries again later. Any other CouchgrassError is the peer's own answer.
+- `PeerLost`: nobody there, a cut or broken answer, a server that can't do it now. The peer's state is
+  unknown; whoever asked tries again later. Any other CouchgrassError is the peer's own answer.
 - What `bulk_docs`, `put_opened`, `put_local` have answered is on the peer's disk, if the peer keeps CouchDB's
   promise; `commit` asks for it once more.
 - Documents travel as JSON texts that nobody here parses more of than needed.
@@ -20,141 +20,19 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
-import msgspec
-
-Seq = msgspec.Raw
-"""A sequence as it came, JSON text: it means something to its own database only, and is sent back verbatim."""
-
-ZERO = msgspec.Raw(b"0")
-
-
-class Info(msgspec.Struct, frozen=True):
-    """``GET /db``, as far as replication needs it."""
-
-    instance_start_time: str
-    update_seq: Seq
-
-
-class Filter(msgspec.Struct, frozen=True):
-    """Which changes are asked for. At most one of `doc_ids`, `selector` and `name` is set.
-
-    `name` is a design document's filter (``ddoc/name``) or a built-in one, with `query_params`; it runs where
-    the source is. `all_leaves`: every leaf of a document (``style=all_docs``), else only the winner.
-    """
-
-    all_leaves: bool = True
-    doc_ids: tuple[str, ...] | None = None
-    selector: Mapping[str, Any] | None = None
-    name: str | None = None
-    query_params: Mapping[str, Any] = {}
-
-    @property
-    def selects(self) -> bool:
-        """True when the feed leaves documents out, so that it can be silent while the source changes."""
-        return self.doc_ids is not None or self.selector is not None or self.name is not None
-
-
-class LeafRev(msgspec.Struct, frozen=True, gc=False):
-    rev: str
-
-
-class Change(msgspec.Struct, frozen=True, gc=False):
-    """One row of a changes feed: a document and its leaves. `seq` is ``null`` where the peer left it out."""
-
-    id: str
-    changes: list[LeafRev]
-    seq: Seq = msgspec.Raw(b"null")
-    deleted: bool = False
-
-
-class Changes(msgspec.Struct, frozen=True):
-    """One page: ``feed=normal``. `pending` counts what comes after it; None where the peer does not say."""
-
-    results: list[Change]
-    last_seq: Seq
-    pending: int | None = None
-
-
-class Heartbeat(msgspec.Struct, frozen=True):
-    """A live feed said that it is alive."""
-
-
-class FeedEnd(msgspec.Struct, frozen=True):
-    """A live feed ended well; everything up to `last_seq` was looked at."""
-
-    last_seq: Seq
-
-
-FeedEvent = Change | Heartbeat | FeedEnd
-
-
-class Missing(msgspec.Struct, frozen=True, gc=False):
-    """What ``_revs_diff`` says of one document: the revisions that are not there, and leaves below them."""
-
-    missing: list[str]
-    possible_ancestors: list[str] = []
-
-
-class Wanted(msgspec.Struct, frozen=True, gc=False):
-    """One leaf to fetch; `known` are revisions that the target has, whose attachments need not come again."""
-
-    id: str
-    rev: str
-    known: tuple[str, ...] = ()
-
-
-class Fetched(msgspec.Struct, frozen=True, gc=False):
-    """A leaf as JSON text with ``_id``, ``_rev``, ``_revisions``; `rev` is the one that was asked for.
-
-    `has_attachments`: the text has stubs only, so fetch it with `open_revs`.
-    """
-
-    id: str
-    rev: str
-    doc: bytes
-    has_attachments: bool = False
-
-
-class NotThere(msgspec.Struct, frozen=True, gc=False):
-    """The peer has no such leaf (any more), or could not give it: `error` and `reason` are its own."""
-
-    id: str
-    rev: str
-    error: str = "not_found"
-    reason: str = "missing"
-
-
-class Part(msgspec.Struct, frozen=True):
-    """One attachment whose bytes follow, as they are stored: `length` of them, in this `encoding`."""
-
-    name: str
-    content_type: str
-    length: int
-    encoding: str = "identity"
-
-
-class Opened(msgspec.Struct, frozen=True):
-    """A leaf with its attachments' bytes.
-
-    `doc` is its JSON text; its ``_attachments`` are stubs (the target has them already) or ``follows``, in
-    `parts`' order. `chunks` gives the parts' bytes, one after the other, and can be read once; it raises
-    PeerLost when fewer or more bytes come than were announced.
-    """
-
-    id: str
-    rev: str
-    doc: bytes
-    parts: Sequence[Part]
-    chunks: AsyncIterator[bytes | memoryview]
-
-
-class Refusal(msgspec.Struct, frozen=True, gc=False):
-    """A document that the peer did not take, with its answer."""
-
-    id: str
-    rev: str
-    error: str
-    reason: str
+from couchgrass.docdb.feed_filter import Filter
+from couchgrass.docdb.wire import (
+    Changes,
+    FeedEvent,
+    Fetched,
+    Info,
+    Missing,
+    NotThere,
+    Opened,
+    Refusal,
+    Seq,
+    Wanted,
+)
 
 
 class Peer(Protocol):
@@ -201,8 +79,8 @@ class Peer(Protocol):
         """Writes leaves with ``new_edits=false``. Raises TooLarge when the request as a whole is."""
 
     async def put_opened(self, opened: Opened) -> None:
-        """Writes one leaf with its attachments' bytes. Raises MissingStub when the target lacks a stub's bytes,
-        and what else refuses it."""
+        """Writes one leaf with its attachments' bytes. Raises MissingStub when the target lacks a stub's
+        bytes, and what else refuses it."""
 
     async def commit(self) -> str:
         """``_ensure_full_commit``: the database's `instance_start_time`."""

@@ -175,6 +175,34 @@ class Stats(_Section, frozen=True):
     interval: Annotated[int, msgspec.Meta(ge=1, le=300)] = 10
 
 
+class Replicator(_Section, frozen=True):
+    """[replicator]: `interval`, `connection_timeout` and `checkpoint_interval` in ms.
+
+    Many are what a job has that names none of its own. CouchDB has other defaults for `max_jobs` (500),
+    `checkpoint_interval` (30 s) and `verify_ssl_certificates` (false), and ``socks5`` among the proxies.
+    """
+
+    max_jobs: _Positive = 2000
+    interval: _Positive = 60_000
+    max_churn: _Natural = 20
+    max_history: _Positive = 20
+    worker_processes: _Positive = 4
+    worker_batch_size: _Positive = 500
+    http_connections: _Positive = 20
+    connection_timeout: _Positive = 30_000
+    retries_per_request: _Natural = 5
+    checkpoint_interval: _Positive = 5000
+    use_checkpoints: bool = True
+    use_bulk_get: bool = True
+    update_docs: bool = False
+    verify_ssl_certificates: bool = True
+    ssl_trusted_certificates_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    valid_endpoint_protocols: tuple[str, ...] = ("http", "https")
+    valid_proxy_protocols: tuple[str, ...] = ("http", "https")
+
+
 class Settings(_Section, frozen=True):
     """The typed snapshot. Reading a setting is two attribute accesses."""
 
@@ -190,6 +218,7 @@ class Settings(_Section, frozen=True):
     x_frame_options: XFrameOptions = XFrameOptions()
     log: Log = Log()
     stats: Stats = Stats()
+    replicator: Replicator = Replicator()
     cors: Cors = Cors()
     admins: Mapping[str, str] = {}
     """Name to hashed password, as ``_config/admins`` shows it."""
@@ -305,6 +334,7 @@ _KEYS: dict[str, dict[str, _Key]] = {
     "x_frame_options": _keys(XFrameOptions),
     "log": _keys(Log),
     "stats": _keys(Stats),
+    "replicator": _keys(Replicator, valid_endpoint_protocols=_lower_list, valid_proxy_protocols=_lower_list),
     "cors": _keys(CorsPolicy, headers=_lower_list, exposed_headers=_lower_list),
 }
 _CORS_OF_HOST = "cors:"

@@ -12,7 +12,8 @@ go back, and the process is also shown under the names that every Prometheus cli
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
@@ -163,22 +164,44 @@ def system_answer(facts: ProcessFacts) -> dict[str, Any]:
     }
 
 
-def prometheus_answer(stats: Stats, facts: ProcessFacts, *, at_s: float) -> str:
-    """The answer of ``_prometheus``, of the type `PROMETHEUS_CONTENT_TYPE`."""
-    lines: list[str] = []
-    for family in (*_count_families(stats, facts), *_summaries(stats, at_s), *_process_families(facts)):
-        lines.append(f"# HELP {family.name} {family.desc}\n# TYPE {family.name} {family.kind}\n")
-        lines.extend(f"{family.name}{suffix} {value}\n" for suffix, value in family.samples)
-    return "".join(lines)
+class Sample(NamedTuple):
+    """One number of a metric. `suffix` is the ending that its name has, such as ``_sum``."""
+
+    value: float
+    labels: Mapping[str, str] = {}
+    suffix: str = ""
 
 
-class _Family(NamedTuple):
-    """What Prometheus takes as one metric: `samples` are (labels or ending of the name, value)."""
+class Family(NamedTuple):
+    """What Prometheus takes as one metric. `kind`: counter, gauge, summary; a counter's name ends in _total."""
 
     name: str
     kind: str
     desc: str
-    samples: Sequence[tuple[str, float]]
+    samples: Sequence[Sample]
+
+
+def prometheus_answer(stats: Stats, facts: ProcessFacts, *, at_s: float, more: Iterable[Family] = ()) -> str:
+    """The answer of ``_prometheus``, of the type `PROMETHEUS_CONTENT_TYPE`, with `more` at its end."""
+    lines: list[str] = []
+    own = (*_count_families(stats, facts), *_summaries(stats, at_s), *_process_families(facts))
+    for family in (*own, *more):
+        lines.append(f"# HELP {family.name} {_escaped(family.desc)}\n# TYPE {family.name} {family.kind}\n")
+        lines.extend(_sample_line(family.name, sample) for sample in family.samples)
+    return "".join(lines)
+
+
+def _sample_line(name: str, sample: Sample) -> str:
+    labels = ",".join(f'{label}="{_escaped(text, quotes=True)}"' for label, text in sample.labels.items())
+    value = sample.value
+    number = str(value) if math.isfinite(value) else "NaN" if math.isnan(value) else f"{value:+}".title()
+    return f"{name}{sample.suffix}{'{' + labels + '}' if labels else ''} {number}\n"
+
+
+def _escaped(text: str, *, quotes: bool = False) -> str:
+    """Text as Prometheus' format takes it, on one line."""
+    text = text.replace("\\", r"\\").replace("\n", r"\n")
+    return text.replace('"', r"\"") if quotes else text
 
 
 def _counts(stats: Stats, facts: ProcessFacts) -> Iterator[_Count]:
@@ -201,37 +224,37 @@ def _exposed_name(path: str) -> str:
     return "couchdb_" + path.removeprefix("couchdb.").replace(".", "_")
 
 
-def _count_families(stats: Stats, facts: ProcessFacts) -> Iterator[_Family]:
+def _count_families(stats: Stats, facts: ProcessFacts) -> Iterator[Family]:
     for count in _counts(stats, facts):
         name, value, desc = _exposed_name(count.path), count.value, count.desc
         if count.field in _GAUGES:
-            yield _Family(name, "gauge", desc, [("", value)])
+            yield Family(name, "gauge", desc, [Sample(value)])
             continue
         if count.field == "auth_cache_hits":
             name, value = "couchdb_auth_cache_requests", value + stats.auth_cache_misses
             desc = "credentials looked up in the cache"
-        yield _Family(name.removesuffix("_total") + "_total", "counter", desc, [("", value)])
+        yield Family(name.removesuffix("_total") + "_total", "counter", desc, [Sample(value)])
     for name, label, numbers in (
         ("couchdb_httpd_request_methods", "method", stats.methods),
         ("couchdb_httpd_status_codes", "code", stats.statuses),
     ):
-        samples = [(f'{{{label}="{key}"}}', number) for key, number in numbers.items()]
-        yield _Family(name, "counter", f"HTTP requests by {label}", samples)
+        samples = [Sample(number, {label: str(key)}) for key, number in numbers.items()]
+        yield Family(name, "counter", f"HTTP requests by {label}", samples)
 
 
-def _summaries(stats: Stats, at_s: float) -> Iterator[_Family]:
+def _summaries(stats: Stats, at_s: float) -> Iterator[Family]:
     """Histograms in seconds; CouchDB divides by 1000 whatever was measured, also numbers of documents."""
     for field_name, (path, desc) in _HISTOGRAMS.items():
         histogram: Histogram = getattr(stats, field_name)
-        samples: list[tuple[str, float]] = [
-            (f'{{quantile="{PERCENTILES[percentile]}"}}', value / 1000)
+        samples = [
+            Sample(value / 1000, {"quantile": str(PERCENTILES[percentile])})
             for percentile, value in histogram.summary(at_s)["percentile"]
         ]
-        samples += [("_sum", histogram.total / 1000), ("_count", histogram.count)]
-        yield _Family(_exposed_name(path) + "_seconds", "summary", desc.removesuffix(", in ms"), samples)
+        samples += [Sample(histogram.total / 1000, suffix="_sum"), Sample(histogram.count, suffix="_count")]
+        yield Family(_exposed_name(path) + "_seconds", "summary", desc.removesuffix(", in ms"), samples)
 
 
-def _process_families(facts: ProcessFacts) -> Iterator[_Family]:
+def _process_families(facts: ProcessFacts) -> Iterator[Family]:
     for name, kind, desc, value in (
         ("couchdb_uptime_seconds", "counter", "time since the start", int(facts.uptime_s)),
         ("couchdb_database_count", "gauge", "databases there are", facts.databases),
@@ -248,8 +271,8 @@ def _process_families(facts: ProcessFacts) -> Iterator[_Family]:
         ("process_open_fds", "gauge", "open file descriptors", facts.open_files),
         ("process_max_fds", "gauge", "most file descriptors that can be open", facts.open_files_max),
     ):
-        yield _Family(name, kind, desc, [("", value)])
-    memory = [(f'{{memory_type="{kind}"}}', facts.resident_bytes) for kind in ("total", "processes")]
-    yield _Family("couchdb_erlang_memory_bytes", "gauge", "resident memory", memory)
-    nodes = [(f'{{nodes="{kind}"}}', 1) for kind in ("cluster_nodes", "all_nodes")]
-    yield _Family("couchdb_membership", "gauge", "nodes of the cluster", nodes)
+        yield Family(name, kind, desc, [Sample(value)])
+    memory = [Sample(facts.resident_bytes, {"memory_type": kind}) for kind in ("total", "processes")]
+    yield Family("couchdb_erlang_memory_bytes", "gauge", "resident memory", memory)
+    nodes = [Sample(1, {"nodes": kind}) for kind in ("cluster_nodes", "all_nodes")]
+    yield Family("couchdb_membership", "gauge", "nodes of the cluster", nodes)

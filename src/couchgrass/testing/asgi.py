@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import base64
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from couchgrass import json
+from couchgrass.docdb.access import UserCtx
 from couchgrass.docdb.config import Config, complete
 from couchgrass.docdb.http.app import App
+from couchgrass.docdb.http.request import TRUSTED_USER
+from couchgrass.docdb.http.serve import Extend
 from couchgrass.docdb.http.server import Server
 from couchgrass.docdb.http.settings_file import SettingsFile
 from couchgrass.docdb.password import hash_admin_password
@@ -22,6 +26,7 @@ from couchgrass.testing.call import Reply
 
 ADMIN: Final = ("admin", "asked directly")
 PEER: Final = "198.51.100.7"
+UNTIL_S: Final = 20.0
 QUICK: Final[Sections] = {"chttpd_auth": {"iterations": "10"}}
 """Passwords that are hashed in no time."""
 
@@ -41,13 +46,28 @@ class MovedClock:
         return self.time_s
 
 
-class Asked:
-    """The server, its clock, and a way to ask it."""
+class Streamed:
+    """An answer under way. `task` is the application's call, which ends soon after the client is gone."""
 
-    def __init__(self, server: Server, clock: MovedClock) -> None:
-        self.server = server
+    def __init__(self, messages: asyncio.Queue[dict[str, Any]], task: asyncio.Task[None]) -> None:
+        self._messages = messages
+        self.task = task
+        self.text = b""
+
+    async def until(self, text: bytes) -> None:
+        """Returns once `text` is in what was received. Fails when it does not come."""
+        async with asyncio.timeout(UNTIL_S):
+            while text not in self.text:
+                self.text += (await self._messages.get()).get("body", b"")
+
+
+class Asked:
+    """The server, its application, its clock, and ways to ask it."""
+
+    def __init__(self, app: App, clock: MovedClock) -> None:
+        self.app = app
+        self.server = app.server
         self.clock = clock
-        self._app = App(server)
 
     async def ask(
         self,
@@ -55,37 +75,39 @@ class Asked:
         target: str,
         body: Any = None,
         *,
-        user: Credentials | None = None,
+        user: Credentials | UserCtx | None = None,
         peer: str = PEER,
         **headers: str,
     ) -> Reply:
-        """Sends `body` as it is when it is bytes, else as JSON. `headers` have _ for -."""
-        sent = {name.replace("_", "-").lower(): value for name, value in headers.items()}
-        if user is not None:
-            sent["authorization"] = basic(*user)
-        if body is not None and not isinstance(body, bytes):
-            body = json.encode(body)
-            sent.setdefault("content-type", "application/json")
-        url = urlsplit(target)
-        scope = {
-            "type": "http",
-            "method": method,
-            "raw_path": quote(url.path, safe="/%:").encode(),
-            "query_string": url.query.encode(),
-            "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
-            "client": (peer, 40000),
-        }
-        messages: list[dict[str, Any]] = []
+        """Sends `body` as it is when it is bytes, else as JSON. `headers` have _ for -.
 
-        async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": body or b"", "more_body": False}
+        A `UserCtx` is trusted, as a caller in the process is.
+        """
+        messages: list[dict[str, Any]] = []
 
         async def send(message: dict[str, Any]) -> None:
             messages.append(message)
 
-        await self._app(scope, receive, send)
+        scope, text = _scope(method, target, body, user, peer, headers)
+        await self.app(scope, receiving(text, asyncio.Event()), send)
         got = {name.decode(): value.decode("latin-1") for name, value in messages[0]["headers"]}
         return Reply(messages[0]["status"], got, b"".join(message["body"] for message in messages[1:]))
+
+    @asynccontextmanager
+    async def streaming(
+        self, method: str, target: str, body: Any = None, *, user: Credentials | UserCtx | None = None
+    ) -> AsyncIterator[Streamed]:
+        """An answer while it is sent. The client hangs up at the block's end; then the call has to end."""
+        messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        hung_up = asyncio.Event()
+        scope, text = _scope(method, target, body, user, PEER, {})
+        task = asyncio.ensure_future(self.app(scope, receiving(text, hung_up), messages.put))
+        try:
+            yield Streamed(messages, task)
+        finally:
+            hung_up.set()
+            async with asyncio.timeout(UNTIL_S):
+                await task
 
     async def admin(self, method: str, target: str, body: Any = None) -> Any:
         """Asks as the admin for what is to succeed; the JSON of the answer."""
@@ -102,7 +124,7 @@ class Asked:
         rev: str = (await self.admin("PUT", path, doc))["rev"]
         return rev
 
-    async def who(self, user: Credentials | None = None, **headers: Any) -> dict[str, Any]:
+    async def who(self, user: Credentials | UserCtx | None = None, **headers: Any) -> dict[str, Any]:
         """The name and roles that a request has."""
         reply = await self.ask("GET", "/_session", user=user, **headers)
         assert reply.status == 200, reply
@@ -114,6 +136,48 @@ class Asked:
         config = self.server.config
         volatile = {**config.volatile, section: {**config.volatile.get(section, {}), **values}}
         self.server.configure(Config(config.base, config.overlay, volatile))
+
+
+def _scope(
+    method: str,
+    target: str,
+    body: Any,
+    user: Credentials | UserCtx | None,
+    peer: str,
+    headers: Mapping[str, str],
+) -> tuple[dict[str, Any], bytes]:
+    """A request's ASGI scope, and its body."""
+    sent = {name.replace("_", "-").lower(): value for name, value in headers.items()}
+    if isinstance(user, tuple):
+        sent["authorization"] = basic(*user)
+    if body is not None and not isinstance(body, bytes):
+        body = json.encode(body)
+        sent.setdefault("content-type", "application/json")
+    url = urlsplit(target)
+    scope: dict[str, Any] = {
+        "type": "http",
+        "method": method,
+        "raw_path": quote(url.path, safe="/%:").encode(),
+        "query_string": url.query.encode(),
+        "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
+        "client": (peer, 40000),
+    }
+    if isinstance(user, UserCtx):
+        scope[TRUSTED_USER] = user
+    return scope, body or b""
+
+
+def receiving(body: bytes, hung_up: asyncio.Event) -> Callable[[], Awaitable[dict[str, Any]]]:
+    """ASGI's receive: the body, and once the client has hung up, that."""
+    left = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> dict[str, Any]:
+        if left:
+            return left.pop()
+        await hung_up.wait()
+        return {"type": "http.disconnect"}
+
+    return receive
 
 
 def user_doc(
@@ -140,8 +204,16 @@ def basic(name: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
 
 
-def asking(data: Path, work: Callable[[Asked], Awaitable[None]], settings: Sections = QUICK) -> None:
-    """Runs `work` with a new server in the folder `data`, whose admin is ADMIN."""
+def asking(
+    data: Path,
+    work: Callable[[Asked], Awaitable[None]],
+    settings: Sections = QUICK,
+    extend: Extend | None = None,
+) -> None:
+    """Runs `work` with a new server in the folder `data`, whose admin is ADMIN.
+
+    `extend` is what runs beside it, as in `serve.run`.
+    """
 
     async def run() -> None:
         auth = ChttpdAuth(iterations=10)
@@ -156,10 +228,15 @@ def asking(data: Path, work: Callable[[Asked], Awaitable[None]], settings: Secti
         clock = MovedClock()
         store = Store.open(data)
         server = Server(store, config, SettingsFile(operators=None, own=data / "settings.ini"), clock=clock)
+        app = App(server)
+        extension = None
         try:
             await server.begin()
-            await work(Asked(server, clock))
+            extension = None if extend is None else await extend(app)
+            await work(Asked(app, clock))
         finally:
+            if extension is not None:
+                await extension.close()
             await server.close()
 
     asyncio.run(run())

@@ -15,7 +15,7 @@ from granian.constants import Interfaces
 from granian.server.embed import Server as Granian
 
 from couchgrass.docdb.http.app import App
-from couchgrass.docdb.http.serve import Wanted, complete_settings
+from couchgrass.docdb.http.serve import Extend, Wanted, complete_settings
 from couchgrass.docdb.http.server import Server
 from couchgrass.docdb.http.settings_file import SettingsFile
 from couchgrass.docdb.sqlite.store import Store
@@ -47,19 +47,21 @@ class Served:
 
 
 @asynccontextmanager
-async def served(data: Path) -> AsyncIterator[Served]:
-    """A server for the length of a block; then it is stopped and closed."""
+async def served(data: Path, extend: Extend | None = None) -> AsyncIterator[Served]:
+    """A server for the length of a block, with what `extend` puts beside it; then all is closed."""
     logging.getLogger("_granian").setLevel(logging.CRITICAL)
     store = Store.open(data)
     settings_file = SettingsFile(operators=None, own=data / "settings.ini")
     config, _ = complete_settings(settings_file, Wanted(data, admin=ADMIN))
     server = Server(store, config, settings_file)
+    app = App(server)
     await server.begin()
+    extension = None if extend is None else await extend(app)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     granian: Any = Granian(
-        App(server),
+        app,
         address="127.0.0.1",
         port=port,
         interface=Interfaces.ASGI,
@@ -77,6 +79,8 @@ async def served(data: Path) -> AsyncIterator[Served]:
         try:
             yield Served(server, url, session)
         finally:
+            if extension is not None:
+                await extension.close()
             server.stop()
             await session.close()
             granian.stop()

@@ -262,7 +262,7 @@ class Authn:
         """
         if right is None or ADMIN_ROLE in request.ctx.roles:
             return
-        if request.path[0] == "_replicate":
+        if request.path == ["_replicate"]:
             access.check_signed_in(request.ctx)
         else:
             access.check_server_admin(request.ctx)

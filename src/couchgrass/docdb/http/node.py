@@ -128,7 +128,12 @@ async def get_prometheus(request: Request) -> Answer:
     """GET _prometheus"""
     server = request.server
     _refresh_gauges(request)
-    text = prometheus_answer(server.stats, process_facts(server), at_s=server.clock.monotonic())
+    text = prometheus_answer(
+        server.stats,
+        process_facts(server),
+        at_s=server.clock.monotonic(),
+        more=[family for source in server.metric_sources for family in source()],
+    )
     return Response(200, text.encode(), content_type=PROMETHEUS_CONTENT_TYPE)
 
 

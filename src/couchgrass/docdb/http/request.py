@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from couchgrass import json
+from couchgrass.docdb.access import UserCtx
 from couchgrass.errors import (
     BadContentType,
     BadRequest,
@@ -20,7 +21,6 @@ from couchgrass.errors import (
 )
 
 if TYPE_CHECKING:
-    from couchgrass.docdb.access import UserCtx
     from couchgrass.docdb.http.server import Server
     from couchgrass.docdb.sqlite.database import Database
 
@@ -38,6 +38,9 @@ DRAIN_S = 2.0
 
 BODY_IDLE_S = 60.0
 """How long a body may pause; a client that sends nothing must not hold its place for good."""
+
+TRUSTED_USER = "couchgrass.user"
+"""The key of an ASGI scope under which a caller in this process names the user, a `UserCtx`."""
 
 _INFLATE_STEP = 256 * 1024
 _NO_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
@@ -65,11 +68,16 @@ def unquoted(segment: str) -> str:
 
 
 class Request:
-    """`path` is the raw path's segments, percent-encoded still; `ctx` and `db` are set on the way in."""
+    """`path` is the raw path's segments, percent-encoded still; `ctx` and `db` are set on the way in.
+
+    `trusted` is whom a caller in this process says that it asks for: it calls the application itself, with
+    ``scope["couchgrass.user"]``. The HTTP server makes its scopes anew, so nothing that comes over a socket
+    can name a user there.
+    """
 
     __slots__ = (
         "_held", "_query", "_receive", "_whole", "client", "ctx", "db", "doc_id", "headers", "method", "path",
-        "query_string", "raw_path", "server", "set_cookie",
+        "query_string", "raw_path", "server", "set_cookie", "trusted",
     )  # fmt: skip
 
     ctx: UserCtx
@@ -88,6 +96,8 @@ class Request:
         self.query_string: bytes = scope["query_string"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.client: str = scope["client"][0] if scope["client"] else ""
+        user = scope.get(TRUSTED_USER)
+        self.trusted: UserCtx | None = user if isinstance(user, UserCtx) else None
         self._receive = receive
         self._query: dict[str, str] | None = None
         self._whole = False

@@ -10,6 +10,7 @@ from couchgrass.docdb.access import Right
 from couchgrass.docdb.http import docs, server_routes
 from couchgrass.docdb.http.db_routes import DATABASE, DB_ENDPOINTS
 from couchgrass.docdb.http.endpoint import Endpoint, Methods, pick
+from couchgrass.docdb.http.mounted import run_mounted
 from couchgrass.docdb.http.request import Request, unquoted
 from couchgrass.docdb.http.response import Answer
 from couchgrass.docdb.sqlite.database import Database
@@ -24,7 +25,7 @@ async def dispatch(request: Request) -> Answer:
 
     The database stays open until `request.let_go`, which is after the answer was sent.
     """
-    request.ctx = await request.server.authn.identify(request)
+    request.ctx = request.trusted or await request.server.authn.identify(request)
     first = request.path[0]
     if not first or first == "favicon.ico" or (first[0] == "_" and first not in SYSTEM_DATABASES):
         return await _server_endpoint(request, first)
@@ -32,6 +33,9 @@ async def dispatch(request: Request) -> Answer:
 
 
 async def _server_endpoint(request: Request, name: str) -> Answer:
+    point = request.server.mounts.get(name)
+    if point is not None:
+        return await run_mounted(request, point)
     found = server_routes.SERVER_ENDPOINTS.get(name)
     if found is None:
         check_name(unquoted(name))

@@ -10,8 +10,9 @@ import resource
 import secrets
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any, Protocol
 
 import msgspec
 
@@ -28,6 +29,9 @@ log = logging.getLogger("couchgrass")
 
 STOP_S = 4.0
 """How long requests under way may take once the server is told to stop; the whole stop takes under 5 s."""
+
+EXTENSION_STOP_S = 2.0
+"""How much of that an extension may take for itself, before feeds are told to end."""
 
 COLLECT_AFTER = (20_000, 20, 20)
 """Net new containers before a collection, and how often the older generations are looked at."""
@@ -56,16 +60,27 @@ class Started(msgspec.Struct, frozen=True):
     admin_file: Path | None
 
 
-def run(wanted: Wanted, ready: Callable[[Started], None]) -> None:
+class Extension(Protocol):
+    """What runs beside the server in its process, such as a replicator."""
+
+    async def close(self) -> None:
+        """Ends it. Cancelled when it takes too long."""
+
+
+Extend = Callable[[App], Awaitable[Extension]]
+"""Puts an extension to a server that has its system databases and takes no requests over the network yet."""
+
+
+def run(wanted: Wanted, ready: Callable[[Started], None], extend: Extend | None = None) -> None:
     """Serves until SIGTERM or SIGINT. Raises StartRefused, FolderRefused or another CouchgrassError."""
     import uvloop
 
     sys.setswitchinterval(SWITCH_S)
     os.umask(0o077)  # what the data folder holds is its owner's alone, whoever made the folder
-    uvloop.run(_serve(wanted, ready))
+    uvloop.run(_serve(wanted, ready, extend))
 
 
-async def _serve(wanted: Wanted, ready: Callable[[Started], None]) -> None:
+async def _serve(wanted: Wanted, ready: Callable[[Started], None], extend: Extend | None) -> None:
     store = Store.open(wanted.data)
     _allow_files()
     try:
@@ -75,8 +90,10 @@ async def _serve(wanted: Wanted, ready: Callable[[Started], None]) -> None:
         store.open_max = server.settings.couchdb.max_dbs_open
         host = wanted.host or server.settings.chttpd.bind_address
         listener = bind(host, server.settings.chttpd.port if wanted.port is None else wanted.port)
+        app = App(server)
         try:
             await server.begin()
+            extension = None if extend is None else await extend(app)
         except BaseException:
             listener.close()
             raise
@@ -86,7 +103,6 @@ async def _serve(wanted: Wanted, ready: Callable[[Started], None]) -> None:
     stop, hurry = asyncio.Event(), asyncio.Event()
     _heed_signals(stop, hurry)
     port = listener.getsockname()[1]
-    app = App(server)
     http = HttpServer(app, listener)
     _settle_memory()
     serving = asyncio.create_task(http.serve())
@@ -94,7 +110,7 @@ async def _serve(wanted: Wanted, ready: Callable[[Started], None]) -> None:
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({stopped, serving}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
-    await _stop(server, app, http, serving, hurry)
+    await _stop(app, http, serving, hurry, extension)
     if serving.done():
         serving.result()
 
@@ -131,21 +147,42 @@ def _allow_files() -> None:
 
 
 async def _stop(
-    server: Server, app: App, http: HttpServer, serving: asyncio.Task[None], hurry: asyncio.Event
+    app: App,
+    http: HttpServer,
+    serving: asyncio.Task[None],
+    hurry: asyncio.Event,
+    extension: Extension | None,
 ) -> None:
-    """Takes no more connections, has feeds say their last word, lets requests end, closes everything.
+    """Takes no more connections, closes the extension, has feeds say their last word, lets requests end,
+    closes everything.
 
     What was taken into a writer's queue is written whether or not its client is still there.
     """
-    server.stop()
     app.draining = True
     http.stop()
+    ends_at = asyncio.get_running_loop().time() + STOP_S
     hurried = asyncio.create_task(hurry.wait())
-    await asyncio.wait({serving, hurried}, timeout=STOP_S, return_when=asyncio.FIRST_COMPLETED)
+    if extension is not None:
+        await close_extension(extension, hurried)
+    app.server.stop()
+    left_s = max(0.0, ends_at - asyncio.get_running_loop().time())
+    await asyncio.wait({serving, hurried}, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
     hurried.cancel()
     if app.inflight:
         log.warning("stopping with %d requests under way", app.inflight)
-    await server.close()
+    await app.server.close()
+
+
+async def close_extension(extension: Extension, hurried: asyncio.Future[Any]) -> None:
+    """Closes it, in EXTENSION_STOP_S at the most and not past `hurried`; whatever it does, this returns."""
+    closing: asyncio.Future[None] = asyncio.ensure_future(extension.close())
+    await asyncio.wait({closing, hurried}, timeout=EXTENSION_STOP_S, return_when=asyncio.FIRST_COMPLETED)
+    if not closing.done():
+        log.warning("what runs beside the server did not end in time")
+        closing.cancel()
+        await asyncio.wait({closing}, timeout=EXTENSION_STOP_S / 4)
+    elif not closing.cancelled() and (error := closing.exception()) is not None:
+        log.error("what runs beside the server did not end well", exc_info=error)
 
 
 def complete_settings(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +18,24 @@ from couchgrass.docdb.http.settings_file import SettingsFile
 from couchgrass.docdb.http.uuids import UuidSource
 from couchgrass.docdb.http.view_index import Views
 from couchgrass.docdb.javascript.engine import Engine
+from couchgrass.docdb.mount import MountPoint
 from couchgrass.docdb.settings import snapshot
 from couchgrass.docdb.sqlite.database import Database
 from couchgrass.docdb.sqlite.store import Store
 from couchgrass.docdb.sqlite.writer import Commit
-from couchgrass.docdb.stats import Stats
+from couchgrass.docdb.stats import Family, Stats
 
 BACKGROUND_MAX = 1000
 """Writes of ``batch=ok`` that may be under way; past it the request waits for its own."""
 
 
 class Server:
-    """One server. Endpoints read `settings` anew each time, so a change counts at once."""
+    """One server. Endpoints read `settings` anew each time, so a change counts at once.
+
+    What others in the process add: `task_sources` to ``_active_tasks``, `metric_sources` to ``_prometheus``;
+    `mounts`, by the first segment of a path, which come before the server's own endpoints; and
+    `check_replication`, which raises BadRequest for a document that describes no replication.
+    """
 
     def __init__(
         self, store: Store, config: Config, settings_file: SettingsFile, *, clock: Clock | None = None
@@ -49,6 +55,10 @@ class Server:
         self.events = DbEvents(store.names())
         self.stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.tasks: dict[int, dict[str, Any]] = {}
+        self.task_sources: list[Callable[[], Iterable[dict[str, Any]]]] = []
+        self.metric_sources: list[Callable[[], Iterable[Family]]] = []
+        self.mounts: dict[str, MountPoint] = {}
+        self.check_replication: Callable[[Mapping[str, Any]], None] | None = None
         self._background: set[asyncio.Task[Any]] = set()
         store.on_event = self.events.note
         self.compaction = AutoCompaction(self)

@@ -118,9 +118,14 @@ async def post_dbs_info(request: Request) -> Answer:
 
 
 async def get_active_tasks(request: Request) -> Answer:
-    """GET /_active_tasks: what runs in the background, oldest first; each brings its own members."""
-    tasks = sorted(request.server.tasks.items())
-    return json_response([task | {"node": NODE_NAME} for _, task in tasks])
+    """GET /_active_tasks: what runs in the background, each with its own members.
+
+    First the server's own, oldest first, then those of its `task_sources`.
+    """
+    server = request.server
+    tasks = [task for _, task in sorted(server.tasks.items())]
+    tasks += [task for source in server.task_sources for task in source()]
+    return json_response([task | {"node": NODE_NAME} for task in tasks])
 
 
 async def get_membership(request: Request) -> Answer:

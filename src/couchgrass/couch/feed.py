@@ -1,0 +1,116 @@
+"""A changes feed over the wire: what is asked for, and the lines of a live one.
+
+Specification: ``_changes`` in CouchDB's API reference; ``couch_replicator_api_wrap:changes_since``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from couchgrass import json
+from couchgrass.couch.answers import refusal
+from couchgrass.couch.transport import Transport, whole
+from couchgrass.docdb.feed_filter import Filter
+from couchgrass.docdb.wire import Change, FeedEnd, FeedEvent, Heartbeat, Seq
+from couchgrass.errors import PeerLost
+
+HEARTBEAT_S = 20
+"""How often a live feed is asked to say that it is alive. That the peer is there is looked at more often, but
+once for all feeds: see `couchgrass.replication.run.peers`."""
+
+SILENT_S = 65.0
+"""A live feed that says nothing for so long is broken."""
+
+LINE_BYTES_MAX = 32 * 1024 * 1024
+"""The longest row: a document with a hundred thousand leaves."""
+
+SELECTED_END_MS = 30_000
+"""A live feed that leaves documents out ends after so long without a row, and tells how far it looked."""
+
+ERROR_BYTES_MAX = 64 * 1024
+
+_change = msgspec.json.Decoder(Change)
+
+
+class _End(msgspec.Struct):
+    last_seq: msgspec.Raw
+
+
+_end = msgspec.json.Decoder(_End)
+
+HEARTBEAT = Heartbeat()
+
+
+def request_of(filter: Filter, since: Seq) -> tuple[list[tuple[str, str]], bytes | None]:
+    """The options of ``_changes`` and, for those that need one, its body."""
+    query = [("style", "all_docs" if filter.all_leaves else "main_only"), ("since", since_text(since))]
+    if filter.doc_ids is not None:
+        return [*query, ("filter", "_doc_ids")], json.encode({"doc_ids": filter.doc_ids})
+    if filter.selector is not None:
+        return [*query, ("filter", "_selector")], json.encode({"selector": filter.selector})
+    if filter.name is not None:
+        query.append(("filter", filter.name))
+        for key, value in filter.query_params.items():
+            query.append((key, value if isinstance(value, str) else json.encode(value).decode()))
+    return query, None
+
+
+def since_text(since: Seq) -> str:
+    """A sequence as an option: a string without its quotes, anything else as JSON."""
+    value = json.decode(bytes(since))
+    return value if isinstance(value, str) else bytes(since).decode()
+
+
+@asynccontextmanager
+async def open_feed(
+    transport: Transport, path: str, since: Seq, filter: Filter, name: str
+) -> AsyncIterator[AsyncIterator[FeedEvent]]:
+    """The live feed after `since`. Raises what the peer refuses it with."""
+    query, body = request_of(filter, since)
+    query.append(("feed", "continuous"))
+    if filter.selects:
+        query.append(("timeout", str(SELECTED_END_MS)))
+    else:
+        query.append(("heartbeat", str(HEARTBEAT_S * 1000)))
+    async with transport.request(
+        "GET" if body is None else "POST",
+        path + "/_changes",
+        query=query,
+        headers={} if body is None else {"content-type": "application/json"},
+        body=body,
+        idle_s=SILENT_S,
+    ) as reply:
+        if reply.status != 200:
+            raise refusal(reply.status, await whole(reply, ERROR_BYTES_MAX), name)
+        yield _events(reply.chunks(), name)
+
+
+async def _events(chunks: AsyncIterator[bytes], name: str) -> AsyncIterator[FeedEvent]:
+    rest = b""
+    async for chunk in chunks:
+        lines = (rest + chunk if rest else chunk).split(b"\n")
+        rest = lines.pop()
+        if len(rest) > LINE_BYTES_MAX:
+            raise PeerLost(f"{name}: a row of its changes feed is over {LINE_BYTES_MAX} bytes")
+        for line in lines:
+            yield _event(line, name)
+    if rest.strip():
+        yield _event(rest, name)
+
+
+def _event(line: bytes, name: str) -> FeedEvent:
+    line = line.strip()
+    if not line:
+        return HEARTBEAT
+    try:
+        if line.startswith(b'{"last_seq"'):
+            return FeedEnd(_end.decode(line).last_seq)
+        return _change.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as bad:
+        try:
+            return FeedEnd(_end.decode(line).last_seq)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise PeerLost(f"{name}: a row of its changes feed can't be understood: {bad}") from bad

@@ -1,0 +1,218 @@
+"""What the server answers about replications: ``_replicate`` and ``_scheduler``.
+
+    POST /_replicate                            a replication, once or from now on; or its cancellation
+    GET  /_scheduler/jobs[/ID]                  what runs and what waits
+    GET  /_scheduler/docs[/DB[/DOC]]            every document that asks for a replication, and what came of it
+    POST /_scheduler/jobs/ID/_retry             tries the dead letters of a job again, and a job that waits
+    POST /_scheduler/docs/DB/DOC/_retry         the same by document
+
+The last two are ours; so are `dead_letters_list` in the answer about one document or job, and the members that
+`replication.status` says. Specification: CouchDB 3.5 ``couch_replicator_httpd``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from couchgrass.docdb.access import ADMIN_ROLE, check_server_admin
+from couchgrass.docdb.mount import Call, Mount, Told
+from couchgrass.errors import (
+    BadRequest,
+    CouchgrassError,
+    Forbidden,
+    MethodNotAllowed,
+    NotFound,
+    ServiceUnavailable,
+)
+from couchgrass.replication import checkpoint
+from couchgrass.replication.run.documents import Documents, is_replicator
+from couchgrass.replication.run.job import Job, Origin
+from couchgrass.replication.run.replicator import TRANSIENT_MAX, Duplicate, Replicator
+from couchgrass.replication.run.views import document_views, entry_view, job_view
+from couchgrass.replication.spec import Replication, parse
+from couchgrass.replication.status import doc_row, iso8601, job_row, paged, parse_states
+
+LETTERS_SHOWN = 1000
+
+
+class Api:
+    """The two mounts of one server."""
+
+    def __init__(self, replicator: Replicator, documents: Documents, node: str) -> None:
+        self._replicator = replicator
+        self._documents = documents
+        self._node = node
+
+    def mounts(self) -> dict[str, Mount]:
+        """By the first segment of the path."""
+        return {"_replicate": self.replicate, "_scheduler": self.scheduler}
+
+    # --- _replicate --------------------------------------------------------------------------------
+
+    async def replicate(self, call: Call) -> Told:
+        """A failure is 500 with the error's own name, as in CouchDB; what can't be understood is 400."""
+        if call.path:
+            raise NotFound("missing")
+        if call.method != "POST":
+            raise MethodNotAllowed("POST")
+        if not isinstance(call.body, dict):
+            raise BadRequest("Request body must be a JSON object")
+        try:
+            if call.body.get("cancel") is True:
+                return await self._cancel(call)
+            return await self._start(call)
+        except BadRequest:
+            raise
+        except (Forbidden, ServiceUnavailable) as refused:
+            if refused.__class__ in (Forbidden, ServiceUnavailable) and refused.__cause__ is None:
+                raise
+            return Told(500, {"error": refused.error, "reason": refused.reason})
+        except CouchgrassError as failed:
+            return Told(500, {"error": failed.error, "reason": failed.reason})
+
+    async def _start(self, call: Call) -> Told:
+        wanted = parse(call.body, self._replicator.config().defaults)
+        code = await self._replicator.filter_code(wanted, call.ctx)
+        rep_id = self._replicator.identify(wanted, code)
+        if len(self._replicator.transient()) >= TRANSIENT_MAX:
+            raise ServiceUnavailable(f"{TRANSIENT_MAX} replications are under way already: try again later")
+        try:
+            job = self._replicator.add(rep_id, wanted, Origin(user=call.ctx.name), call.ctx)
+        except Duplicate as twice:
+            job = twice.job
+            if job.origin.user != call.ctx.name and ADMIN_ROLE not in call.ctx.roles:
+                raise Forbidden("Somebody else asked for this replication") from None
+        if wanted.continuous:
+            return Told(202, {"ok": True, "_local_id": job.key})
+        return await self._wait(job, wanted)
+
+    async def _wait(self, job: Job, wanted: Replication) -> Told:
+        """Until a job that runs once is done. It goes on when nobody waits any more."""
+        try:
+            await asyncio.shield(job.ended)
+        except asyncio.CancelledError:
+            if not job.ended.cancelled():
+                raise
+            return Told(500, {"error": "cancelled", "reason": "The replication was cancelled"})
+        except CouchgrassError as failed:
+            return Told(500, {"error": failed.error, "reason": failed.reason})
+        finally:
+            if job.ended.done() and job.origin.is_transient:
+                await self._replicator.remove(job)
+        assert job.run is not None
+        checkpoints = job.run.checkpoints
+        answer = checkpoint.reply(
+            checkpoints.newest,
+            no_changes=not checkpoints.wrote,
+            use_checkpoints=wanted.use_checkpoints,
+            doc_ids=wanted.filter.doc_ids is not None,
+        )
+        return Told(200, answer)
+
+    async def _cancel(self, call: Call) -> Told:
+        wanted_id = next(
+            (call.body[name] for name in ("replication_id", "_local_id", "id") if name in call.body), None
+        )
+        if wanted_id is None:
+            wanted = parse(call.body, self._replicator.config().defaults)
+            code = await self._replicator.filter_code(wanted, call.ctx)
+            wanted_id = str(self._replicator.identify(wanted, code))
+        if not isinstance(wanted_id, str):
+            raise BadRequest("`replication_id` must be a string")
+        job = self._replicator.jobs.get(wanted_id.replace(" ", "+"))
+        if job is None or not job.origin.is_transient:
+            return Told(404, {"error": "not found"})
+        if job.origin.user != call.ctx.name:
+            check_server_admin(call.ctx)
+        await self._replicator.remove(job)
+        return Told(200, {"ok": True, "_local_id": job.key})
+
+    # --- _scheduler --------------------------------------------------------------------------------
+
+    async def scheduler(self, call: Call) -> Told:
+        """Everything below ``/_scheduler``."""
+        path = list(call.path)
+        retry = call.method == "POST" and path[-1:] == ["_retry"]
+        if retry:
+            path.pop()
+        elif call.method != "GET":
+            raise MethodNotAllowed("GET", "HEAD")
+        if (path[:1] == ["jobs"] and len(path) == 1 + retry) or (path[:1] == ["jobs"] and len(path) == 2):
+            return self._retry(self._job(path[1])) if retry else self._jobs(call, path[1:])
+        if path[:1] == ["docs"]:
+            database, doc_id = _document(path[1:])
+            if doc_id is None:
+                if retry:
+                    raise MethodNotAllowed("GET", "HEAD")
+                return self._docs(call, database)
+            return self._retry_document(database, doc_id) if retry else self._doc(database, doc_id)
+        return Told(404, {"error": "not found"})
+
+    def _job(self, key: str) -> Job:
+        job = self._replicator.jobs.get(key.replace(" ", "+"))
+        if job is None:
+            raise NotFound("missing")
+        return job
+
+    def _jobs(self, call: Call, path: Sequence[str]) -> Told:
+        if path:
+            job = self._job(path[0])
+            return Told(200, {**job_row(job_view(job), self._node), "dead_letters_list": _letters(job)})
+        jobs = sorted(
+            (job for job in self._replicator.jobs.values() if not job.ended.done()), key=lambda job: job.key
+        )
+        rows = [job_row(job_view(job), self._node) for job in jobs]
+        query = call.query
+        return Told(200, paged(rows, member="jobs", limit=query.get("limit"), skip=query.get("skip")))
+
+    def _docs(self, call: Call, database: str | None) -> Told:
+        states = parse_states(call.query.get("states"))
+        rows = [
+            doc_row(view, self._node)
+            for view in document_views(self._replicator, self._documents)
+            if view.state in states and (database is None or view.database == database)
+        ]
+        query = call.query
+        page = paged(
+            rows, member="docs", limit=query.get("limit"), skip=query.get("skip"), default_limit=None
+        )
+        return Told(200, page)
+
+    def _doc(self, database: str, doc_id: str) -> Told:
+        entry = self._documents.entries.get((database, doc_id))
+        if entry is None:
+            raise NotFound("missing")
+        job = self._replicator.by_document(database, doc_id)
+        row = doc_row(entry_view(entry, job), self._node)
+        return Told(200, {**row, "dead_letters_list": [] if job is None else _letters(job)})
+
+    def _retry_document(self, database: str, doc_id: str) -> Told:
+        if (database, doc_id) not in self._documents.entries:
+            raise NotFound("missing")
+        job = self._replicator.by_document(database, doc_id)
+        if job is None:
+            raise NotFound("The document has no job that runs")
+        return self._retry(job)
+
+    def _retry(self, job: Job) -> Told:
+        job.retry_letters()
+        return Told(202, {"ok": True, "dead_letters": len(job.letters)})
+
+
+def _document(path: Sequence[str]) -> tuple[str, str | None]:
+    """Database and document id of a path, whether or not the slash in the database's name was encoded."""
+    if not path:
+        return "_replicator", None
+    if is_replicator(path[0]) and len(path) <= 2:
+        return path[0], path[1] if len(path) == 2 else None
+    if "_replicator" in path[1:]:
+        at = path.index("_replicator", 1)
+        if len(path) - at <= 2:
+            return "/".join(path[: at + 1]), path[at + 1] if len(path) - at == 2 else None
+    raise BadRequest("Invalid path")
+
+
+def _letters(job: Job) -> list[dict[str, Any]]:
+    return [letter.shown(iso8601(letter.time)) for letter in job.letters.letters()[:LETTERS_SHOWN]]

@@ -1,0 +1,242 @@
+"""One replication job: runs, and after each crash the wait for the next.
+
+A job whose peer is not there waits for its return and then runs at once; one that fails for another reason
+backs off, up to 30 s. The states are in `replication.lifecycle`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+
+from couchgrass.clock import Clock
+from couchgrass.couch.peer import Peer
+from couchgrass.errors import CouchgrassError, PeerLost
+from couchgrass.replication.backoff import delay_s
+from couchgrass.replication.identity import RepId
+from couchgrass.replication.lifecycle import HEALTHY_S, Happening, Life
+from couchgrass.replication.progress import Lag, Totals
+from couchgrass.replication.run.checkpoints import Rewound
+from couchgrass.replication.run.letters import LetterBox
+from couchgrass.replication.run.peers import Server
+from couchgrass.replication.run.replicate import Run
+from couchgrass.replication.spec import Replication
+from couchgrass.replication.status import State
+
+log = logging.getLogger("couchgrass.replication")
+
+
+class Origin:
+    """Whose job it is: the document that asks for it, or the user who asked ``_replicate``."""
+
+    __slots__ = ("database", "doc_id", "user")
+
+    def __init__(
+        self, database: str | None = None, doc_id: str | None = None, user: str | None = None
+    ) -> None:
+        self.database = database
+        self.doc_id = doc_id
+        self.user = user
+
+    @property
+    def is_transient(self) -> bool:
+        """Asked for by ``_replicate``: it does not outlive the server."""
+        return self.doc_id is None
+
+
+class Job:
+    """`peers` makes both ends anew for each run; `servers` are those of the remote ones."""
+
+    def __init__(
+        self,
+        *,
+        rep_id: RepId,
+        wanted: Replication,
+        origin: Origin,
+        clock: Clock,
+        letters: LetterBox,
+        turns: asyncio.Semaphore,
+        peers: Callable[[], tuple[Peer, Peer]],
+        servers: Callable[[], list[Server]],
+        history_max: int,
+        heard: Callable[[Job, Happening], None],
+    ) -> None:
+        self.rep_id = rep_id
+        self.wanted = wanted
+        self.origin = origin
+        self.letters = letters
+        self.totals = Totals()
+        self.lag = Lag(clock.monotonic())
+        self.life = Life(clock.now(), history_max)
+        self.added_at = clock.now()
+        self.started_at = 0.0
+        self.run: Run | None = None
+        self.next_try_at: float | None = None
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._clock = clock
+        self._turns = turns
+        self._peers = peers
+        self._servers = servers
+        self._task: asyncio.Task[None] | None = None
+        self._awake = asyncio.Event()
+        self._heard = heard
+        self.is_stopping = False
+
+    @property
+    def key(self) -> str:
+        """The job's whole id."""
+        return str(self.rep_id)
+
+    def start(self) -> None:
+        """Lets it run. Not while it runs."""
+        assert self._task is None, "it runs already"
+        self._task = asyncio.create_task(self._live())
+
+    async def stop(self) -> None:
+        """Stops it, after a last checkpoint; it can be started again."""
+        task, self._task = self._task, None
+        self.is_stopping = True
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task})
+        if self.life.state in (State.RUNNING, State.CRASHING):
+            self._note(Happening.STOPPED)
+        self.is_stopping = False
+        self.next_try_at = None
+
+    def wake(self) -> None:
+        """Has a job that waits for its next try make it now."""
+        self._awake.set()
+
+    def retry_letters(self) -> None:
+        """Tries its dead letters again now."""
+        if self.run is not None:
+            self.run.retry_letters()
+        self.wake()
+
+    def lag_s(self) -> float | None:
+        """Seconds by which the target may be behind; None while nothing is known."""
+        if self.run is not None:
+            return self.run.lag_s()
+        return self.lag.lag_s(self._clock.monotonic())
+
+    async def _live(self) -> None:
+        while True:
+            self._begin()
+            began_s = self._clock.monotonic()
+            try:
+                await self._watched_run()
+            except CouchgrassError as why:
+                if not await self._crashed(why, self._clock.monotonic() - began_s):
+                    return
+                continue
+            except Exception as bug:
+                log.exception("replication %s failed", self.key)
+                failed = CouchgrassError(f"The replicator failed: {type(bug).__name__}; its log says more.")
+                if not await self._crashed(failed, self._clock.monotonic() - began_s):
+                    return
+                continue
+            self._note(Happening.COMPLETED)
+            log.info("replication %s is complete", self.key)
+            self._end(None)
+            return
+
+    def _begin(self) -> None:
+        source, target = self._peers()
+        self.started_at = self._clock.now()
+        self.next_try_at = None
+        self._note(Happening.STARTED)
+        self.run = Run(
+            source=source,
+            target=target,
+            wanted=self.wanted,
+            rep_id=self.rep_id.base,
+            clock=self._clock,
+            letters=self.letters,
+            turns=self._turns,
+            totals=self.totals,
+            lag=self.lag,
+        )
+
+    async def _watched_run(self) -> None:
+        """The run, broken off when one of its servers is not there any more."""
+        assert self.run is not None
+        run = self.run
+        running = asyncio.ensure_future(run.run())
+        gone: list[str] = []
+
+        def leave(base: str) -> None:
+            gone.append(base)
+            run.is_abandoned = True
+            running.cancel()
+
+        with ExitStack() as watches:
+            for server in self._servers():
+                watches.enter_context(server.watched(partial(leave, server.base)))
+            try:
+                await running
+            except asyncio.CancelledError:
+                if not gone:
+                    raise
+                raise PeerLost(f"{gone[0]}: no answer", is_down=True) from None
+
+    async def _crashed(self, why: CouchgrassError, lasted_s: float) -> bool:
+        """Notes it and waits until it is time for the next run. False when there is none."""
+        if lasted_s >= HEALTHY_S:
+            self.life.recovered()
+        self._note(Happening.CRASHED, f"{why.error}: {why.reason}")
+        log.warning("replication %s crashed: %s: %s", self.key, why.error, why.reason)
+        if self.origin.is_transient and not self.wanted.continuous:
+            self._end(why)
+            return False
+        self._awake.clear()
+        waiting = asyncio.ensure_future(self._until_next(why))
+        awake = asyncio.ensure_future(self._awake.wait())
+        try:
+            await asyncio.wait({waiting, awake}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+            awake.cancel()
+        return True
+
+    async def _until_next(self, why: CouchgrassError) -> None:
+        if isinstance(why, PeerLost):
+            away = await asyncio.gather(*(server.returned() for server in self._servers()))
+            if any(away):
+                self.life.crashes = 0
+                return
+        if isinstance(why, Rewound) and self.life.crashes <= 1:
+            return
+        pause_s = delay_s(self.life.crashes, random.random())  # noqa: S311  jitter, not a secret
+        self.next_try_at = self._clock.now() + pause_s
+        await asyncio.sleep(pause_s)
+
+    def updated_at(self) -> float:
+        """When something was copied last, in seconds since the epoch."""
+        return self.started_at if self.run is None else self.run.updated_at
+
+    def next_try(self) -> float | None:
+        """When it is tried next, in seconds since the epoch; None while it runs or has ended."""
+        if self.life.state is not State.CRASHING:
+            return None
+        probes = [server.next_probe_s for server in self._servers() if not server.is_there]
+        if probes:
+            return self._clock.now() + max(0.0, min(probes) - time.monotonic())
+        return self.next_try_at
+
+    def _note(self, what: Happening, reason: str | None = None) -> None:
+        self.life.note(what, self._clock.now(), reason)
+        self._heard(self, what)
+
+    def _end(self, why: CouchgrassError | None) -> None:
+        if not self.ended.done():
+            if why is None:
+                self.ended.set_result(None)
+            else:
+                self.ended.set_exception(why)
+                self.ended.exception()  # nobody need be waiting
