@@ -170,3 +170,14 @@ def test_no_value_shows_in_a_log_or_traceback() -> None:
     assert "hush" not in f"{settings!r} {settings.chttpd_auth!r} {settings}"
     assert "hash" not in repr(settings)
     assert settings.__rich_repr__() == []
+
+
+def test_the_replicators_settings_are_typed_and_refused_like_others() -> None:
+    assert snapshot({}).replicator.max_jobs == 2000
+    text = {"max_jobs": "7", "verify_ssl_certificates": "false", "valid_endpoint_protocols": "HTTPS, http"}
+    found = snapshot({"replicator": {**text, "password": "x"}}).replicator
+    assert (found.max_jobs, found.verify_ssl_certificates) == (7, False)
+    assert found.valid_endpoint_protocols == ("https", "http")
+    for key, value in (("max_jobs", "0"), ("interval", "soon"), ("use_checkpoints", "yes")):
+        with pytest.raises(BadRequest, match=key):
+            check_value("replicator", key, value)

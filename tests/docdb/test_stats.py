@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 
 import pytest
@@ -9,7 +10,15 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from couchgrass import json
-from couchgrass.docdb.stats import ProcessFacts, Stats, prometheus_answer, stats_answer, system_answer
+from couchgrass.docdb.stats import (
+    Family,
+    ProcessFacts,
+    Sample,
+    Stats,
+    prometheus_answer,
+    stats_answer,
+    system_answer,
+)  # fmt: skip
 
 FACTS = ProcessFacts(
     uptime_s=61.5,
@@ -167,3 +176,23 @@ def test_the_system_answer_has_couchdbs_members() -> None:
     assert answer["memory"] == {"processes": 50_000_000}
     assert answer["process_count"] == 7
     assert (answer["io_input"], answer["io_output"]) == (1000, 2000)
+
+
+LABELS = ["plain", 'a "quoted" name', "back\\slash", "two\nlines", "\\n", "grün", "", '{x="1"} 7']
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_families_of_others_come_last_with_any_text_in_their_labels(label: str) -> None:
+    lag = Family("couchgrass_lag_seconds", "gauge", label, [Sample(1.5, {"link": label, "side": "a"})])
+    text = prometheus_answer(Stats(), FACTS, at_s=0, more=[lag])
+    *_, last = text_string_to_metric_families(text)
+    assert (last.name, last.type, last.documentation) == (lag.name, "gauge", label)
+    assert [(one.labels, one.value) for one in last.samples] == [({"link": label, "side": "a"}, 1.5)]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(math.inf, "+Inf"), (-math.inf, "-Inf"), (math.nan, "NaN"), (0, "0"), (1e21, "1e+21")]
+)
+def test_a_value_is_written_as_prometheus_writes_it(value: float, text: str) -> None:
+    more = [Family("x", "gauge", "x", [Sample(value)])]
+    assert prometheus_answer(Stats(), FACTS, at_s=0, more=more).endswith(f"\nx {text}\n")

@@ -5,15 +5,17 @@ Pure. Which right a request needs (CouchDB 3.5's rules, with Cloudant's roles be
 ====================================================================  ============================
 request                                                               right
 ====================================================================  ============================
-``/``, ``/_up``, ``/_uuids``, ``/_session``, ``/_active_tasks``,      none; see `check_anonymous`
-``/favicon.ico``, GET ``/_utils…``
-``/_replicate``                                                       `check_signed_in`
+``/``, ``/_up``, ``/_uuids``, ``/_session``, ``/favicon.ico``,        none; see `check_anonymous`
+GET ``/_utils…``
+``/_replicate``, where a replicator answers                           `check_signed_in`
 ``/_node/…/_stats``, ``_system``, ``_prometheus``                     `check_metrics`
 ``/_all_dbs``, ``/_dbs_info``                                         SERVER_ADMIN, unless the setting
                                                                       ``admin_only_all_dbs`` is false
-every other ``/_…``, also ``/_db_updates`` and ``/_api/v2/api_keys``  SERVER_ADMIN
+every other ``/_…``: ``/_scheduler``, ``/_active_tasks``,             SERVER_ADMIN
+``/_db_updates``, ``/_api/v2/api_keys``, …
 PUT, DELETE ``/db``; ``_purge``, ``_purged_infos_limit``              SERVER_ADMIN
 ``_all_docs`` and ``_changes`` of ``_users`` and ``_replicator``      SERVER_ADMIN
+the same of ``…/_replicator``, views of both                          DB_ADMIN
 ``/db/_compact``, ``_view_cleanup``                                   `check_maintenance`
 GET, HEAD, POST that reads: documents, attachments, ``_local``,       READ
 ``_all_docs``, ``_changes``, ``_bulk_get``, ``_revs_diff``, …,
@@ -22,6 +24,7 @@ GET a design document                                                 READ_DESIG
 write a document or an attachment, each one of ``_bulk_docs``         WRITE
 write a ``_local`` document (a checkpoint)                            REPLICATE
 write a ``_design`` document or its attachment                        DB_ADMIN
+change another's document in a replicator database                    DB_ADMIN, see `replicator_doc`
 GET ``_security``                                                     READ_SECURITY
 PUT ``_security``, ``_revs_limit``; ``_index``                        DB_ADMIN
 ====================================================================  ============================

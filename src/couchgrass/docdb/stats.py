@@ -173,7 +173,7 @@ class Sample(NamedTuple):
 
 
 class Family(NamedTuple):
-    """What Prometheus takes as one metric. `kind`: counter, gauge, summary; a counter's name ends in _total."""
+    """What Prometheus takes as one metric. `kind`: counter (its name ends in _total), gauge or summary."""
 
     name: str
     kind: str

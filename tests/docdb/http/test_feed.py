@@ -13,8 +13,10 @@ import aiohttp
 import pytest
 
 from couchgrass.docdb import changes
+from couchgrass.docdb.access import UserCtx
 from couchgrass.docdb.http import feed as feed_module
 from couchgrass.docdb.sqlite.database import Database
+from couchgrass.testing.asgi import Asked, asking
 from couchgrass.testing.in_process import Served, served, until
 
 FOREVER = aiohttp.ClientTimeout(total=60)
@@ -310,3 +312,60 @@ def test_a_filtered_live_feed_passes_over_what_it_does_not_show(server_data: Pat
             assert await ids_until(content, "again-150") == ["again-150"]
 
     here(server_data, work)
+
+
+FEEDS = ("feed=continuous", "feed=eventsource", "feed=longpoll&since=now")
+SOMEONE = UserCtx("x", ("_admin",))
+
+
+def check_at_rest(server: Asked) -> None:
+    """Nothing is left of a feed of "db"."""
+    db = server.server.store.get("db")
+    assert (db.users, len(db.changed), server.app.inflight) == (0, 0, 0)
+    assert server.server.stats.clients_requesting_changes == 0
+
+
+@pytest.mark.parametrize("options", FEEDS)
+def test_a_feed_of_a_caller_in_the_process_ends_with_its_caller(tmp_path: Path, options: str) -> None:
+    async def work(server: Asked) -> None:
+        await server.admin("PUT", "/db")
+        await server.admin("PUT", "/db/first", {})
+        db = server.server.store.get("db")
+        async with server.streaming("GET", f"/db/_changes?{options}", user=SOMEONE) as streamed:
+            await until(lambda: len(db.changed) == 1)
+            if "longpoll" not in options:
+                await streamed.until(b"first")
+                await server.admin("PUT", "/db/second", {})
+                await streamed.until(b"second")
+            assert db.users > 0
+        check_at_rest(server)
+
+    asking(tmp_path / "data", work)
+
+
+def test_a_feed_that_is_cancelled_leaves_nothing_behind(tmp_path: Path) -> None:
+    async def work(server: Asked) -> None:
+        await server.admin("PUT", "/db")
+        db = server.server.store.get("db")
+        target = "/db/_changes?feed=continuous"
+        async with server.streaming("GET", target, user=SOMEONE) as streamed:
+            await until(lambda: len(db.changed) == 1)
+            streamed.task.cancel()
+            await asyncio.wait({streamed.task})
+            assert streamed.task.cancelled()
+            check_at_rest(server)
+
+    asking(tmp_path / "data", work)
+
+
+def test_db_updates_end_with_their_caller_too(tmp_path: Path) -> None:
+    async def work(server: Asked) -> None:
+        changed = server.server.events.changed
+        target = "/_db_updates?feed=continuous&since=now"
+        async with server.streaming("GET", target, user=SOMEONE) as streamed:
+            await until(lambda: len(changed) == 1)
+            await server.admin("PUT", "/db")
+            await streamed.until(b'"created"')
+        assert (len(changed), server.app.inflight) == (0, 0)
+
+    asking(tmp_path / "data", work)

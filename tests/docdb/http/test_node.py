@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from couchgrass.docdb.http.settings_file import read_sections
+from couchgrass.docdb.stats import Family, Sample
+from couchgrass.testing.asgi import ADMIN, Asked, asking
 from couchgrass.testing.call import Reply, call
 from couchgrass.testing.in_process import Served, served, until
 from couchgrass.testing.server import ServerProcess, running
@@ -314,3 +316,13 @@ def test_a_client_that_hangs_up_is_counted(tmp_path: Path) -> None:
             await until(lambda: server.server.stats.aborted_requests == 1)
 
     asyncio.run(work())
+
+
+def test_metrics_of_others_are_in_prometheus_answer(tmp_path: Path) -> None:
+    async def work(server: Asked) -> None:
+        lag = Family("couchgrass_lag_seconds", "gauge", "how far behind", [Sample(3, {"link": "a"})])
+        server.server.metric_sources.append(lambda: [lag])
+        reply = await server.ask("GET", "/_node/_local/_prometheus", user=ADMIN)
+        assert reply.body.endswith(b'\ncouchgrass_lag_seconds{link="a"} 3\n')
+
+    asking(tmp_path / "data", work)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import http.client
 import json
@@ -14,7 +15,9 @@ from typing import Any
 
 import pytest
 
-from couchgrass.testing.asgi import basic, refusal
+from couchgrass.docdb.access import ANONYMOUS, UserCtx
+from couchgrass.docdb.http.request import TRUSTED_USER
+from couchgrass.testing.asgi import Asked, asking, basic, receiving, refusal
 from couchgrass.testing.call import Reply, call
 from couchgrass.testing.server import ServerProcess, running
 
@@ -309,3 +312,56 @@ def test_limits_outlive_the_server(server_data: Path) -> None:
         assert call(server.auth_url, "PUT", "/db").status == 201
         reply = call(server.auth_url, "PUT", "/db/doc", text_of(51))
         assert refusal(reply) == (413, "document_too_large", "doc")
+
+
+# callers in the process
+
+
+def test_a_caller_in_the_process_is_believed_who_it_asks_for(tmp_path: Path) -> None:
+    async def work(server: Asked) -> None:
+        assert (await server.who(UserCtx("anna", ("gardener",))))["name"] == "anna"
+        assert (await server.ask("GET", "/_all_dbs", user=UserCtx("x", ("_admin",)))).status == 200
+        assert (await server.ask("GET", "/_all_dbs", user=UserCtx("x"))).status == 401
+        assert (await server.ask("GET", "/_all_dbs", user=ANONYMOUS)).status == 401
+        server.set("chttpd", require_valid_user="true")
+        assert (await server.who(UserCtx("anna")))["roles"] == []
+        trusted = await server.ask("GET", "/_session", user=UserCtx("anna"), authorization=basic("x", "y"))
+        assert trusted.json()["userCtx"]["name"] == "anna"
+
+    asking(tmp_path / "data", work)
+
+
+@pytest.mark.parametrize("user", ["admin", b"admin", {"name": "x", "roles": ["_admin"]}, True])
+def test_nothing_but_a_user_of_ours_is_believed(tmp_path: Path, user: object) -> None:
+    async def work(server: Asked) -> None:
+        statuses: list[int] = []
+
+        async def send(message: dict[str, Any]) -> None:
+            statuses.append(message.get("status", 0))
+
+        scope = {
+            "type": "http", "method": "GET", "raw_path": b"/_all_dbs", "query_string": b"", "headers": [],
+            "client": None, TRUSTED_USER: user,
+        }  # fmt: skip
+        await server.app(scope, receiving(b"", asyncio.Event()), send)
+        assert statuses[0] == 401
+
+    asking(tmp_path / "data", work)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "couchgrass.user: admin",
+        'Couchgrass.User: {"name":"admin","roles":["_admin"]}',
+        "X-Couchgrass.User: admin",
+        "state: couchgrass.user=admin",
+        "extensions: couchgrass.user",
+        "X-Auth-CouchDB-Roles: _admin",
+    ],
+)
+def test_nobody_is_believed_over_a_socket(couch_server: ServerProcess, field: str) -> None:
+    for target in ("/_all_dbs", "/_all_dbs?couchgrass.user=admin"):
+        sent = f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{field}\r\n\r\n"
+        (answer,) = raw(couch_server, sent.encode())
+        assert answer.startswith(b"HTTP/1.1 401 ")

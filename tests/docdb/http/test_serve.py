@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import secrets
 import signal
 import socket
+import subprocess
+import sys
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from couchgrass.docdb.config import section_values
-from couchgrass.docdb.http.serve import ADMIN_FILE, Wanted, complete_settings
+from couchgrass.docdb.http import serve
+from couchgrass.docdb.http.serve import ADMIN_FILE, Wanted, close_extension, complete_settings
 from couchgrass.docdb.http.settings_file import SettingsFile
 from couchgrass.docdb.password import admin_credentials, verify_password
 from couchgrass.docdb.settings import snapshot
@@ -213,3 +217,108 @@ def test_a_server_with_an_admin_generates_none(tmp_path: Path) -> None:
     file = settings_of(tmp_path)
     first, _ = complete_settings(file, Wanted(tmp_path, admin=("me", "secret")))
     assert complete_settings(file, Wanted(tmp_path)) == (first, None)
+
+
+class Beside:
+    """An extension that remembers what it saw, and ends as it is told to."""
+
+    def __init__(self, close: Callable[[], Awaitable[None]]) -> None:
+        self._close = close
+
+    async def close(self) -> None:
+        await self._close()
+
+
+def closed(close: Callable[[], Awaitable[None]], *, is_hurried: bool = False) -> None:
+    """Closes such an extension as a server does that stops."""
+
+    async def run() -> None:
+        hurried: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        if is_hurried:
+            hurried.set_result(True)
+        await close_extension(Beside(close), hurried)
+
+    asyncio.run(run())
+
+
+def test_an_extension_is_closed_and_its_failure_keeps_nobody_from_stopping(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ended: list[str] = []
+
+    async def well() -> None:
+        ended.append("well")
+
+    async def badly() -> None:
+        raise KeyError("lost")
+
+    closed(well)
+    assert (ended, caplog.text) == (["well"], "")
+    closed(badly)
+    assert "did not end well" in caplog.text
+
+
+@pytest.mark.parametrize("is_hurried", [False, True])
+def test_an_extension_that_takes_too_long_is_cancelled(
+    monkeypatch: pytest.MonkeyPatch, is_hurried: bool
+) -> None:
+    monkeypatch.setattr(serve, "EXTENSION_STOP_S", 60.0 if is_hurried else 0.01)
+    cancelled: list[bool] = []
+
+    async def never() -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            cancelled.append(True)
+
+    closed(never, is_hurried=is_hurried)
+    assert cancelled == [True]
+
+
+SERVE = """
+import sys
+from pathlib import Path
+from couchgrass.docdb.http.serve import Wanted, run
+from couchgrass.docdb.mount import MountPoint, Told
+
+class Beside:
+    def __init__(self, server):
+        self.server = server
+
+    async def close(self):
+        feeds = self.server.stats.clients_requesting_changes
+        print("closed", self.server.stopping.done(), "_users" in self.server.store, feeds, flush=True)
+
+async def extend(app):
+    async def answer(call):
+        return Told(200, {"path": call.path})
+    app.server.mounts["_scheduler"] = MountPoint(answer, None)
+    print("extended", "_replicator" in app.server.store, flush=True)
+    return Beside(app.server)
+
+async def refuse(app):
+    raise KeyError("no extension")
+
+wanted = Wanted(Path(sys.argv[1]), "127.0.0.1", 0, None, ("admin", "x"))
+run(wanted, lambda started: print(started.url, flush=True), refuse if sys.argv[2:] else extend)
+"""
+
+
+def test_an_extension_begins_before_the_server_listens_and_is_closed_first(server_data: Path) -> None:
+    command = [sys.executable, "-c", SERVE, str(server_data)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "extended True\n"
+        url = process.stdout.readline().strip()
+        assert call(url, "GET", "/_scheduler/a%2Fb").json() == {"path": ["a/b"]}
+        process.terminate()
+        assert process.stdout.read() == "closed False True 0\n"
+        assert process.wait(STOP_MAX_S) == 0
+
+
+def test_a_server_whose_extension_fails_does_not_start(server_data: Path) -> None:
+    for _ in range(2):  # nothing of the first keeps the folder
+        command = [sys.executable, "-c", SERVE, str(server_data), "refuse"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        assert done.returncode == 1 and done.stdout == ""
+        assert done.stderr.strip().endswith("KeyError: 'no extension'")

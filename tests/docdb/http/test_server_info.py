@@ -18,6 +18,7 @@ from couchgrass.docdb.http.server import Server
 from couchgrass.docdb.http.server_info import NAMES_WHOLE_MAX, get_up, name_pieces
 from couchgrass.docdb.http.settings_file import SettingsFile
 from couchgrass.docdb.sqlite.store import Store
+from couchgrass.testing.asgi import Asked, asking
 from couchgrass.testing.call import Reply, call
 from couchgrass.testing.server import ServerProcess, running
 
@@ -238,6 +239,20 @@ def test_only_admins_see_which_databases_there_are_unless_the_setting_says_other
 def test_a_quiet_server_has_no_tasks(server: ServerProcess) -> None:
     assert call(server.auth_url, "GET", "/_active_tasks").json() == []
     assert call(server.url, "GET", "/_active_tasks").status == 401
+
+
+def test_tasks_of_others_are_shown_behind_the_servers_own(tmp_path: Path) -> None:
+    async def work(server: Asked) -> None:
+        server.server.tasks[1] = {"type": "database_compaction"}
+        server.server.task_sources.append(lambda: [{"type": "replication", "n": 1}])
+        server.server.task_sources.append(lambda: ({"type": "replication", "n": n} for n in (2, 3)))
+        shown = await server.admin("GET", "/_active_tasks")
+        assert [(task["type"], task.get("n")) for task in shown] == [
+            ("database_compaction", None), ("replication", 1), ("replication", 2), ("replication", 3),
+        ]  # fmt: skip
+        assert {task["node"] for task in shown} == {"couchgrass@127.0.0.1"}
+
+    asking(tmp_path / "data", work)
 
 
 def test_the_cluster_is_one_node(couch_server: ServerProcess) -> None:

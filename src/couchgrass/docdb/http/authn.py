@@ -22,11 +22,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from couchgrass.docdb import access, session
 from couchgrass.docdb.access import ADMIN_ROLE, ANONYMOUS, Right, Security, UserCtx
 from couchgrass.docdb.document import is_design, is_local
+from couchgrass.docdb.http import replicator_docs
 from couchgrass.docdb.http.conditions import is_secure
 from couchgrass.docdb.http.hashing import on_thread
 from couchgrass.docdb.http.users import Users, is_owner_or_admin, is_users_db, new_salt
 from couchgrass.docdb.lockout import LOCKED, Lockout, Verdict, Verified
 from couchgrass.docdb.password import WRONG, check_no_totp, user_roles, verify_password, visible_user_doc
+from couchgrass.docdb.replicator_doc import is_replicator_db
 from couchgrass.docdb.sqlite.database import Database
 from couchgrass.docdb.sqlite.edits import Write
 from couchgrass.errors import CouchgrassError, Forbidden, NotFound, Unauthorized
@@ -282,6 +284,8 @@ class Authn:
             access.check_maintenance(request.ctx, security)
         elif name in ("_users", "_replicator") and place in _ADMINS_LISTS:
             access.check_server_admin(request.ctx)
+        elif is_replicator_db(name) and place in _ADMINS_LISTS:
+            access.allows(request.ctx, security, Right.DB_ADMIN)
         elif is_users_db(name, self._server.settings.couchdb.users_db_suffix):
             right = Right.DB_ADMIN if place in _LISTS else right
             access.allows(request.ctx, security, _of_document(place, right))
@@ -301,8 +305,11 @@ class Authn:
         if not (request.method in ("GET", "HEAD") and is_document and auth.public_fields):
             raise NotFound("missing")
 
-    async def before_write(self, request: Request, writes: Sequence[Write]) -> dict[int, CouchgrassError]:
-        """What the user may not write, by its place in `writes`; the bodies of users' documents get ready.
+    async def before_write(
+        self, request: Request, writes: Sequence[Write], *, new_edits: bool
+    ) -> dict[int, CouchgrassError]:
+        """What the user may not write, by its place in `writes`; the bodies of users' documents and of
+        replications get ready.
 
         Each design document takes DB_ADMIN, each local one REPLICATE.
         """
@@ -313,6 +320,9 @@ class Authn:
         if is_users_db(database.name, self._server.settings.couchdb.users_db_suffix):
             security = self.security(database)
             refused = await self.users.prepare(database, writes, ctx, security) | refused
+        if is_replicator_db(database.name):
+            security = self.security(database)
+            refused = replicator_docs.prepare(request, writes, security, new_edits=new_edits) | refused
         return refused
 
     def _not_allowed(

@@ -26,6 +26,7 @@ from couchgrass.docdb.http.doc_read import (
     parse_rev_list,
 )
 from couchgrass.docdb.http.multipart_docs import new_boundary, packaged, with_bytes
+from couchgrass.docdb.http.replicator_docs import Show, show_of
 from couchgrass.docdb.http.request import Request
 from couchgrass.docdb.http.response import Stream
 from couchgrass.docdb.multipart import BulkGet
@@ -118,7 +119,11 @@ def _entry(entry: Any, options: Options) -> Asked | Failure:
 
 
 def _read(
-    connection: apsw.Connection, entries: Sequence[Asked | Failure], *, bytes_needed: bool
+    connection: apsw.Connection,
+    entries: Sequence[Asked | Failure],
+    *,
+    bytes_needed: bool,
+    show: Show | None,
 ) -> list[Found]:
     """Answers to the first of `entries`. With `bytes_needed` all documents come as Opened."""
     answers: list[Found] = []
@@ -131,8 +136,9 @@ def _read(
         for one in _documents(connection, asked):
             if isinstance(one, Opened):
                 size += len(one.leaf.body)
+                seen = one if show is None else show(one)
                 later = bytes_needed or (asked.options.attachments and one.leaf.atts)
-                shown.append(one if later else document(one, asked.options))
+                shown.append(seen if later else document(seen, asked.options))
             else:
                 shown.append(one)
         answers.append(Found(asked, shown))
@@ -155,9 +161,10 @@ def _documents(connection: apsw.Connection, asked: Asked) -> list[Opened | Failu
 async def _answers(
     request: Request, entries: Sequence[Asked | Failure], *, bytes_needed: bool
 ) -> AsyncIterator[Found]:
-    at = 0
+    at, show = 0, show_of(request)
     while at < len(entries):
-        read = partial(_read, entries=entries[at : at + ENTRIES_AT_ONCE], bytes_needed=bytes_needed)
+        some = entries[at : at + ENTRIES_AT_ONCE]
+        read = partial(_read, entries=some, bytes_needed=bytes_needed, show=show)
         answers = await request.db.scan(read)
         for answer in answers:
             yield answer

@@ -80,7 +80,7 @@ async def _refused(
     request: Request, writes: Sequence[Write], *, new_edits: bool
 ) -> Mapping[int, CouchgrassError]:
     """What may not be written, by its place: the caller's rights first, then the design documents' say."""
-    refused = await request.server.authn.before_write(request, writes)
+    refused = await request.server.authn.before_write(request, writes, new_edits=new_edits)
     return await design.before_write(request, writes, refused, new_edits=new_edits)
 
 

@@ -30,6 +30,7 @@ from couchgrass.docdb.http.doc_read import (
 from couchgrass.docdb.http.doc_read import document as document_json
 from couchgrass.docdb.http.doc_write import check_revs, parse_edit, ready, store_later, store_one, written
 from couchgrass.docdb.http.endpoint import Endpoint, Methods
+from couchgrass.docdb.http.replicator_docs import Show, show_of
 from couchgrass.docdb.http.request import Request
 from couchgrass.docdb.http.response import Answer, Headers, Response, Stream, etag
 from couchgrass.docdb.http.users import public_view
@@ -47,18 +48,20 @@ async def get_document(request: Request) -> Answer:
     request.server.stats.database_reads += 1
     if (shown := public_view(request)) is not None:
         return shown
-    if not request.query_string:
+    show = show_of(request)
+    if not request.query_string and show is None:
         return _get_plain(request)
     query = request.query
     options = options_of(query)
     if (asked := query.get("open_revs")) is not None:
         revs = None if asked == "all" else parse_rev_list(asked)
         if revs != []:  # CouchDB takes an empty list for none
-            return await _get_open_revs(request, revs, options)
+            return await _get_open_revs(request, revs, options, show)
     rev = parse_rev(query["rev"]) if "rev" in query else None
-    opened = open_doc(request.db.reader, request.doc_id, rev, options)
+    stored = open_doc(request.db.reader, request.doc_id, rev, options)
+    opened = stored if show is None else show(stored)
     headers: Headers = ()
-    if not has_meta(opened, options):
+    if opened is stored and not has_meta(opened, options):
         headers = (etag(opened.leaf.rev),)
         if has(request, f'"{opened.leaf.rev}"'):
             return Response(304, b"", headers)
@@ -89,8 +92,12 @@ async def _with_end(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     yield b"\n"
 
 
-async def _get_open_revs(request: Request, revs: list[Rev] | None, options: Options) -> Answer:
+async def _get_open_revs(
+    request: Request, revs: list[Rev] | None, options: Options, show: Show | None
+) -> Answer:
     found = await request.db.scan(lambda connection: open_revs(connection, request.doc_id, revs, options))
+    if show is not None:
+        found = [one if isinstance(one, Rev) else show(one) for one in found]
     if multipart_docs.wants_mixed(request):
         return multipart_docs.mixed_answer(request, found, options)
     return Stream(200, _open_revs_json(request, found, options))
@@ -163,7 +170,8 @@ async def copy_document(request: Request) -> Answer:
         if rev is not None and rev != found_rev:
             raise NotFound("missing")
     else:
-        leaf = open_doc(request.db.reader, request.doc_id, rev).leaf
+        opened, show = open_doc(request.db.reader, request.doc_id, rev), show_of(request)
+        leaf = opened.leaf if show is None else show(opened).leaf
         edit.deleted, edit.body = leaf.deleted, leaf.body
         held = {name: att.as_ready(one) for name, one in att.decode(leaf.atts or b"").items()}
     copied = await store_one(request, Write(edit, held), new_edits=True)

@@ -35,6 +35,7 @@ from couchgrass.docdb.javascript.context import Program
 from couchgrass.docdb.javascript.form import check_language, language_of
 from couchgrass.docdb.list_query import ListQuery
 from couchgrass.docdb.reduce import Emitted
+from couchgrass.docdb.replicator_doc import is_replicator_db
 from couchgrass.docdb.rev import parse_rev
 from couchgrass.docdb.sqlite import reads
 from couchgrass.docdb.sqlite.reads import CHUNK_BYTES_MAX
@@ -104,8 +105,10 @@ async def get_info(request: Request) -> Answer:
 
 def _asked(request: Request) -> tuple[Asked, bool]:
     """The view that the path names, and whether ``queries`` follows. Raises NotFound."""
-    # The right to see a design document is not enough to see what its views tell of others.
-    request.server.authn.check_right(request, Right.READ)
+    # The right to see a design document is not enough to see what its views tell of others. Of replications
+    # they could tell credentials.
+    right = Right.DB_ADMIN if is_replicator_db(request.db.name) else Right.READ
+    request.server.authn.check_right(request, right)
     # …/_design/x/_view/y, or the same with the design document's id as one segment
     rest = request.path[4 if unquoted(request.path[1]) == "_design" else 3 :]
     is_queries = len(rest) == 2 and rest[1] == "queries"
