@@ -7,7 +7,15 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from couchgrass.errors import BadRequest, Conflict, Forbidden, NotFound, PeerLost, Unauthorized
+from couchgrass.errors import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    NotFound,
+    PeerLost,
+    RequestTimeout,
+    Unauthorized,
+)
 from couchgrass.linking.address import parse_address
 from couchgrass.linking.apply.link import Asked, Linked, Show, Unlinked, link, parse_selector, unlink
 from couchgrass.linking.plan import Wish
@@ -267,5 +275,21 @@ def test_a_failure_on_the_way_leaves_no_key_that_nobody_knows() -> None:
         assert pair.a.security["todos"] == pair.b.security["todos"] == CLOSED
         pair.b.refuses_jobs = False
         assert (await pair.link()).waited == ()
+
+    with_pair(work)
+
+
+def test_a_proof_that_does_not_come_back_says_how_the_job_is_and_is_removed() -> None:
+    async def work(pair: Pair) -> None:
+        def stop(said: str) -> None:
+            pair.b.stuck = pair.b.stuck or said == "proving todos"
+
+        await pair.link(Asked(("todos",), proof=False))
+        with pytest.raises(RequestTimeout) as late:
+            await link(
+                pair.addresses, Asked(("todos",), timeout_s=0.05, proof=True), Show(pair.done.append, stop)
+            )
+        assert late.value.__notes__ == [f"job {name}: pending" for name in pair.b.jobs()]
+        assert [doc["_deleted"] for doc in pair.a.dbs["todos"].values()] == [True]
 
     with_pair(work)

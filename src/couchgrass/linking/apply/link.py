@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from couchgrass.couch.server import CouchServer
-from couchgrass.errors import BadRequest, Conflict, PeerLost
+from couchgrass.errors import BadRequest, Conflict, PeerLost, RequestTimeout
 from couchgrass.linking.address import Address
 from couchgrass.linking.apply.look import (
     databases,
@@ -85,7 +85,7 @@ async def link(pair: tuple[Address, Address], asked: Asked, show: Show) -> Linke
         if not waited and asked.proof is not False:
             for db in dbs if asked.proof else changed:
                 show.now(f"proving {db}")
-                proofs[db] = await _prove(servers, db, asked)
+                proofs[db] = await _prove(servers, db, asked, [job for job in jobs if job.db == db])
         return Linked(jobs, waited, proofs)
 
 
@@ -124,17 +124,26 @@ async def _wait(
             + ("" if running == len(jobs) else f", the next one: {state}")
         )
 
-    hosted = [(servers[job.host.side], job.id) for job in jobs]
-    return tuple(await until_running(hosted, timeout_s, now))
+    return tuple(await until_running(_hosted(servers, jobs), timeout_s, now))
 
 
-async def _prove(servers: Mapping[Side, CouchServer], db: str, asked: Asked) -> Proof:
+async def _prove(servers: Mapping[Side, CouchServer], db: str, asked: Asked, jobs: Sequence[Job]) -> Proof:
     a, b = servers[Side.A], servers[Side.B]
     selector = effective_selector(asked.wish.selector, design=asked.wish.design)
     doc = proof_doc(proof_id(a.base, b.base, db), secrets.token_hex(_RUN_BYTES), selector)
     if doc is None:
         return Proof(refused=NO_SUCH_PROOF)
-    return await prove(a, b, db, doc, both_ways=not asked.wish.one_way, timeout_s=asked.timeout_s)
+    try:
+        return await prove(a, b, db, doc, both_ways=not asked.wish.one_way, timeout_s=asked.timeout_s)
+    except RequestTimeout as late:
+        # A job that ran may have crashed on a document meanwhile: it knows why.
+        for waited in await until_running(_hosted(servers, jobs), 0.0, lambda count, state: None):
+            late.add_note(f"job {waited.job}: {waited.state} {waited.reason}".rstrip())
+        raise
+
+
+def _hosted(servers: Mapping[Side, CouchServer], jobs: Sequence[Job]) -> list[tuple[CouchServer, str]]:
+    return [(servers[job.host.side], job.id) for job in jobs]
 
 
 class Unlinked(msgspec.Struct, frozen=True):
