@@ -76,7 +76,7 @@ class Documents:
         self,
         replicator: Replicator,
         transport: Transport,
-        user_of: Callable[[Mapping[str, Any], Replication], UserCtx],
+        user_of: Callable[[Replication], UserCtx],
     ) -> None:
         self.entries: dict[tuple[str, str], Entry] = {}
         self._replicator = replicator
@@ -208,11 +208,12 @@ class Documents:
         while True:
             try:
                 wanted = entry.wanted = parse(doc, self._replicator.config().defaults)
-                user = self._user_of(doc, wanted)
+                user = self._user_of(wanted)
                 code = await self._replicator.filter_code(wanted, user)
                 rep_id = self._replicator.identify(wanted, code)
-                name = user.name if isinstance(doc.get("owner"), str) else None
-                self._replicator.add(rep_id, wanted, Origin(entry.database, entry.doc_id, name), user)
+                owner = doc.get("owner")
+                origin = Origin(entry.database, entry.doc_id, owner if isinstance(owner, str) else None)
+                self._replicator.add(rep_id, wanted, origin, user)
                 return
             except BadRequest as bad:
                 self._fail(entry, bad.reason)

@@ -100,6 +100,7 @@ class Run:
             raise
         finally:
             self._refresh_lag()
+            self._heard_s = None
             self.lag.broke()
         await self._save()
 
