@@ -12,6 +12,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from couchgrass import json
@@ -198,6 +199,7 @@ class Documents:
 
     def _ended(self, entry: Entry, doc: Mapping[str, Any]) -> Entry:
         reason = doc.get(REASON)
+        entry.start_at = epoch(doc.get(STATE_TIME), entry.start_at)
         entry.enter(State(doc[STATE]), entry.start_at, reason if isinstance(reason, str) else None)
         stats = doc.get(STATS)
         entry.stats = stats if isinstance(stats, dict) else None
@@ -320,6 +322,14 @@ def asked_of(doc: Mapping[str, Any]) -> bytes:
 def generation(doc: Mapping[str, Any]) -> int:
     """The number of edits that made a document."""
     return int(str(doc.get("_rev", "0")).partition("-")[0])
+
+
+def epoch(text: Any, default: float) -> float:
+    """Seconds since the epoch of a time as `iso8601` writes it."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z").timestamp()
+    except (TypeError, ValueError):
+        return default
 
 
 def _already(job: Job) -> str:
