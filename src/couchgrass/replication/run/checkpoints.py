@@ -43,6 +43,7 @@ class Checkpoints:
         self._enabled = enabled
         self._since = since
         self._written: list[dict[str, Any] | None] = [None, None]
+        self._sent: list[dict[str, Any] | None] = [None, None]
         self._infos: tuple[Info, Info] | None = None
         self._began = clock.now()
         self.session = uuid.uuid4().hex
@@ -111,8 +112,8 @@ class Checkpoints:
             if await side.commit() != info.instance_start_time:
                 raise Rewound(f"{side.name} was deleted and made again, or put back")
         found = await asyncio.gather(*(side.local(self._id) for side in self._sides))
-        for side, doc, written in zip(self._sides, found, self._written, strict=True):
-            if not _same(doc, written):
+        for place, (side, doc) in enumerate(zip(self._sides, found, strict=True)):
+            if not any(_same(doc, mine) for mine in (self._written[place], self._sent[place])):
                 raise Rewound(f"The checkpoint on {side.name} is not the one that was written")
         doc = self.document(through, totals, caught_up_at)
         for place, side in enumerate(self._sides):
@@ -123,6 +124,8 @@ class Checkpoints:
 
     async def _put(self, place: int, side: Peer, doc: dict[str, Any], before: dict[str, Any] | None) -> bool:
         rev = {"_rev": before["_rev"]} if before and "_rev" in before else {}
+        # Whoever cancels us here does not know whether it was written.
+        self._sent[place] = doc
         try:
             new_rev = await side.put_local(self._id, {**doc, **rev})
         except Conflict:

@@ -22,6 +22,7 @@ import msgspec
 from couchgrass.couch.auth import Auth
 from couchgrass.couch.pace import Pace
 from couchgrass.couch.transport import SERVER_GONE, TOO_MANY, HttpTransport
+from couchgrass.errors import CouchgrassError
 from couchgrass.replication.address import Address
 from couchgrass.replication.backoff import probe_delay_s
 
@@ -73,7 +74,8 @@ class Server:
         self.pace = Pace()
         self.is_there = True
         self.next_probe_s = 0.0
-        self._tls: ssl.SSLContext | bool = tls.context() if base.startswith("https:") else True
+        self._tls = tls
+        self._context: ssl.SSLContext | None = None
         self._proxy = proxy
         self._auths: dict[tuple[str | None, str | None], Auth] = {}
         self._pool: aiohttp.ClientSession | None = None
@@ -95,10 +97,22 @@ class Server:
             auth=auth,
             pace=self.pace,
             headers=dict(address.headers),
-            tls=self._tls,
+            tls=self._verified(),
             proxy=self._proxy,
             connect_s=connect_s,
         )
+
+    def _verified(self) -> ssl.SSLContext | bool:
+        """Raises CouchgrassError when the files for TLS can't be read."""
+        if not self.base.startswith("https:"):
+            return True
+        if self._context is None:
+            try:
+                self._context = self._tls.context()
+            except OSError as unreadable:
+                why = unreadable.strerror or type(unreadable).__name__
+                raise CouchgrassError(f"the TLS files of [replicator] can't be read: {why}") from unreadable
+        return self._context
 
     def pool(self) -> aiohttp.ClientSession:
         """The connections that all jobs share."""
@@ -151,11 +165,11 @@ class Server:
             async with (
                 aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
                 session.get(
-                    self.base + "/", ssl=self._tls, proxy=self._proxy, allow_redirects=False
+                    self.base + "/", ssl=self._verified(), proxy=self._proxy, allow_redirects=False
                 ) as answer,
             ):
                 there = answer.status not in SERVER_GONE and answer.status != TOO_MANY
-        except (aiohttp.ClientError, TimeoutError, OSError):
+        except (aiohttp.ClientError, TimeoutError, OSError, CouchgrassError):
             pass
         self.is_there = there
         return there
