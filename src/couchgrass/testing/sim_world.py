@@ -260,7 +260,6 @@ class World:
             struck = not any(job.strikes for job in self.jobs.values())
             self._heal()
             # A link without anything to copy does not look at its target, which may have been replaced.
-            await self._or_failure(self._one_more(0), lives)
             healed_s = await self._or_failure(self._agree("after the script"), lives)
             kills = sum(job.kills for job in self.jobs.values())
             for job in self.jobs.values():
