@@ -32,6 +32,7 @@ FUNCTION_LINES_MAX = 60
 CLIENTS = frozenset({"couch", "whisk"})
 SUBFOLDER_USES = {
     ("docdb", "http"): frozenset({"sqlite", "javascript"}),
+    ("replication", "http"): frozenset({"run"}),
 }
 """Which other sub-folders of its own slice a sub-folder may import; the ones not listed: none."""
 

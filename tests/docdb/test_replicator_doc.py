@@ -18,6 +18,7 @@ from couchgrass.docdb.replicator_doc import (
     owner_of,
     sees_all,
     visible,
+    with_user_ctx,
 )  # fmt: skip
 from couchgrass.errors import BadRequest, Forbidden
 
@@ -111,6 +112,15 @@ def test_nobody_else_and_no_other_roles_unless_a_server_admin_says_so(named: Any
 def test_an_admin_of_the_database_cant_give_himself_a_servers_rights() -> None:
     with pytest.raises(Forbidden, match="_admin"):
         check_user_ctx({"user_ctx": {"name": "carol", "roles": ["_admin"]}}, CAROL)
+
+
+def test_a_document_says_as_whom_it_runs_unless_a_server_admin_wrote_it() -> None:
+    for unsaid in ({}, {"user_ctx": None}):
+        doc: dict[str, Any] = dict(unsaid)
+        assert with_user_ctx(doc, ANNA)
+        assert doc["user_ctx"] == {"name": "anna", "roles": list(ANNA.roles)}
+        assert not with_user_ctx(doc, ANNA)
+        assert not with_user_ctx(dict(unsaid), ADMIN)
 
 
 def test_what_describes_no_replication_is_forbidden_unless_it_failed_already() -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from couchgrass.cli.credentials import taken
 from couchgrass.errors import CouchgrassError
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def _complain(reason: str) -> None:
 
 def _admin() -> tuple[str, str] | None:
     """The admin from the environment, which is then cleared: no child process and no process list has it."""
-    name, password = _taken("COUCHDB_USER"), _taken("COUCHDB_PASSWORD")
+    name, password = taken("COUCHDB_USER"), taken("COUCHDB_PASSWORD")
     if bool(name) != bool(password):
         _complain(f"{'COUCHDB_PASSWORD' if name else 'COUCHDB_USER'} is not set: set both or neither")
         raise typer.Exit(2)
@@ -100,16 +99,6 @@ def _admin() -> tuple[str, str] | None:
         _complain("COUCHDB_USER holds a colon: nobody could sign in with it")
         raise typer.Exit(2)
     return (name, password) if name else None
-
-
-def _taken(variable: str) -> str:
-    """A variable's value. Overwrites it in place: the system goes on showing what a process began with."""
-    getenv = ctypes.CDLL(None).getenv
-    getenv.restype = ctypes.c_void_p
-    place = getenv(variable.encode())
-    if place:
-        ctypes.memset(place, 0, len(ctypes.string_at(place)))
-    return os.environ.pop(variable, "")
 
 
 def _show(started: Started) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from couchgrass import __version__
-from couchgrass.cli.db import EXAMPLES, db
+from couchgrass.cli import db, link, links, unlink
 
 app = typer.Typer(
     name="couchgrass",
@@ -15,7 +15,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(epilog=EXAMPLES)(db)
+app.command(epilog=db.EXAMPLES)(db.db)
+app.command(epilog=link.EXAMPLES)(link.link)
+app.command(epilog=links.EXAMPLES)(links.links)
+app.command(epilog=unlink.EXAMPLES)(unlink.unlink)
 
 
 def _show_version(wanted: bool) -> None:

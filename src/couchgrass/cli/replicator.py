@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from couchgrass.couch.transport import AsgiTransport
-from couchgrass.docdb.access import ADMIN_ROLE, ANONYMOUS, Right, UserCtx
+from couchgrass.docdb.access import ADMIN_ROLE, Right, UserCtx
 from couchgrass.docdb.http.app import App
 from couchgrass.docdb.http.server import Server
 from couchgrass.docdb.http.server_info import NODE_NAME
 from couchgrass.docdb.mount import MountPoint
-from couchgrass.docdb.password import user_roles
 from couchgrass.replication.http.api import Api
 from couchgrass.replication.run.documents import Documents
 from couchgrass.replication.run.peers import Tls
@@ -32,7 +31,7 @@ class Attached:
         self.documents = Documents(
             self.replicator,
             AsgiTransport(app, KEEPER),
-            lambda doc, wanted: user_of(server, doc, wanted),
+            user_of,
         )
         api = Api(self.replicator, self.documents, NODE_NAME)
         server.mounts["_replicate"] = MountPoint(api.replicate, Right.SERVER_ADMIN)
@@ -88,17 +87,9 @@ def config_of(server: Server) -> Config:
     )
 
 
-def user_of(server: Server, doc: Mapping[str, Any], wanted: Replication) -> UserCtx:
-    """As whom a document's job uses databases of this server: its `user_ctx`, else who wrote it.
+def user_of(wanted: Replication) -> UserCtx:
+    """As whom a document's job uses databases of this server: its `user_ctx`, else as a server admin.
 
-    Who may name whom was checked when the document was written.
+    Only a server admin can write a document without one: see `docdb.replicator_doc.with_user_ctx`.
     """
-    if wanted.user_ctx is not None:
-        return wanted.user_ctx
-    owner = doc.get("owner")
-    if not isinstance(owner, str):
-        return ANONYMOUS
-    if owner in server.settings.admins:
-        return UserCtx(owner, (ADMIN_ROLE,))
-    credentials = server.authn.users.credentials(owner)
-    return UserCtx(owner, () if credentials is None else user_roles(credentials))
+    return UserCtx(None, (ADMIN_ROLE,)) if wanted.user_ctx is None else wanted.user_ctx

@@ -140,6 +140,8 @@ class HttpTransport:
         if length is not None:
             sent["content-length"] = str(length)
         for attempt in (1, 2):
+            if self._session.closed:
+                raise PeerLost(f"{self.name}: its connections were given up", is_down=True)
             signed = {**sent, **await self._auth.headers(self._login)}
             try:
                 answer = await self._open(method, path, query, signed, body, idle_s)

@@ -86,6 +86,17 @@ def check_user_ctx(new: Mapping[str, Any], ctx: UserCtx) -> None:
             raise Forbidden(f"Invalid role (`{role}`) in the `user_ctx`.")
 
 
+def with_user_ctx(new: dict[str, Any], ctx: UserCtx) -> bool:
+    """Has the document say as whom its replication uses databases of this server. True when it did not yet.
+
+    A document that says nothing was written by a server admin, and runs with his rights.
+    """
+    if ctx.is_server_admin or new.get("user_ctx") is not None:
+        return False
+    new["user_ctx"] = {"name": ctx.name, "roles": list(ctx.roles)}
+    return True
+
+
 def check_form(new: Mapping[str, Any], check: Check) -> None:
     """Raise Forbidden, as CouchDB does, for what describes no replication, unless it has failed already."""
     if new.get("_replication_state") == "failed":

@@ -133,6 +133,23 @@ def test_a_replication_runs_for_nobody_else(tmp_path: Path) -> None:
     asking(tmp_path / "data", work)
 
 
+def test_only_what_a_server_admin_writes_runs_without_a_users_rights(tmp_path: Path) -> None:
+    async def work(server: Asked) -> None:
+        db = await opened(server)
+        await server.ask("PUT", f"{db}/theirs", DOC, user=ANNA)
+        doc = await server.admin("GET", f"{db}/theirs")
+        assert doc["user_ctx"]["name"] == "anna" and "_admin" not in doc["user_ctx"]["roles"]
+        await server.admin("PUT", f"{db}/ours", DOC)
+        ours = await server.admin("GET", f"{db}/ours")
+        assert "user_ctx" not in ours
+        # An admin of the database may change it, and from then on it has his rights only.
+        reply = await server.ask("PUT", f"{db}/ours", {**ours, "target": "elsewhere"}, user=CAROL)
+        assert reply.status == 201
+        assert (await server.admin("GET", f"{db}/ours"))["user_ctx"]["name"] == "carol"
+
+    asking(tmp_path / "data", work)
+
+
 def test_a_replicated_edit_goes_round_no_rule_but_a_server_admins(tmp_path: Path) -> None:
     async def work(server: Asked) -> None:
         db = await opened(server)
@@ -146,10 +163,13 @@ def test_a_replicated_edit_goes_round_no_rule_but_a_server_admins(tmp_path: Path
 
         assert await replicated(BOB, "doc", **DOC, owner="bob") == OTHERS[2]
         assert await replicated(BOB, "doc", **DOC, owner="bob", _deleted=True) == OTHERS[2]
-        assert await replicated(BOB, "new", **DOC) == "A replicated edit must name the document's owner."
+        own = {"owner": "bob", "user_ctx": {"name": "bob"}}
+        unnamed = "A replicated edit must name the document's owner and its user_ctx."
+        assert await replicated(BOB, "new", **DOC) == unnamed
+        assert await replicated(BOB, "new", **DOC, owner="bob") == unnamed
         assert await replicated(CAROL, "new", **DOC, owner="bob", user_ctx={"roles": ["_admin"]}) is not None
-        assert await replicated(BOB, "new", owner="bob") == "`source` is missing"
-        assert await replicated(BOB, "new", **DOC, owner="bob") is None
+        assert await replicated(BOB, "new", **own) == "`source` is missing"
+        assert await replicated(BOB, "new", **DOC, **own) is None
         assert await replicated(ADMIN, "raw", n=1) is None
         assert "owner" not in await server.admin("GET", f"{db}/raw")
 

@@ -27,6 +27,7 @@ from couchgrass.docdb.replicator_doc import (
     owner_of,
     sees_all,
     visible,
+    with_user_ctx,
 )
 from couchgrass.docdb.sqlite import reads
 from couchgrass.docdb.sqlite.database import Database
@@ -65,13 +66,16 @@ def _prepare(request: Request, write: Write, security: Security, *, new_edits: b
         for old in _stored(request.db, edit.id):
             check_may_change(old, ctx)
     if write.merge and edit.ids:
-        return  # the body stays what it is
+        return  # the body stays what it is, and with it whose rights the replication has
     new = json.decode(edit.body)
     owner = owner_of(new, ctx, security)
-    if "owner" not in new or new["owner"] != owner:
+    is_changed = "owner" not in new or new["owner"] != owner
+    new["owner"] = owner
+    if not edit.deleted:
+        is_changed |= with_user_ctx(new, ctx)
+    if is_changed:
         if not new_edits:
-            raise Forbidden("A replicated edit must name the document's owner.")
-        new["owner"] = owner
+            raise Forbidden("A replicated edit must name the document's owner and its user_ctx.")
         edit.body = json.encode(new)
     if edit.deleted:
         return

@@ -1,8 +1,8 @@
-"""``_replicator`` documents: each one that asks for a replication gets a job, and its end is written into it.
+"""``_replicator`` documents: each that asks for a replication gets a job, and its end is written into it.
 
-All databases named ``_replicator`` or ``*/_replicator`` are watched by their changes feeds. Only the two ends,
-``completed`` and ``failed``, are written into a document, unless ``update_docs`` asks for more; where a job is
-now, ``_scheduler`` says. What cannot be set up because a source is not there is tried again.
+All databases named ``_replicator`` or ``*/_replicator`` are watched by their changes feeds. Only the two
+ends, ``completed`` and ``failed``, are written into a document, unless ``update_docs`` asks for more; where a
+job is now, ``_scheduler`` says. What cannot be set up because a source is not there is tried again.
 Specification: ``couch_replicator_doc_processor``, ``couch_replicator_docs``.
 """
 
@@ -12,6 +12,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from couchgrass import json
@@ -63,6 +64,12 @@ class Entry:
         self.next_try_at: float | None = None
         self.wanted: Replication | None = None
         self.task: asyncio.Task[None] | None = None
+        self.marking = asyncio.Lock()
+        """One mark at a time, in the order in which they are made."""
+        self.marks = 0
+        """Marks that are not written yet."""
+        self.marked = 0
+        """The generation of the revision that we wrote last."""
 
     def enter(self, state: State, now: float, error: str | None = None) -> None:
         """It is in this state now."""
@@ -76,7 +83,7 @@ class Documents:
         self,
         replicator: Replicator,
         transport: Transport,
-        user_of: Callable[[Mapping[str, Any], Replication], UserCtx],
+        user_of: Callable[[Replication], UserCtx],
     ) -> None:
         self.entries: dict[tuple[str, str], Entry] = {}
         self._replicator = replicator
@@ -95,6 +102,8 @@ class Documents:
                 await self._follow_databases()
             except CouchgrassError as why:
                 log.warning("the list of databases can't be followed: %s", why.reason)
+            except Exception:  # the loop's edge
+                log.exception("the list of databases can't be followed")
             await asyncio.sleep(AGAIN_S)
 
     async def _follow_databases(self) -> None:
@@ -129,7 +138,7 @@ class Documents:
             self._watch(name)
 
     def _watch(self, name: str) -> None:
-        if name not in self._watches:
+        if name not in self._watches or self._watches[name].done():
             self._watches[name] = asyncio.create_task(self._watch_database(name))
 
     async def _forget(self, name: str) -> None:
@@ -155,6 +164,8 @@ class Documents:
                 return
             except CouchgrassError as why:
                 log.warning("%s can't be followed: %s", name, why.reason)
+            except Exception:  # the loop's edge
+                log.exception("%s can't be followed", name)
             await asyncio.sleep(AGAIN_S)
 
     # --- one document ------------------------------------------------------------------------------
@@ -170,21 +181,25 @@ class Documents:
         if doc is None:
             await self._drop(key)
             return
-        asked = json.encode({member: value for member, value in doc.items() if member not in _NOT_ASKED})
+        asked = asked_of(doc)
         entry, now = self.entries.get(key), self._replicator.clock.now()
         if doc.get(STATE) in (State.COMPLETED.value, State.FAILED.value):
             if entry is None or entry.asked != asked:
                 await self._drop(key)
                 self.entries[key] = self._ended(Entry(name, change.id, asked, now), doc)
             return
-        if entry is not None and entry.asked == asked and not entry.state.is_terminal:
-            return  # what we wrote ourselves
+        if entry is not None and entry.asked == asked:
+            if not entry.state.is_terminal:
+                return  # what we wrote ourselves
+            if entry.marks or generation(doc) < entry.marked:
+                return  # how it was before its end was written
         await self._drop(key)
         entry = self.entries[key] = Entry(name, change.id, asked, now)
         entry.task = asyncio.create_task(self._begin(entry, doc))
 
     def _ended(self, entry: Entry, doc: Mapping[str, Any]) -> Entry:
         reason = doc.get(REASON)
+        entry.start_at = epoch(doc.get(STATE_TIME), entry.start_at)
         entry.enter(State(doc[STATE]), entry.start_at, reason if isinstance(reason, str) else None)
         stats = doc.get(STATS)
         entry.stats = stats if isinstance(stats, dict) else None
@@ -208,11 +223,12 @@ class Documents:
         while True:
             try:
                 wanted = entry.wanted = parse(doc, self._replicator.config().defaults)
-                user = self._user_of(doc, wanted)
+                user = self._user_of(wanted)
                 code = await self._replicator.filter_code(wanted, user)
                 rep_id = self._replicator.identify(wanted, code)
-                name = user.name if isinstance(doc.get("owner"), str) else None
-                self._replicator.add(rep_id, wanted, Origin(entry.database, entry.doc_id, name), user)
+                owner = doc.get("owner")
+                origin = Origin(entry.database, entry.doc_id, owner if isinstance(owner, str) else None)
+                self._replicator.add(rep_id, wanted, origin, user)
                 return
             except BadRequest as bad:
                 self._fail(entry, bad.reason)
@@ -223,6 +239,10 @@ class Documents:
             except CouchgrassError as why:
                 entry.error_count += 1
                 entry.enter(State.ERROR, self._replicator.clock.now(), f"{why.error}: {why.reason}")
+            except Exception:  # the loop's edge
+                log.exception("%s of %s can't be begun", entry.doc_id, entry.database)
+                entry.error_count += 1
+                entry.enter(State.ERROR, self._replicator.clock.now(), "internal_server_error: see the log")
             pause_s = delay_s(entry.error_count, random.random())  # noqa: S311  jitter, not a secret
             entry.next_try_at = self._replicator.clock.now() + pause_s
             await asyncio.sleep(pause_s)
@@ -252,6 +272,7 @@ class Documents:
 
     def _write(self, entry: Entry, members: Mapping[str, Any]) -> None:
         at = iso8601(self._replicator.clock.now())
+        entry.marks += 1
         self._spawn(self._mark(entry, {**members, STATE_TIME: at}))
 
     def _spawn(self, work: Any) -> None:
@@ -263,19 +284,22 @@ class Documents:
         """Writes members into a document, unless it asks for something else by now."""
         database = CouchDatabase(self._transport, entry.database)
         try:
-            for _ in range(WRITE_TRIES):
-                doc = await database.document(entry.doc_id)
-                asked = json.encode({name: value for name, value in doc.items() if name not in _NOT_ASKED})
-                if asked != entry.asked:
+            async with entry.marking:
+                for _ in range(WRITE_TRIES):
+                    doc = await database.document(entry.doc_id)
+                    if asked_of(doc) != entry.asked:
+                        return
+                    kept = {name: value for name, value in doc.items() if name not in (REASON, STATS)}
+                    try:
+                        await database.put_document(entry.doc_id, {**kept, **members})
+                    except Conflict:
+                        continue
+                    entry.marked = generation(doc) + 1
                     return
-                kept = {name: value for name, value in doc.items() if name not in (REASON, STATS)}
-                try:
-                    await database.put_document(entry.doc_id, {**kept, **members})
-                    return
-                except Conflict:
-                    continue
         except CouchgrassError as why:
             log.warning("%s of %s can't be marked: %s", entry.doc_id, entry.database, why.reason)
+        finally:
+            entry.marks -= 1
 
     async def close(self) -> None:
         """Ends watching, and what is being written."""
@@ -288,6 +312,24 @@ class Documents:
         await asyncio.wait(tasks)
         if self._writes:
             await asyncio.wait(self._writes, timeout=1.0)
+
+
+def asked_of(doc: Mapping[str, Any]) -> bytes:
+    """What a document asks for: all of it but what is written into it about its job."""
+    return json.encode({name: value for name, value in doc.items() if name not in _NOT_ASKED})
+
+
+def generation(doc: Mapping[str, Any]) -> int:
+    """The number of edits that made a document."""
+    return int(str(doc.get("_rev", "0")).partition("-")[0])
+
+
+def epoch(text: Any, default: float) -> float:
+    """Seconds since the epoch of a time as `iso8601` writes it."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z").timestamp()
+    except (TypeError, ValueError):
+        return default
 
 
 def _already(job: Job) -> str:

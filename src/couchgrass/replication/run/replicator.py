@@ -2,8 +2,8 @@
 
 Jobs come from ``_replicator`` documents (`couchgrass.replication.run.documents`) and from ``_replicate``. All
 of them run while they fit into ``max_jobs``; past it they take turns (`replication.schedule`). They share one
-connection pool for each server, and the turns for copying a batch, so that a thousand of them are fair to each
-other and bounded in memory.
+connection pool for each server, and the turns for copying a batch, so that a thousand of them are fair to
+each other and bounded in memory.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ from couchgrass.replication.status import State
 log = logging.getLogger("couchgrass.replication")
 
 BATCHES_AT_ONCE = 8
-"""Batches that all jobs together copy at a time; they take turns in the order in which they came."""
+"""Batches that all jobs between the same two servers copy at a time; they take turns in the order in which they
+came. Counted by the pair, so that a server that is slow keeps only its own jobs waiting."""
 
 TRANSIENT_MAX = 1000
 """Jobs that ``_replicate`` may have under way."""
@@ -88,7 +89,7 @@ class Replicator:
         self.crashes = 0
         self._local = local
         self._peers = Peers(lambda: config().tls)
-        self._turns = asyncio.Semaphore(BATCHES_AT_ONCE)
+        self._turns: dict[tuple[str, str], asyncio.Semaphore] = {}
         self._by_document: dict[tuple[str, str], Job] = {}
         self._stopping: set[asyncio.Future[None]] = set()
         self._due = asyncio.Event()
@@ -128,7 +129,7 @@ class Replicator:
             origin=origin,
             clock=self.clock,
             letters=LetterBox(store),
-            turns=self._turns,
+            turns=self._turns_between(wanted),
             peers=lambda: (
                 self._database(wanted, wanted.source, user),
                 self._database(wanted, wanted.target, user),
@@ -140,21 +141,37 @@ class Replicator:
         self.jobs[key] = job
         if origin.database is not None and origin.doc_id is not None:
             self._by_document[origin.database, origin.doc_id] = job
-        job.ended.add_done_callback(lambda _: self._due.set())
+        job.ended.add_done_callback(lambda _: self._over(job))
         self._take_turns()
         return job
 
     async def remove(self, job: Job) -> None:
-        """Stops it and forgets it."""
-        self.jobs.pop(job.key, None)
-        self._running.discard(job.key)
+        """Stops it and forgets it; who waits for its end is told that it was cancelled."""
+        self._forget(job)
+        try:
+            await job.stop()
+        finally:
+            if not job.ended.done():
+                job.ended.cancel()
+            self._due.set()
+
+    def _forget(self, job: Job) -> None:
+        if self.jobs.get(job.key) is job:
+            del self.jobs[job.key]
+            self._running.discard(job.key)
         origin = (job.origin.database or "", job.origin.doc_id or "")
         if self._by_document.get(origin) is job:
             del self._by_document[origin]
-        await job.stop()
-        if not job.ended.done():
-            job.ended.cancel()
+
+    def _over(self, job: Job) -> None:
+        """It ended by itself. What a document asked for is removed by who watches the document."""
+        if job.origin.is_transient:
+            self._forget(job)
         self._due.set()
+
+    def _turns_between(self, wanted: Replication) -> asyncio.Semaphore:
+        pair = (_place(wanted.source), _place(wanted.target))
+        return self._turns.setdefault(pair, asyncio.Semaphore(BATCHES_AT_ONCE))
 
     def _heard(self, job: Job, what: Happening) -> None:
         if what is Happening.CRASHED:
@@ -200,6 +217,7 @@ class Replicator:
         )
         for key in turn.stop:
             self._running.discard(key)
+            self.jobs[key].begin_stop()
             task = asyncio.ensure_future(self.jobs[key].stop())
             self._stopping.add(task)
             task.add_done_callback(self._stopped)
@@ -230,7 +248,10 @@ class Replicator:
             except TimeoutError:
                 pass
             self._due.clear()
-            self._take_turns()
+            try:
+                self._take_turns()
+            except Exception:  # the loop's edge: one bug must not keep all jobs from running
+                log.exception("taking turns failed")
 
     def by_document(self, database: str, doc_id: str) -> Job | None:
         """The job of a document."""
@@ -252,3 +273,8 @@ class Replicator:
         if stops or pending:
             await asyncio.wait({*stops, *pending}, timeout=STOP_S)
         await self._peers.close()
+
+
+def _place(address: Address) -> str:
+    """The server that an address is at; "" for this one."""
+    return "" if address.url is None else address.url.rpartition("/")[0]

@@ -1,0 +1,64 @@
+"""What commands that talk to servers print: progress and complaints to stderr, results to stdout."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from couchgrass.errors import CouchgrassError
+
+if TYPE_CHECKING:
+    from couchgrass.linking.steps import Done
+
+out = Console()
+errors = Console(stderr=True)
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+
+T = TypeVar("T")
+
+
+def complain(command: str, reason: str) -> None:
+    """One line on stderr."""
+    errors.print(f"[bold red]couchgrass {command}:[/] {escape(reason)}", highlight=False, soft_wrap=True)
+
+
+def misused(command: str, reason: str) -> NoReturn:
+    """The command line makes no sense."""
+    complain(command, reason)
+    raise typer.Exit(USAGE)
+
+
+def run(command: str, work: Coroutine[Any, Any, T]) -> T:
+    """Runs it to its end; a refusal becomes a complaint and the exit status 1."""
+    try:
+        return asyncio.run(work)
+    except CouchgrassError as refused:
+        notes = "".join(f" ({note})" for note in getattr(refused, "__notes__", ()))
+        complain(command, (refused.reason or refused.error) + notes)
+        raise typer.Exit(FAILED) from refused
+    except KeyboardInterrupt as stopped:
+        complain(command, "interrupted: run it again to finish, nothing is done twice")
+        raise typer.Exit(INTERRUPTED) from stopped
+
+
+def lines(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table of plain texts, without a frame."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in titles:
+        table.add_column(title, overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(text) for text in row))
+    return table
+
+
+def tell_done(done: Sequence[Done]) -> None:
+    """What was done on servers, if anything was."""
+    if done:
+        out.print(lines(("database", "server", "done"), [(one.db, one.where, one.text) for one in done]))

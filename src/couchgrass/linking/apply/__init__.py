@@ -1,0 +1,1 @@
+"""What linking does on servers: looks, makes and takes away, waits, proves."""

@@ -1,0 +1,190 @@
+"""Makes links and takes them away, from the first look to the proof."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+import msgspec
+
+from couchgrass.couch.server import CouchServer
+from couchgrass.errors import BadRequest, Conflict, PeerLost, RequestTimeout
+from couchgrass.linking.address import Address
+from couchgrass.linking.apply.look import (
+    databases,
+    linked_databases,
+    look_at_link,
+    look_at_server,
+    look_for_remains,
+)
+from couchgrass.linking.apply.prove import Proof, Waited, prove, until_running
+from couchgrass.linking.apply.run import Applier
+from couchgrass.linking.job import Job, Server, Side, effective_selector
+from couchgrass.linking.naming import proof_id
+from couchgrass.linking.plan import Wish, jobs_of, plan
+from couchgrass.linking.proof import proof_doc
+from couchgrass.linking.steps import Done
+from couchgrass.linking.undo import undo
+
+NO_SUCH_PROOF: Final = "no document is found that the selector surely lets pass: write one yourself and look"
+
+_RUN_BYTES: Final = 8
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """`dbs` are the databases' names, None for all. `proof`: None where something was changed."""
+
+    dbs: tuple[str, ...] | None
+    wish: Wish = Wish()
+    timeout_s: float = 60.0
+    proof: bool | None = None
+
+
+class Show(msgspec.Struct, frozen=True):
+    """Who hears of progress: of each thing `done`, and of what goes on `now`."""
+
+    done: Callable[[Done], None]
+    now: Callable[[str], None]
+
+
+class Linked(msgspec.Struct, frozen=True):
+    """How it ended: the jobs, those among them that do not run, and the proofs by database."""
+
+    jobs: tuple[Job, ...]
+    waited: tuple[Waited, ...]
+    proofs: Mapping[str, Proof]
+
+
+@asynccontextmanager
+async def _opened(pair: tuple[Address, Address]) -> AsyncIterator[dict[Side, CouchServer]]:
+    a, b = (CouchServer(address.base, address.user, address.password) for address in pair)
+    async with a, b:
+        yield {Side.A: a, Side.B: b}
+
+
+async def link(pair: tuple[Address, Address], asked: Asked, show: Show) -> Linked:
+    """Links databases of two servers.
+
+    Raises what a server refuses with, PeerLost when one does not answer, NotFound when there is nothing to
+    link.
+    """
+    async with _opened(pair) as servers:
+        show.now("looking at both servers")
+        a, b = [await look_at_server(server, side) for side, server in servers.items()]
+        if a.uuid is not None and a.uuid == b.uuid:
+            raise Conflict(
+                f"{a.base} and {b.base} are one server, or copies of one with the same [couchdb] uuid"
+            )
+        dbs = asked.dbs if asked.dbs is not None else await _all(servers, asked.wish)
+        changed = await _make(servers, a, b, dbs, asked.wish, show)
+        jobs = tuple(job for db in dbs for job in jobs_of(asked.wish, a, b, db))
+        waited = await _wait(servers, jobs, asked.timeout_s, show)
+        proofs = {}
+        if not waited and asked.proof is not False:
+            for db in dbs if asked.proof else changed:
+                show.now(f"proving {db}")
+                proofs[db] = await _prove(servers, db, asked, [job for job in jobs if job.db == db])
+        return Linked(jobs, waited, proofs)
+
+
+async def _all(servers: Mapping[Side, CouchServer], wish: Wish) -> tuple[str, ...]:
+    names = set(await databases(servers[Side.A]))
+    if not wish.one_way:
+        names |= set(await databases(servers[Side.B]))
+    return tuple(sorted(names))
+
+
+async def _make(
+    servers: Mapping[Side, CouchServer], a: Server, b: Server, dbs: Sequence[str], wish: Wish, show: Show
+) -> list[str]:
+    """Plans all, so that a misspelt name stops it before anything is written; then does it. The changed
+    ones."""
+    both = msgspec.structs.replace(wish, one_way=False)
+    plans = {}
+    for db in dbs:
+        show.now(f"looking at {db}")
+        there, back = jobs_of(both, a, b, db)
+        plans[db] = plan(wish, a, b, db, await look_at_link(servers, (there, back)))
+    applier = Applier(servers, frozenset(server.side for server in (a, b) if server.is_ours))
+    for db, steps in plans.items():
+        show.now(f"linking {db}")
+        async for done in applier.apply(steps):
+            show.done(done)
+    return [db for db, steps in plans.items() if steps]
+
+
+async def _wait(
+    servers: Mapping[Side, CouchServer], jobs: Sequence[Job], timeout_s: float, show: Show
+) -> tuple[Waited, ...]:
+    def now(running: int, state: str) -> None:
+        show.now(
+            f"{running} of {len(jobs)} jobs run"
+            + ("" if running == len(jobs) else f", the next one: {state}")
+        )
+
+    return tuple(await until_running(_hosted(servers, jobs), timeout_s, now))
+
+
+async def _prove(servers: Mapping[Side, CouchServer], db: str, asked: Asked, jobs: Sequence[Job]) -> Proof:
+    a, b = servers[Side.A], servers[Side.B]
+    selector = effective_selector(asked.wish.selector, design=asked.wish.design)
+    doc = proof_doc(proof_id(a.base, b.base, db), secrets.token_hex(_RUN_BYTES), selector)
+    if doc is None:
+        return Proof(refused=NO_SUCH_PROOF)
+    try:
+        return await prove(a, b, db, doc, both_ways=not asked.wish.one_way, timeout_s=asked.timeout_s)
+    except RequestTimeout as late:
+        # A job that ran may have crashed on a document meanwhile: it knows why.
+        for waited in await until_running(_hosted(servers, jobs), 0.0, lambda count, state: None):
+            late.add_note(f"job {waited.job}: {waited.state} {waited.reason}".rstrip())
+        raise
+
+
+def _hosted(servers: Mapping[Side, CouchServer], jobs: Sequence[Job]) -> list[tuple[CouchServer, str]]:
+    return [(servers[job.host.side], job.id) for job in jobs]
+
+
+class Unlinked(msgspec.Struct, frozen=True):
+    """`unreached` are servers that did not answer, with the reason: what is there of the link is left."""
+
+    dbs: tuple[str, ...]
+    unreached: Mapping[str, str]
+
+
+async def unlink(pair: tuple[Address, Address], dbs: tuple[str, ...] | None, show: Show) -> Unlinked:
+    """Takes links away, on one server too when the other one is gone. Raises PeerLost when both are."""
+    async with _opened(pair) as servers:
+        known: dict[Side, Server] = {}
+        unreached: dict[str, str] = {}
+        for side, server in servers.items():
+            show.now(f"looking at {server.base}")
+            try:
+                known[side] = await look_at_server(server, side)
+            except PeerLost as lost:
+                unreached[server.base] = lost.reason
+        if not known:
+            raise PeerLost("; ".join(unreached.values()))
+        bases = {side: server.base for side, server in servers.items()}
+        reached = {side: servers[side] for side in known}
+        names = dbs if dbs is not None else tuple(await linked_databases(reached, bases))
+        applier = Applier(reached, frozenset(side for side, server in known.items() if server.is_ours))
+        for db in names:
+            show.now(f"unlinking {db}")
+            steps = undo(db, await look_for_remains(reached, bases, db), reached)
+            async for done in applier.apply(steps):
+                show.done(done)
+        return Unlinked(names, unreached)
+
+
+def parse_selector(text: str) -> dict[str, object]:
+    """A selector as it is given on the command line. Raises BadRequest."""
+    from couchgrass import json
+    from couchgrass.docdb.selector import compile_selector
+
+    selector = json.decode(text)
+    if not isinstance(selector, dict):
+        raise BadRequest("a selector is a JSON object")
+    compile_selector(selector)
+    return selector

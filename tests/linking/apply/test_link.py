@@ -1,0 +1,295 @@
+"""Links between servers that behave as Apache CouchDB: made, found again, repaired, proved, taken away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from couchgrass.errors import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    NotFound,
+    PeerLost,
+    RequestTimeout,
+    Unauthorized,
+)
+from couchgrass.linking.address import parse_address
+from couchgrass.linking.apply.link import Asked, Linked, Show, Unlinked, link, parse_selector, unlink
+from couchgrass.linking.plan import Wish
+from couchgrass.linking.steps import Done
+from tests.linking.apache import CLOSED, Apache, apaches
+
+TODOS = Asked(("todos",), timeout_s=5.0)
+
+
+class Pair:
+    """Two servers and what was said while they were linked."""
+
+    def __init__(self, a: Apache, b: Apache) -> None:
+        self.a, self.b = a, b
+        self.addresses = (parse_address(a.auth_url), parse_address(b.auth_url))
+        self.done: list[Done] = []
+        self.said: list[str] = []
+
+    async def link(self, asked: Asked = TODOS) -> Linked:
+        self.done.clear()
+        return await link(self.addresses, asked, Show(self.done.append, self.said.append))
+
+    async def unlink(self, dbs: tuple[str, ...] | None = None) -> Unlinked:
+        self.done.clear()
+        return await unlink(self.addresses, dbs, Show(self.done.append, self.said.append))
+
+    @property
+    def writes(self) -> int:
+        return self.a.writes + self.b.writes
+
+    @property
+    def accounts(self) -> list[str]:
+        return [
+            name
+            for server in (self.a, self.b)
+            for name, doc in server.dbs.get("_users", {}).items()
+            if not doc.get("_deleted")
+        ]
+
+
+def with_pair(work: Callable[[Pair], Awaitable[None]]) -> None:
+    """Two servers of which the first one has the database ``todos``."""
+
+    async def main() -> None:
+        async with apaches(2) as (a, b):
+            a.create("todos")
+            await work(Pair(a, b))
+
+    asyncio.run(main())
+
+
+def test_a_link_is_made_proved_and_carries_documents_both_ways() -> None:
+    async def work(pair: Pair) -> None:
+        linked = await pair.link()
+        assert linked.waited == () and len(linked.jobs) == 2
+        proof = linked.proofs["todos"]
+        assert proof.there_s is not None and proof.back_s is not None and proof.refused is None
+        for server in (pair.a, pair.b):
+            assert [doc.get("_deleted") for doc in server.dbs["todos"].values()] == [True]
+        pair.a.put("todos", "here", {})
+        pair.b.put("todos", "there", {})
+        assert pair.a.dbs["todos"] == pair.b.dbs["todos"]
+        assert [done.text for done in pair.done if done.text == "database created"] == ["database created"]
+
+    with_pair(work)
+
+
+def test_run_twice_it_writes_nothing() -> None:
+    async def work(pair: Pair) -> None:
+        await pair.link()
+        before = pair.writes
+        linked = await pair.link()
+        assert (pair.writes, pair.done, linked.waited, linked.proofs) == (before, [], (), {})
+        assert (await pair.link(Asked(("todos",), proof=True))).proofs["todos"].back_s is not None
+
+    with_pair(work)
+
+
+def test_each_end_has_a_key_of_its_own_with_the_rights_it_needs() -> None:
+    async def work(pair: Pair) -> None:
+        await pair.link()
+        for server in (pair.a, pair.b):
+            (job,) = server.jobs().values()
+            names = {end: job[end]["auth"]["basic"]["username"] for end in ("source", "target")}
+            other = pair.b if server is pair.a else pair.a
+            assert names["target"] in server.security["todos"]["admins"]["names"]
+            assert other.security["todos"]["members"]["names"] == [names["source"]]
+        assert len(pair.accounts) == 4
+        await pair.link(Asked(("todos",), Wish(design=False)))
+        for server in (pair.a, pair.b):
+            assert "names" not in server.security["todos"]["admins"]
+            assert len(server.security["todos"]["members"]["names"]) == 2
+
+    with_pair(work)
+
+
+def test_whatever_is_broken_is_repaired_and_nothing_else() -> None:
+    async def work(pair: Pair) -> None:
+        await pair.link()
+        (name,) = pair.b.jobs()
+        pair.a.security["todos"] = CLOSED
+        await pair.link()
+        assert ["rights of key" in done.text for done in pair.done] == [True, True]
+        source = pair.b.jobs()[name]["source"]["auth"]["basic"]
+        pair.a.dbs["_users"][f"org.couchdb.user:{source['username']}"]["password"] = "another"
+        await pair.link()
+        assert len(pair.done) == 2 and pair.done[1].text.endswith("given a new key")
+        assert pair.b.jobs()[name]["source"]["auth"]["basic"]["password"] not in (
+            "another",
+            source["password"],
+        )
+        doc = pair.b.jobs()[name]
+        pair.b.put("_replicator", name, {"_deleted": True, "_rev": doc["_rev"]})
+        await pair.link()
+        assert [done.where for done in pair.done] == [pair.a.url, pair.b.url, pair.b.url]
+        assert (await pair.link()).waited == () and pair.done == []
+
+    with_pair(work)
+
+
+def test_a_job_that_moves_takes_its_keys_along() -> None:
+    async def work(pair: Pair) -> None:
+        await pair.link(Asked(("todos",), Wish(one_way=True)))
+        assert not pair.a.jobs() and len(pair.b.jobs()) == 1
+        await pair.link(Asked(("todos",), Wish(one_way=True, push=True)))
+        assert len(pair.a.jobs()) == 1 and not pair.b.jobs()
+        assert len(pair.accounts) == 2
+
+    with_pair(work)
+
+
+def test_a_selector_is_proved_with_a_document_that_it_lets_pass() -> None:
+    async def work(pair: Pair) -> None:
+        linked = await pair.link(Asked(("todos",), Wish(selector={"type": "todo"})))
+        assert linked.proofs["todos"].back_s is not None
+        assert all(doc.get("_deleted") for doc in pair.b.dbs["todos"].values())
+        pair.a.put("todos", "one", {"type": "note"})
+        assert "one" not in pair.b.dbs["todos"]
+        linked = await pair.link(Asked(("todos",), Wish(selector={"_id": {"$regex": "^x"}})))
+        assert linked.proofs["todos"].refused is not None
+
+    with_pair(work)
+
+
+def test_a_misspelt_name_writes_nothing_anywhere() -> None:
+    async def work(pair: Pair) -> None:
+        before = pair.writes
+        with pytest.raises(NotFound, match="'tods' is neither"):
+            await pair.link(Asked(("todos", "tods")))
+        pair.b.create("notes")
+        with pytest.raises(NotFound, match="'notes' is not on"):
+            await pair.link(Asked(("notes",), Wish(one_way=True)))
+        assert pair.writes == before + 1
+
+    with_pair(work)
+
+
+def test_all_links_what_either_side_has() -> None:
+    async def work(pair: Pair) -> None:
+        pair.b.create("a/b")
+        linked = await pair.link(Asked(None))
+        assert sorted({job.db for job in linked.jobs}) == ["a/b", "todos"]
+        assert "a/b" in pair.a.dbs
+        assert (await pair.unlink()).dbs == ("a/b", "todos")
+        assert pair.accounts == [] and not pair.a.jobs() and not pair.b.jobs()
+
+    with_pair(work)
+
+
+def test_a_job_that_does_not_run_is_told_and_nothing_is_proved() -> None:
+    async def work(pair: Pair) -> None:
+        pair.b.stuck = True
+        linked = await pair.link(Asked(("todos",), timeout_s=0.05))
+        assert [(waited.state, waited.reason) for waited in linked.waited] == [("pending", "")]
+        assert linked.proofs == {}
+
+    with_pair(work)
+
+
+def test_unlink_takes_everything_away_but_the_documents() -> None:
+    async def work(pair: Pair) -> None:
+        await pair.link()
+        pair.a.put("todos", "kept", {})
+        for server in (pair.a, pair.b):
+            for job in (*pair.a.jobs(), *pair.b.jobs()):
+                server.put("todos", f"_local/id{job}", {"history": []})
+        unlinked = await pair.unlink(("todos",))
+        assert unlinked.unreached == {}
+        for server in (pair.a, pair.b):
+            assert server.jobs() == {} and server.security["todos"] == CLOSED
+            left = [name for name, doc in server.dbs["todos"].items() if not doc.get("_deleted")]
+            assert left == ["kept"]
+        assert pair.accounts == []
+        before = pair.writes
+        assert (await pair.unlink(("todos",))).dbs == ("todos",) and (await pair.unlink()).dbs == ()
+        assert pair.writes == before and pair.done == []
+
+    with_pair(work)
+
+
+def test_one_server_is_cleaned_when_the_other_one_is_gone() -> None:
+    async def work(pair: Pair) -> None:
+        await pair.link()
+        pair.b.down = True
+        unlinked = await pair.unlink()
+        assert unlinked.unreached == {pair.b.url: f"{pair.b.url}: the connection was closed"}
+        assert not pair.a.jobs() and pair.a.security["todos"] == CLOSED
+        assert len(pair.b.jobs()) == 1 and len(pair.accounts) == 2
+        pair.a.down = True
+        with pytest.raises(PeerLost):
+            await pair.unlink()
+        pair.a.down = pair.b.down = False
+        assert (await pair.unlink()).unreached == {} and pair.accounts == []
+
+    with_pair(work)
+
+
+def test_no_secret_is_said_and_what_is_asked_of_strangers_is_refused() -> None:
+    async def work(pair: Pair) -> None:
+        await pair.link()
+        secrets = [
+            job[end]["auth"]["basic"]["password"]
+            for server in (pair.a, pair.b)
+            for job in server.jobs().values()
+            for end in ("source", "target")
+        ]
+        said = repr(pair.done) + repr(pair.said)
+        assert len(secrets) == 4 and not any(secret in said for secret in [*secrets, "boss's"])
+        pair.addresses = (parse_address(pair.a.url), pair.addresses[1])
+        with pytest.raises(Unauthorized, match="COUCHGRASS_A_PASSWORD"):
+            await pair.link()
+
+    with_pair(work)
+
+
+def test_a_server_is_not_linked_with_itself() -> None:
+    async def work(pair: Pair) -> None:
+        with pytest.raises(Conflict, match="one server"):
+            await link((pair.addresses[0],) * 2, TODOS, Show(pair.done.append, pair.said.append))
+
+    with_pair(work)
+
+
+def test_a_selector_on_the_command_line_is_a_json_object_that_means_something() -> None:
+    assert parse_selector('{"type": "todo"}') == {"type": "todo"}
+    for bad in ("", "[]", '{"a": {"$nonsense": 1}}', "{type: 1}"):
+        with pytest.raises(BadRequest):
+            parse_selector(bad)
+
+
+def test_a_failure_on_the_way_leaves_no_key_that_nobody_knows() -> None:
+    async def work(pair: Pair) -> None:
+        pair.b.refuses_jobs = True
+        with pytest.raises(Forbidden):
+            await pair.link()
+        assert pair.accounts == [] and pair.done != []
+        assert pair.a.security["todos"] == pair.b.security["todos"] == CLOSED
+        pair.b.refuses_jobs = False
+        assert (await pair.link()).waited == ()
+
+    with_pair(work)
+
+
+def test_a_proof_that_does_not_come_back_says_how_the_job_is_and_is_removed() -> None:
+    async def work(pair: Pair) -> None:
+        def stop(said: str) -> None:
+            pair.b.stuck = pair.b.stuck or said == "proving todos"
+
+        await pair.link(Asked(("todos",), proof=False))
+        with pytest.raises(RequestTimeout) as late:
+            await link(
+                pair.addresses, Asked(("todos",), timeout_s=0.05, proof=True), Show(pair.done.append, stop)
+            )
+        assert late.value.__notes__ == [f"job {name}: pending" for name in pair.b.jobs()]
+        assert [doc["_deleted"] for doc in pair.a.dbs["todos"].values()] == [True]
+
+    with_pair(work)
