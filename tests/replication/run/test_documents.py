@@ -11,9 +11,8 @@ import pytest
 
 from couchgrass.replication.run.documents import asked_of, epoch, generation, is_replicator
 from couchgrass.replication.status import iso8601
-from couchgrass.testing.server import running
-
 from couchgrass.testing.call import call
+from couchgrass.testing.server import running
 
 from ..pair import Side, become, pair, side, until
 
@@ -261,18 +260,31 @@ def test_no_secret_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> 
 
     async def work(a: Side, b: Side) -> None:
         secret = await b.user("robot", "s3cret")
-        target = {"url": f"{b.url}/db", "headers": {"X-Auth-Thing": "s3cret"}, "auth": {
-            "basic": {"username": "robot", "password": "s3cret"}}}
+        target = {
+            "url": f"{b.url}/db",
+            "headers": {"X-Auth-Thing": "s3cret"},
+            "auth": {"basic": {"username": "robot", "password": "s3cret"}},
+        }
         await a.put("/_replicator/good", {"source": b.at("db", secret), "target": "db", "continuous": True})
         await a.put("/_replicator/object", {"source": "db", "target": target, "continuous": True})
         nowhere = "http://robot:s3cret@127.0.0.1:1/db"
         await a.put("/_replicator/down", {"source": nowhere, "target": "db", "continuous": True})
         await a.put("/_replicator/none", {"source": b.at("none", secret), "target": "db", "continuous": True})
         await a.put("/_replicator/wrong", {"source": b.at("db", ("robot", "s3cret!")), "target": "db"})
-        for doc_id, state in (("good", "running"), ("object", "running"), ("down", "crashing"),
-                              ("none", "crashing"), ("wrong", "crashing")):
+        for doc_id, state in (
+            ("good", "running"),
+            ("object", "running"),
+            ("down", "crashing"),
+            ("none", "crashing"),
+            ("wrong", "crashing"),
+        ):
             await become(lambda doc_id=doc_id: a.state(doc_id), state)
-        for path in ("/_scheduler/docs", "/_scheduler/jobs", "/_active_tasks", "/_scheduler/docs/_replicator/down"):
+        for path in (
+            "/_scheduler/docs",
+            "/_scheduler/jobs",
+            "/_active_tasks",
+            "/_scheduler/docs/_replicator/down",
+        ):
             assert "s3cret" not in str(await a.json("GET", path)), path
         async with a.held.session.get(a.url + "/_node/_local/_prometheus") as answer:
             assert "s3cret" not in await answer.text()

@@ -129,7 +129,9 @@ def test_the_others_arrive_and_the_letter_is_tried_again_when_asked(tmp_path: Pa
         [job] = a.jobs.values()
         # Still refused, it stays, once.
         assert (await a.ask("POST", "/_scheduler/docs/_replicator/on/_retry", {}))[1] == {
-            "ok": True, "dead_letters": 1}
+            "ok": True,
+            "dead_letters": 1,
+        }
         design = await b.json("GET", "/db/_design/rule")
         await b.json("DELETE", f"/db/_design/rule?rev={design['_rev']}")
         assert (await a.ask("POST", f"/_scheduler/jobs/{job.key}/_retry", {}))[0] == 202
