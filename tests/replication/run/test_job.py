@@ -199,7 +199,7 @@ async def lag(a: Side) -> Any:
 
 
 async def idle(a: Side) -> bool:
-    return await lag(a) == 0.0
+    return bool(await lag(a) == 0.0)
 
 
 async def lags(a: Side, above_s: float) -> bool:
