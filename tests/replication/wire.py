@@ -21,6 +21,8 @@ class Wire:
         self._flows.set()
         self.port = 0
         self.connections = 0
+        self.pieces = 0
+        """What was forwarded, either way."""
 
     @property
     def url(self) -> str:
@@ -80,6 +82,7 @@ class Wire:
         try:
             while piece := await reader.read(PIECE_BYTES):
                 await self._flows.wait()
+                self.pieces += 1
                 writer.write(piece)
                 await writer.drain()
         except OSError:

@@ -105,18 +105,19 @@ async def _watch(addresses: Sequence[Address], json: bool) -> None:
 def _table(rows: Sequence[LinkRow]) -> Any:
     if not rows:
         return "No replication runs there."
-    table = lines(("source", "target", "state", "lag", "pending", "dead", "next try, reason"), ())
+    table = lines(("link", "state", "lag", "pending", "dead"), ())
+    table.columns[0].ratio = 1
+    troubles = []
     for row in rows:
-        on = row.server
+        link = f"{_end(row.source, row.server)}\n→ {_end(row.target, row.server)}"
         color = "green" if row.state == "running" else "red" if row.error else "yellow"
-        cells = (_end(row.source, on), _end(row.target, on))
         lag = UNKNOWN if row.lag_s is None else f"{row.lag_s:.1f} s"
         numbers = (UNKNOWN if count is None else f"{count:,}" for count in (row.pending, row.dead_letters))
-        why = " ".join(filter(None, (row.next_try, row.error)))
-        table.add_row(
-            *(escape(cell) for cell in cells), f"[{color}]{escape(row.state)}[/]", lag, *numbers, escape(why)
-        )
-    return table
+        table.add_row(escape(link), f"[{color}]{escape(row.state)}[/]", lag, *numbers)
+        if row.error:
+            again = f", next try {row.next_try}" if row.next_try else ""
+            troubles.append(Text(f"{_end(row.target, row.server)}: {row.error}{again}", "red"))
+    return Group(table, *troubles)
 
 
 def _end(name: str, server: str) -> str:

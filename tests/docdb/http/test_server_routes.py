@@ -32,8 +32,6 @@ def test_other_methods_are_refused_with_the_list_of_those_allowed(
 @pytest.mark.parametrize(
     "path",
     [
-        "_replicate",
-        "_scheduler/jobs",
         "_reshard",
         "_search_analyze",
         "_nouveau_analyze",

@@ -168,7 +168,7 @@ def test_a_stop_is_not_lost_while_what_watches_a_server_gives_up(monkeypatch: py
         await peer.asked.wait()
         stopping = asyncio.ensure_future(job.stop())
         for gone in list(server._feeding.values()):
-            gone()
+            gone("no answer")
         async with asyncio.timeout(5.0):
             await stopping
         assert job.life.state is State.PENDING

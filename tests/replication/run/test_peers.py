@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from couchgrass.replication.run.peers import Peers, Server, Tls, database_of
 from couchgrass.testing.server import ServerProcess
 
 from ..pair import until
-from ..wire import wire
+from ..wire import Wire, wire
 
 
 def test_jobs_to_one_server_share_it_whoever_they_are() -> None:
@@ -44,36 +43,58 @@ def test_one_watch_serves_all_feeds_and_ends_with_the_last(
     async def work() -> None:
         async with wire(couch_server.url) as line:
             server, gone = Server(line.url, Tls(), None), list[str]()
-            with server.watched(lambda: gone.append("a")):
+            with server.watched(lambda why: gone.append("a")):
                 watch = server._watch
-                with server.watched(lambda: gone.append("b")):
+                with server.watched(lambda why: gone.append("b")):
                     assert server._watch is watch
-                    await until(lambda: looked(line.connections, 3))
+                    await until(lambda: asked(line, 5))
                 assert server._watch is watch and gone == []
+                assert line.connections == 1, "one connection asks for all"
                 await line.cut()
-                await until(lambda: is_gone(gone))
+                await until(lambda: told(gone, 1))
             assert gone == ["a"] and server._watch is None and not server.is_there
             waits = [asyncio.create_task(server.returned()) for _ in range(3)]
             await until(lambda: is_due(server))
-            assert time.monotonic() < server.next_probe_s + 0.1
             await line.open()
             assert await asyncio.gather(*waits) == [True, True, True]
             assert server.is_there and await server.returned() is False
-            with server.watched(lambda: gone.append("c")):
+            with server.watched(lambda why: gone.append("c")):
                 assert server._watch is not None
             assert server._watch is None
             await server.close()
 
-    async def looked(count: int, least: int) -> bool:
-        return count >= least
+    asyncio.run(work())
 
-    async def is_gone(gone: list[str]) -> bool:
-        return bool(gone)
 
-    async def is_due(server: Server) -> bool:
-        return server.next_probe_s > 0
+def test_a_server_that_was_started_again_is_noticed_although_it_answers(
+    couch_server: ServerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "WATCH_S", 0.02)
+
+    async def work() -> None:
+        async with wire(couch_server.url) as line:
+            server, gone = Server(line.url, Tls(), None), list[str]()
+            with server.watched(gone.append):
+                await until(lambda: asked(line, 2 * peers.KEPT_PROBES))
+                await line.cut()
+                await line.open()
+                await until(lambda: told(gone, 1))
+                assert "started again" in gone[0] or "no answer" in gone[0]
+            await server.close()
 
     asyncio.run(work())
+
+
+async def asked(line: Wire, least: int) -> bool:
+    return line.pieces >= least
+
+
+async def told(gone: list[str], least: int) -> bool:
+    return len(gone) >= least
+
+
+async def is_due(server: Server) -> bool:
+    return server.next_probe_s > 0
 
 
 def test_who_still_holds_a_connection_pool_that_was_given_up_has_lost_the_peer(

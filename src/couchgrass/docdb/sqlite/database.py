@@ -34,7 +34,8 @@ class About(msgspec.Struct, frozen=True):
     """What a database is set to; the rows of ``meta`` but ``totals``.
 
     `uuid` names this life of the database: it is behind every sequence, so that one from a deleted
-    database of the same name is known to be foreign. `created` is in seconds since the epoch.
+    database of the same name is known to be foreign. `created` is in microseconds since the epoch (in seconds
+    in databases from before), so that no two lives of a name have the same.
     """
 
     uuid: str

@@ -54,6 +54,7 @@ class Checkpoints:
         self.refused: str | None = None
         self.newest: dict[str, Any] | None = None
         self.wrote = False
+        self._turn = asyncio.Lock()
 
     async def open(self, infos: tuple[Info, Info]) -> Seq:
         """Where to start."""
@@ -61,6 +62,7 @@ class Checkpoints:
         if self._enabled:
             docs = await asyncio.gather(*(side.local(self._id) for side in self._sides))
             self._written = list(docs)
+            docs = [self._of_these_lives(doc) for doc in docs]
             found = checkpoint.common(*docs)
             self.newest = docs[0] if found.seq is not None else None
             self.history = found.history
@@ -70,6 +72,16 @@ class Checkpoints:
             self.start = self._since or ZERO
         self.last = self.start
         return self.start
+
+    @property
+    def _lives(self) -> list[str]:
+        assert self._infos is not None, "open comes first"
+        return [info.instance_start_time for info in self._infos]
+
+    def _of_these_lives(self, doc: dict[str, Any] | None) -> dict[str, Any] | None:
+        """A checkpoint that names other databases counts as none: it was on its way when one of them was
+        deleted and made again, and arrived in the new one."""
+        return doc if doc is None or doc.get("instances", self._lives) == self._lives else None
 
     def document(self, through: Seq, totals: Totals, caught_up_at: float | None) -> dict[str, Any]:
         """The checkpoint up to `through`."""
@@ -87,12 +99,34 @@ class Checkpoints:
             bulk_get_docs=totals.bulk_get_docs,
             bulk_get_attempts=totals.bulk_get_attempts,
         )
-        return checkpoint.record(self.history, session, caught_up_at=caught_up_at)
+        doc = checkpoint.record(self.history, session, caught_up_at=caught_up_at)
+        return {**doc, "instances": self._lives}
 
     async def save(self, through: Seq, totals: Totals, caught_up_at: float | None) -> None:
         """Writes a checkpoint, if it says something new. Raises Rewound, PeerLost."""
         if not self._enabled or self.refused is not None or bytes(through) == bytes(self.last):
             return
+        async with self._turn:
+            await self._save(through, totals, caught_up_at)
+
+    async def check(self) -> None:
+        """Raises Rewound when the target is not the one that the run began with; PeerLost.
+
+        A job that has nothing to copy would not notice it otherwise. That a source was replaced, its feed says.
+        """
+        assert self._infos is not None, "open comes first"
+        target = self._sides[1]
+        async with self._turn:
+            if (await target.info()).instance_start_time != self._infos[1].instance_start_time:
+                raise Rewound(f"{target.name} was deleted and made again, or put back")
+            if self._enabled and self.refused is None:
+                self._check_side(1, await target.local(self._id))
+
+    def _check_side(self, place: int, doc: dict[str, Any] | None) -> None:
+        if not any(_same(doc, mine) for mine in (self._written[place], self._sent[place])):
+            raise Rewound(f"The checkpoint on {self._sides[place].name} is not the one that was written")
+
+    async def _save(self, through: Seq, totals: Totals, caught_up_at: float | None) -> None:
         assert self._infos is not None, "open comes first"
         source, target = self._sides
         # The target first: what it has not on its disk must not be in a checkpoint.
@@ -100,9 +134,8 @@ class Checkpoints:
             if await side.commit() != info.instance_start_time:
                 raise Rewound(f"{side.name} was deleted and made again, or put back")
         found = await asyncio.gather(*(side.local(self._id) for side in self._sides))
-        for place, (side, doc) in enumerate(zip(self._sides, found, strict=True)):
-            if not any(_same(doc, mine) for mine in (self._written[place], self._sent[place])):
-                raise Rewound(f"The checkpoint on {side.name} is not the one that was written")
+        for place, stored in enumerate(found):
+            self._check_side(place, stored)
         doc = self.document(through, totals, caught_up_at)
         for place, side in enumerate(self._sides):
             if not await self._put(place, side, doc, found[place]):

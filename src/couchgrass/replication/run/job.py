@@ -187,8 +187,8 @@ class Job:
         running = asyncio.ensure_future(run.run())
         gone: list[str] = []
 
-        def leave(base: str) -> None:
-            gone.append(base)
+        def leave(base: str, why: str) -> None:
+            gone.append(f"{base}: {why}")
             run.is_abandoned = True
             running.cancel()
 
@@ -200,7 +200,7 @@ class Job:
             except asyncio.CancelledError:
                 if not gone or self.is_stopping:
                     raise
-                raise PeerLost(f"{gone[0]}: no answer", is_down=True) from None
+                raise PeerLost(gone[0], is_down=True) from None
 
     async def _crashed(self, why: CouchgrassError, lasted_s: float) -> bool:
         """Notes it and waits until it is time for the next run. False when there is none."""

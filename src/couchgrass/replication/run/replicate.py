@@ -27,6 +27,9 @@ from couchgrass.replication.spec import Replication
 PAGE_ROWS = 2000
 """Rows in one page of changes: about 250 kB, decoded in 2 ms."""
 
+LOOK_S = 60.0
+"""How often a job looks whether its target is the one that it began with."""
+
 LAST_CHECKPOINT_S = 2.0
 """How long the checkpoint of a job that is stopped may take."""
 
@@ -126,6 +129,7 @@ class Run:
                 beside = [
                     group.create_task(self._keep_checkpoints()),
                     group.create_task(self._keep_letters()),
+                    group.create_task(self._keep_looking()),
                 ]
                 copiers = [group.create_task(self._copy()) for _ in range(self._wanted.worker_processes)]
                 await self._read(start)
@@ -253,6 +257,12 @@ class Run:
             await asyncio.sleep(self._wanted.checkpoint_interval_s)
             self._moved.clear()
             await self._save()
+
+    async def _keep_looking(self) -> None:
+        """An idle job would else not notice that its target was replaced."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            await self.checkpoints.check()
 
     async def _save(self) -> None:
         assert self.progress is not None

@@ -33,7 +33,8 @@ from couchgrass.replication.status import State
 log = logging.getLogger("couchgrass.replication")
 
 BATCHES_AT_ONCE = 8
-"""Batches that all jobs together copy at a time; they take turns in the order in which they came."""
+"""Batches that all jobs between the same two servers copy at a time; they take turns in the order in which they
+came. Counted by the pair, so that a server that is slow keeps only its own jobs waiting."""
 
 TRANSIENT_MAX = 1000
 """Jobs that ``_replicate`` may have under way."""
@@ -88,7 +89,7 @@ class Replicator:
         self.crashes = 0
         self._local = local
         self._peers = Peers(lambda: config().tls)
-        self._turns = asyncio.Semaphore(BATCHES_AT_ONCE)
+        self._turns: dict[tuple[str, str], asyncio.Semaphore] = {}
         self._by_document: dict[tuple[str, str], Job] = {}
         self._stopping: set[asyncio.Future[None]] = set()
         self._due = asyncio.Event()
@@ -128,7 +129,7 @@ class Replicator:
             origin=origin,
             clock=self.clock,
             letters=LetterBox(store),
-            turns=self._turns,
+            turns=self._turns_between(wanted),
             peers=lambda: (
                 self._database(wanted, wanted.source, user),
                 self._database(wanted, wanted.target, user),
@@ -167,6 +168,10 @@ class Replicator:
         if job.origin.is_transient:
             self._forget(job)
         self._due.set()
+
+    def _turns_between(self, wanted: Replication) -> asyncio.Semaphore:
+        pair = (_place(wanted.source), _place(wanted.target))
+        return self._turns.setdefault(pair, asyncio.Semaphore(BATCHES_AT_ONCE))
 
     def _heard(self, job: Job, what: Happening) -> None:
         if what is Happening.CRASHED:
@@ -268,3 +273,8 @@ class Replicator:
         if stops or pending:
             await asyncio.wait({*stops, *pending}, timeout=STOP_S)
         await self._peers.close()
+
+
+def _place(address: Address) -> str:
+    """The server that an address is at; "" for this one."""
+    return "" if address.url is None else address.url.rpartition("/")[0]
