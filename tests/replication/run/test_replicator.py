@@ -43,8 +43,8 @@ def test_jobs_that_do_not_fit_take_turns_and_all_get_theirs(tmp_path: Path) -> N
                 await a.put(f"/{name}/{round}", {})
             for name in names:
                 await until(partial(b.has, f"/{name}/{round}"))
-        states = [job.life.state for job in a.jobs.values()]
-        assert len(states) == 5 and states.count(State.RUNNING) <= 4  # two run, two more may be stopping
+        runs = [job for job in a.jobs.values() if job.life.state is State.RUNNING and not job.is_stopping]
+        assert len(a.jobs) == 5 and len(runs) <= 2
         assert sum(job.life.crashes for job in a.jobs.values()) == 0
         # With room again all of them run.
         await a.setting("replicator", "max_jobs", "100")
