@@ -23,7 +23,7 @@ from couchgrass.replication.status import State
 from couchgrass.testing.call import call
 from couchgrass.testing.server import running
 
-from ..pair import Side, become, pair, until
+from ..pair import Side, become, pair, side, until
 from ..wire import Wire, wire
 
 # --- without a server: a job whose databases can't even be named -------------------------------------
@@ -278,6 +278,36 @@ def test_nothing_is_said_of_the_lag_before_something_is_known_and_then_all_the_t
         await until(lambda: idle(a))
 
     wired(tmp_path, work)
+
+
+@pytest.mark.parametrize("away", ["source", "target"])
+def test_after_a_restart_it_is_known_how_old_the_link_is_although_a_peer_is_away(
+    tmp_path: Path, away: str
+) -> None:
+    async def work() -> None:
+        async with side(tmp_path / "b") as b, wire(b.url) as line:
+            await b.json("PUT", "/db")
+            async with side(tmp_path / "a") as a:
+                await a.json("PUT", "/db")
+                source, ends = (b, (line.at("db"), "db")) if away == "source" else (a, ("db", line.at("db")))
+                await source.put("/db/one", {})
+                await a.put("/_replicator/on", on(*ends))
+                await until(lambda: written(a))
+                seen_at = time.time()
+            await line.cut()
+            async with side(tmp_path / "a") as a:
+                await until(lambda: lags(a, 0.0))
+                before = time.time()
+                assert await lag(a) >= before - seen_at
+
+    async def written(a: Side) -> Any:
+        row = await a.row("on")
+        if not row.get("info") or row["lag_s"] != 0.0:
+            return None
+        docs = (await a.json("GET", "/db/_local_docs?include_docs=true"))["rows"]
+        return docs and docs[0]["doc"].get("caught_up_at")
+
+    asyncio.run(work())
 
 
 def test_a_killed_server_that_comes_back_is_replicated_with_at_once(tmp_path: Path) -> None:
