@@ -74,7 +74,7 @@ class Side:
         """Changes a setting."""
         await self.json("PUT", f"/_node/_local/_config/{section}/{key}", value)
 
-    async def user(self, name: str, password: str = "pw", roles: tuple[str, ...] = ()) -> tuple[str, str]:  # noqa: S107
+    async def user(self, name: str, password: str = "pw", roles: tuple[str, ...] = ()) -> tuple[str, str]:
         """Makes a user."""
         doc = {"name": name, "password": password, "roles": list(roles), "type": "user"}
         await self.json("PUT", f"/_users/org.couchdb.user:{name}", doc)

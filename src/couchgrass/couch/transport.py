@@ -7,6 +7,7 @@ chunks, and both raise PeerLost for whatever keeps the whole answer from coming.
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -218,7 +219,9 @@ def _why(broken: BaseException) -> str:
     if isinstance(broken, aiohttp.ClientConnectorDNSError):
         return "the name can't be resolved"
     if isinstance(broken, aiohttp.ClientConnectorError):
-        return (broken.os_error.strerror or "connection failed").lower()
+        # asyncio's own text repeats the address instead of saying what is wrong.
+        number = broken.os_error.errno
+        return (os.strerror(number) if number else "connection failed").lower()
     if isinstance(broken, TimeoutError):
         return "no answer in time"
     if isinstance(broken, aiohttp.ServerDisconnectedError | ConnectionError):

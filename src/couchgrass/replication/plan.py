@@ -54,7 +54,9 @@ def batch_of(number: int, rows: Sequence[Change], seen_s: float, end: Seq | None
     for row in rows:
         if row.id:
             listed = revs.setdefault(row.id, [])
-            listed += [leaf.rev for leaf in row.changes if leaf.rev not in listed]
+            for leaf in row.changes:
+                if leaf.rev not in listed:
+                    listed.append(leaf.rev)
     seq = end
     if seq is None:
         seq = next((row.seq for row in reversed(rows) if bytes(row.seq) != b"null"), None)

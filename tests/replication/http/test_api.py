@@ -9,8 +9,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from couchgrass.replication.http.api import _document
 from couchgrass.errors import BadRequest
+from couchgrass.replication.http.api import _document
 
 from ..pair import Side, become, pair, until
 

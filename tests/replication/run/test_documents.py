@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,8 @@ import pytest
 
 from couchgrass.replication.run.documents import asked_of, epoch, generation, is_replicator
 from couchgrass.replication.status import iso8601
-from couchgrass.testing.server import running
-
 from couchgrass.testing.call import call
+from couchgrass.testing.server import running
 
 from ..pair import Side, become, pair, side, until
 
@@ -52,7 +52,7 @@ def test_a_document_is_a_job_until_it_is_deleted_and_its_checkpoint_stays(tmp_pa
         await become(lambda: jobs(a), [])
         await become(lambda: a.row("one"), {})
         for one in (a, b):
-            await become(lambda one=one: checkpoints(one), 1)
+            await become(partial(checkpoints, one), 1)
         await a.put("/db/second", {})
         await a.put("/_replicator/again", body)
         await until(lambda: b.has("/db/second"))
@@ -179,7 +179,7 @@ def test_replicator_databases_come_and_go(tmp_path: Path) -> None:
             await a.put("/x%2F_replicator/one", body)
             await become(lambda: a.state("one", "x/_replicator"), "running")
             await a.put(f"/db/{round}", {})
-            await until(lambda round=round: b.has(f"/db/{round}"))
+            await until(partial(b.has, f"/db/{round}"))
             await a.json("DELETE", "/x%2F_replicator")
             await become(lambda: jobs(a), [])
             assert await a.row("one", "x/_replicator") == {}
@@ -279,7 +279,7 @@ def test_no_secret_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> 
             ("none", "crashing"),
             ("wrong", "crashing"),
         ):
-            await become(lambda doc_id=doc_id: a.state(doc_id), state)
+            await become(partial(a.state, doc_id), state)
         for path in (
             "/_scheduler/docs",
             "/_scheduler/jobs",

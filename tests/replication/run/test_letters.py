@@ -251,6 +251,36 @@ def test_letters_of_what_runs_once_are_told_and_tried_when_it_is_asked_for_again
     pair(tmp_path, work)
 
 
+def test_letters_of_a_document_that_is_completed_stay_known(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with side(tmp_path / "b") as b:
+            await b.json("PUT", "/db")
+            await b.put("/db/_design/rule", RULE)
+            async with side(tmp_path / "a") as a:
+                await a.json("PUT", "/db")
+                await a.put("/db/bad", {"bad": True})
+                await a.put("/db/good", {})
+                await a.put("/_replicator/once", {"source": "db", "target": b.at("db")})
+                await become(lambda: a.state("once"), "completed")
+                await become(lambda: letters(a, "once"), [("bad", "forbidden")])
+                await until(lambda: is_marked(a))
+            async with side(tmp_path / "a") as a:
+                await become(lambda: a.state("once"), "completed")
+                await become(lambda: letters(a, "once"), [("bad", "forbidden")])
+                await b.put("/db/_design/rule", {})
+                retry = "/_scheduler/docs/_replicator/once/_retry"
+                assert (await a.ask("POST", retry, {}))[0] == 202
+                await until(lambda: b.has("/db/bad"))
+                await become(lambda: a.state("once"), "completed")
+                await become(lambda: letters(a, "once"), [])
+                assert (await a.ask("POST", retry, {}))[0] == 404, "nothing is left to do"
+
+    async def is_marked(a: Side) -> bool:
+        return "_replication_state" in await a.json("GET", "/_replicator/once")
+
+    asyncio.run(work())
+
+
 def test_a_retry_of_a_job_that_does_not_run_is_made_when_it_does(tmp_path: Path) -> None:
     async def work(a: Side, b: Side) -> None:
         await b.put("/db/_design/rule", RULE)

@@ -27,6 +27,7 @@ from couchgrass.errors import (
     ServiceUnavailable,
 )
 from couchgrass.replication import checkpoint
+from couchgrass.replication.deadletter import Letter
 from couchgrass.replication.identity import RepId
 from couchgrass.replication.run.documents import Documents, is_replicator
 from couchgrass.replication.run.job import Job, Origin
@@ -132,7 +133,9 @@ class Api:
                 if retry:
                     raise MethodNotAllowed("GET", "HEAD")
                 return self._docs(call, database)
-            return self._retry_document(database, doc_id) if retry else self._doc(database, doc_id)
+            if retry:
+                return await self._retry_document(database, doc_id)
+            return self._doc(database, doc_id)
         return Told(404, {"error": "not found"})
 
     def _job(self, key: str) -> Job:
@@ -171,15 +174,22 @@ class Api:
             raise NotFound("missing")
         job = self._replicator.by_document(database, doc_id)
         row = doc_row(entry_view(entry, job), self._node)
-        return Told(200, {**row, "dead_letters_list": [] if job is None else _letters(job)})
+        return Told(
+            200, {**row, "dead_letters_list": _shown(entry.letters) if job is None else _letters(job)}
+        )
 
-    def _retry_document(self, database: str, doc_id: str) -> Told:
-        if (database, doc_id) not in self._documents.entries:
+    async def _retry_document(self, database: str, doc_id: str) -> Told:
+        """A job that is over, and left something, is done once more: it begins with what was refused."""
+        entry = self._documents.entries.get((database, doc_id))
+        if entry is None:
             raise NotFound("missing")
         job = self._replicator.by_document(database, doc_id)
-        if job is None:
+        if job is not None:
+            return self._retry(job)
+        if not entry.letters:
             raise NotFound("The document has no job that runs")
-        return self._retry(job)
+        await self._documents.again(database, doc_id)
+        return Told(202, {"ok": True, "dead_letters": entry.dead_letters})
 
     def _retry(self, job: Job) -> Told:
         job.retry_letters()
@@ -204,4 +214,8 @@ def _document(path: Sequence[str]) -> tuple[str, str | None]:
 
 
 def _letters(job: Job) -> list[dict[str, Any]]:
-    return [letter.shown(iso8601(letter.time)) for letter in job.letters.letters()[:LETTERS_SHOWN]]
+    return _shown(job.letters.letters())
+
+
+def _shown(letters: Sequence[Letter]) -> list[dict[str, Any]]:
+    return [letter.shown(iso8601(letter.time)) for letter in letters[:LETTERS_SHOWN]]

@@ -83,6 +83,17 @@ class Checkpoints:
         deleted and made again, and arrived in the new one."""
         return doc if doc is None or doc.get("instances", self._lives) == self._lives else None
 
+    async def caught_up(self) -> float | None:
+        """When the target last had everything, if one side says so: for when the other is not there."""
+        for side in reversed(self._sides):
+            try:
+                at = checkpoint.caught_up_at(await side.local(self._id))
+            except CouchgrassError:
+                continue
+            if at is not None:
+                return at
+        return None
+
     def document(self, through: Seq, totals: Totals, caught_up_at: float | None) -> dict[str, Any]:
         """The checkpoint up to `through`."""
         session = checkpoint.Session(

@@ -24,6 +24,7 @@ from couchgrass.docdb.feed_filter import Filter
 from couchgrass.docdb.wire import ZERO, Change
 from couchgrass.errors import BadRequest, Conflict, CouchgrassError, NotFound
 from couchgrass.replication.backoff import delay_s
+from couchgrass.replication.deadletter import Letter
 from couchgrass.replication.lifecycle import Happening
 from couchgrass.replication.run.job import Job, Origin
 from couchgrass.replication.run.replicator import Duplicate, Replicator
@@ -59,7 +60,8 @@ class Entry:
         self.error: str | None = None
         self.error_count = 0
         self.stats: Mapping[str, Any] | None = None
-        self.dead_letters = 0
+        self.letters: list[Letter] = []
+        """What the target still refused when its job was over."""
         self.start_at = self.updated_at = now
         self.next_try_at: float | None = None
         self.wanted: Replication | None = None
@@ -70,6 +72,11 @@ class Entry:
         """Marks that are not written yet."""
         self.marked = 0
         """The generation of the revision that we wrote last."""
+
+    @property
+    def dead_letters(self) -> int:
+        """How many there are."""
+        return len(self.letters)
 
     def enter(self, state: State, now: float, error: str | None = None) -> None:
         """It is in this state now."""
@@ -186,16 +193,26 @@ class Documents:
         if doc.get(STATE) in (State.COMPLETED.value, State.FAILED.value):
             if entry is None or entry.asked != asked:
                 await self._drop(key)
-                self.entries[key] = self._ended(Entry(name, change.id, asked, now), doc)
+                entry = self.entries[key] = self._ended(Entry(name, change.id, asked, now), doc)
+                if isinstance(base := doc.get(ID), str):
+                    entry.letters = await self._replicator.letters_of(base)
             return
         if entry is not None and entry.asked == asked:
             if not entry.state.is_terminal:
                 return  # what we wrote ourselves
             if entry.marks or generation(doc) < entry.marked:
                 return  # how it was before its end was written
+        await self._start(key, doc)
+
+    async def _start(self, key: tuple[str, str], doc: Mapping[str, Any]) -> None:
         await self._drop(key)
-        entry = self.entries[key] = Entry(name, change.id, asked, now)
+        entry = self.entries[key] = Entry(*key, asked_of(doc), self._replicator.clock.now())
         entry.task = asyncio.create_task(self._begin(entry, doc))
+
+    async def again(self, database: str, doc_id: str) -> None:
+        """Does once more what a document asked for. Raises NotFound."""
+        doc = await CouchDatabase(self._transport, database).document(doc_id)
+        await self._start((database, doc_id), doc)
 
     def _ended(self, entry: Entry, doc: Mapping[str, Any]) -> Entry:
         reason = doc.get(REASON)
@@ -262,7 +279,7 @@ class Documents:
         if what is Happening.COMPLETED:
             entry.enter(State.COMPLETED, now)
             entry.stats = statistics(job)
-            entry.dead_letters = len(job.letters)
+            entry.letters = job.letters.letters()
             self._write(entry, {STATE: State.COMPLETED.value, ID: job.rep_id.base, STATS: entry.stats})
             self._spawn(self._replicator.remove(job))
         elif self._replicator.config().update_docs and what is Happening.STARTED:

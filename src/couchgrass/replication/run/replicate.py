@@ -91,13 +91,13 @@ class Run:
         try:
             infos = await self._infos()
         except CouchgrassError:
+            if not self.lag.has_caught_up:
+                self._resume_lag(await self.checkpoints.caught_up())
             self.lag.broke()
             raise
         start = await self.checkpoints.open(infos)
         self.source_seq = infos[0].update_seq
-        now = self._clock.now()
-        at = self.checkpoints.caught_up_at
-        self.lag.resume(None if at is None else now - at, self._clock.monotonic())
+        self._resume_lag(self.checkpoints.caught_up_at)
         self.progress = Progress(start)
         try:
             await self._work(start)
@@ -110,6 +110,10 @@ class Run:
             self._heard_s = None
             self.lag.broke()
         await self._save()
+
+    def _resume_lag(self, caught_up_at: float | None) -> None:
+        age_s = None if caught_up_at is None else self._clock.now() - caught_up_at
+        self.lag.resume(age_s, self._clock.monotonic())
 
     async def _infos(self) -> tuple[Info, Info]:
         source = await _opened(self._source)

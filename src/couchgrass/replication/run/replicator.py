@@ -22,6 +22,7 @@ from couchgrass.docdb.access import UserCtx
 from couchgrass.errors import CouchgrassError, NotFound
 from couchgrass.replication import schedule
 from couchgrass.replication.address import Address
+from couchgrass.replication.deadletter import Letter
 from couchgrass.replication.identity import RepId, replication_id
 from couchgrass.replication.lifecycle import Happening
 from couchgrass.replication.run.job import Job, Origin
@@ -144,6 +145,12 @@ class Replicator:
         job.ended.add_done_callback(lambda _: self._over(job))
         self._take_turns()
         return job
+
+    async def letters_of(self, base: str) -> list[Letter]:
+        """The dead letters of a replication that may be over, oldest first."""
+        box = LetterBox(LocalStore(self._local(KEEPER), base))
+        await box.open()
+        return box.letters()
 
     async def remove(self, job: Job) -> None:
         """Stops it and forgets it; who waits for its end is told that it was cancelled."""
