@@ -10,6 +10,8 @@ from couchgrass.errors import BadRequest, CouchgrassError, PeerLost, from_answer
 OWN_ANSWERS = frozenset({501, 507})
 """Statuses from 500 on that a CouchDB gives on purpose, and gives again when it is asked again."""
 
+TIMEOUT = 408
+
 
 def refusal(status: int, text: bytes, name: str, location: str | None = None) -> CouchgrassError:
     """The error for an answer that is no success: PeerLost when the server failed, else its own refusal."""
@@ -20,11 +22,11 @@ def refusal(status: int, text: bytes, name: str, location: str | None = None) ->
     except BadRequest:
         found = None
     if not isinstance(found, dict) or "error" not in found:
-        if status >= 500 or status == 408:
+        if status >= 500 or status == TIMEOUT:
             return PeerLost(f"{name}: answered {status}")
         return from_answer(status, "peer_error", f"{name}: answered {status}")
     error, reason = str(found["error"]), str(found.get("reason", ""))
-    if status >= 500 and status not in OWN_ANSWERS:
+    if status == TIMEOUT or (status >= 500 and status not in OWN_ANSWERS):
         return PeerLost(f"{name}: answered {status} {error}: {reason}")
     return from_answer(status, error, reason)
 
