@@ -7,6 +7,7 @@ chunks, and both raise PeerLost for whatever keeps the whole answer from coming.
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -240,7 +241,7 @@ class HttpTransport:
     ) -> aiohttp.ClientResponse:
         """Sends a body in pieces. `waits`: not before the server asks for it, so that a refusal reaches us
         before a large body is sent into a closed connection. A server that does not ask gets it anyhow."""
-        bound = asyncio.timeout(self._proceed_s if waits else asked.idle_s)
+        bound = asyncio.timeout(min(self._proceed_s, asked.idle_s) if waits else asked.idle_s)
         upload = asked.upload = Upload(pieces, asked.idle_s, bound)
         try:
             async with bound:
@@ -311,7 +312,8 @@ def _why(broken: BaseException) -> str:
     if isinstance(broken, aiohttp.ClientConnectorDNSError):
         return "the name can't be resolved"
     if isinstance(broken, aiohttp.ClientConnectorError):
-        return (broken.os_error.strerror or "connection failed").lower()
+        number = broken.os_error.errno
+        return os.strerror(number).lower() if number else "the connection failed"
     if isinstance(broken, TimeoutError):
         return "no answer in time"
     if isinstance(broken, aiohttp.ServerDisconnectedError | ConnectionError):
@@ -320,6 +322,10 @@ def _why(broken: BaseException) -> str:
         return "the URL is not valid"
     if isinstance(broken, aiohttp.ClientHttpProxyError):
         return f"the proxy answered {broken.status}"
+    if isinstance(broken, aiohttp.ClientResponseError):
+        return "its answer is no HTTP"
+    if isinstance(broken, aiohttp.ClientPayloadError):
+        return "it is not whole"
     return type(broken).__name__
 
 
