@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import traceback
 from collections.abc import AsyncIterator
 from typing import Any
@@ -17,7 +16,7 @@ from couchgrass.couch.transport import HttpTransport, whole
 from couchgrass.errors import NotImplementedHere, PeerLost, TooLarge
 from couchgrass.testing.asgi import MovedClock
 from couchgrass.testing.scripted import Exchange, Play, Scripted, answers, hangs_up, is_silent
-from tests.couch.asking import ask, pieces, transport_to, with_plays
+from tests.couch.asking import ask, closed_port, pieces, transport_to, with_plays
 
 GOOD = answers(200, {"ok": True})
 SECRETS = ("s3cr3t", "tok3n", "c00kie")
@@ -32,13 +31,6 @@ def raw(text: bytes) -> Play:
         exchange.cut()
 
     return play
-
-
-def closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 # --- what is sent ------------------------------------------------------------------------------------
@@ -137,7 +129,7 @@ def test_a_name_that_is_not_there_is_down() -> None:
 def test_no_answer_is_lost_and_not_down(play: Play, why: str) -> None:
     async def work(peer: Scripted, transport: HttpTransport) -> None:
         with pytest.raises(PeerLost) as lost:
-            await ask(transport, idle_s=0.05)
+            await ask(transport, idle_s=0.5)
         assert not lost.value.is_down
         assert lost.value.reason.startswith(f"{peer.url}: ")
         assert why in lost.value.reason
@@ -172,7 +164,7 @@ def test_an_answer_that_pauses_for_too_long_is_lost() -> None:
 
     async def work(peer: Scripted, transport: HttpTransport) -> None:
         with pytest.raises(PeerLost, match="cut off: no answer in time"):
-            await ask(transport, idle_s=0.05)
+            await ask(transport, idle_s=0.5)
 
     with_plays(work, pauses)
 

@@ -18,7 +18,7 @@ import msgspec
 
 from couchgrass import json
 from couchgrass.couch import attached, feed
-from couchgrass.couch.answers import decoded, refusal
+from couchgrass.couch.answers import decoded, decoded_object, refusal
 from couchgrass.couch.transport import Body, Query, Transport, whole
 from couchgrass.docdb.feed_filter import Filter
 from couchgrass.docdb.wire import (
@@ -199,19 +199,17 @@ class CouchDatabase:
 
     async def document(self, doc_id: str) -> dict[str, Any]:
         """A document. Raises NotFound."""
-        found = decoded(
-            await self._ask("GET", "/" + _doc_path(doc_id), bytes_max=DOCUMENT_BYTES_MAX), self.name
-        )
-        return found if isinstance(found, dict) else {}
+        text = await self._ask("GET", "/" + _doc_path(doc_id), bytes_max=DOCUMENT_BYTES_MAX)
+        return decoded_object(text, self.name)
 
     async def put_document(self, doc_id: str, doc: Mapping[str, Any]) -> str:
         """Writes a document; its new revision. Raises Conflict and what else refuses it."""
         text = await self._ask("PUT", "/" + _doc_path(doc_id), json.encode(doc))
-        return str(decoded(text, self.name).get("rev", ""))
+        return str(decoded_object(text, self.name).get("rev", ""))
 
     async def put_local(self, doc_id: str, doc: Mapping[str, Any]) -> str:
         text = await self._ask("PUT", f"/_local/{quote(doc_id, safe='')}", json.encode(doc))
-        return str(decoded(text, self.name).get("rev", ""))
+        return str(decoded_object(text, self.name).get("rev", ""))
 
     async def changes(self, since: Seq, filter: Filter, limit: int, *, seq_interval: int = 1) -> Changes:
         query, body = feed.request_of(filter, since)
@@ -309,12 +307,12 @@ class CouchDatabase:
 
     async def commit(self) -> str:
         try:
-            found = decoded(await self._ask("POST", "/_ensure_full_commit", b"{}"), self.name)
+            found = decoded_object(await self._ask("POST", "/_ensure_full_commit", b"{}"), self.name)
         except CouchgrassError as refused:
             if refused.status not in (404, 405, 501):
                 raise
             found = {}  # a peer that has no such request promises nothing more by it
-        started = found.get("instance_start_time") if isinstance(found, dict) else None
+        started = found.get("instance_start_time")
         return (await self.info()).instance_start_time if started is None else str(started)
 
     async def rules(self) -> bytes:
