@@ -1,18 +1,21 @@
 """A user's credentials on the way to a CouchDB: a cookie session that is renewed, else Basic.
 
 A session saves the server a password hash with each request (CouchDB's replicator does the same). Where there
-are no sessions, or a header of the caller's own says who asks, it is Basic or that header.
+are no sessions, or they do not last, it is Basic; without a name, whatever headers the caller has.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import time
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
+from couchgrass.clock import Clock, SystemClock
+
 RENEW_S = 240.0
-"""A session is renewed at this age; CouchDB's ends after 600 s unless it is told otherwise."""
+"""A session is renewed at this age, or when half of what it says that it lasts is over. CouchDB's last 600 s
+unless it is told otherwise, and then it may not say so."""
 
 BASIC_AGAIN_S = 60.0
 """How long Basic is used after a sign-in was refused, before a session is tried again."""
@@ -20,18 +23,22 @@ BASIC_AGAIN_S = 60.0
 Login = Callable[[str, str], Awaitable[Sequence[str] | None]]
 """(name, password) to the answer's Set-Cookie headers, or None when there is no session to be had."""
 
-_COOKIE = "AuthSession="
+_SESSION = re.compile(r"\s*(AuthSession=[^;\s]+)")
+_MAX_AGE = re.compile(r";\s*max-age=(\d{1,9})", re.IGNORECASE)
 
 
 class Auth:
     """Who asks. One for all requests of one user to one server; its secrets never leave it but in headers."""
 
-    def __init__(self, name: str | None = None, password: str | None = None) -> None:
+    def __init__(
+        self, name: str | None = None, password: str | None = None, clock: Clock | None = None
+    ) -> None:
         self._name = name
         self._password = password or ""
+        self._clock = clock or SystemClock()
         self._cookie: str | None = None
-        self._since = 0.0
-        self._basic_until = 0.0
+        self._renew_at_s = 0.0
+        self._basic_until_s = float("-inf")
         self._turn = asyncio.Lock()
 
     def __repr__(self) -> str:
@@ -41,34 +48,43 @@ class Auth:
         """The headers that say who asks. Signs in when that is due; raises what `login` raises."""
         if self._name is None:
             return {}
-        now = time.monotonic()
-        if now >= self._basic_until and (self._cookie is None or now - self._since > RENEW_S):
+        if self._is_due():
             async with self._turn:
-                if self._cookie is None or time.monotonic() - self._since > RENEW_S:
-                    await self._sign_in(login)
-        if self._cookie is not None:
-            return {"cookie": _COOKIE + self._cookie}
+                if self._is_due():
+                    await self._sign_in(self._name, login)
+        if self._cookie is not None and self._clock.monotonic() >= self._basic_until_s:
+            return {"cookie": self._cookie}
         pair = f"{self._name}:{self._password}".encode()
         return {"authorization": "Basic " + base64.b64encode(pair).decode()}
 
-    async def _sign_in(self, login: Login) -> None:
-        assert self._name is not None
+    def _is_due(self) -> bool:
+        now = self._clock.monotonic()
+        return now >= self._basic_until_s and (self._cookie is None or now >= self._renew_at_s)
+
+    async def _sign_in(self, name: str, login: Login) -> None:
         self._cookie = None
-        cookies = await login(self._name, self._password)
-        if cookies is not None:
-            self.heard(cookies)
+        self.heard(await login(name, self._password) or ())
         if self._cookie is None:
-            self._basic_until = time.monotonic() + BASIC_AGAIN_S
+            self._basic_until_s = self._clock.monotonic() + BASIC_AGAIN_S
 
     def heard(self, cookies: Iterable[str]) -> None:
         """Takes a session that an answer brought or renewed."""
         for cookie in cookies:
-            value = cookie.partition(";")[0].strip()
-            if self._name is not None and value.startswith(_COOKIE) and len(value) > len(_COOKIE):
-                self._cookie = value.removeprefix(_COOKIE)
-                self._since = time.monotonic()
+            found = _SESSION.match(cookie)
+            if found is not None and self._name is not None:
+                age = _MAX_AGE.search(cookie)
+                lasts_s = RENEW_S if age is None else min(RENEW_S, int(age[1]) / 2)
+                self._cookie = found[1]
+                self._renew_at_s = self._clock.monotonic() + lasts_s
 
-    def stale(self) -> bool:
-        """After a 401: True when it was a session that was refused, so that a new one is worth a try."""
-        had, self._cookie = self._cookie is not None, None
-        return had
+    def refused(self, sent: Mapping[str, str], *, again: bool) -> bool:
+        """After a 401 to a request with these of our headers: True when it was a session that was refused, so
+        that another try is worth it. `again`: that session was new, so sessions are of no use here for now.
+        """
+        if "cookie" not in sent:
+            return False
+        if sent["cookie"] == self._cookie:
+            self._cookie = None
+        if again:
+            self._basic_until_s = self._clock.monotonic() + BASIC_AGAIN_S
+        return True

@@ -18,7 +18,7 @@ import msgspec
 
 from couchgrass import json
 from couchgrass.couch import attached, feed
-from couchgrass.couch.answers import decoded, refusal
+from couchgrass.couch.answers import decoded, decoded_object, refusal
 from couchgrass.couch.transport import Body, Query, Transport, whole
 from couchgrass.couch.unpacked import is_packed, unpacked
 from couchgrass.docdb.feed_filter import Filter
@@ -39,6 +39,7 @@ from couchgrass.errors import (
     FileExists,
     NotFound,
     PeerLost,
+    TooLarge,
 )
 
 T = TypeVar("T")
@@ -59,6 +60,9 @@ RETRY_S = 0.25
 SINGLE_AT_ONCE = 8
 """Documents asked for at a time where there is no ``_bulk_get``."""
 
+NO_BULK_GET = frozenset({400, 404, 405, 501})
+"""How peers answer ``_bulk_get`` that do not know it."""
+
 _JSON = {"content-type": "application/json"}
 
 
@@ -76,10 +80,16 @@ class _BulkGet(msgspec.Struct, gc=False):
     results: list[_Result]
 
 
+class _Revisions(msgspec.Struct, gc=False):
+    start: int = 0
+    ids: list[str] = []
+
+
 class _Named(msgspec.Struct, gc=False):
-    """The two members of a document that tell what it is."""
+    """The members of a document that tell what it is."""
 
     rev: str = msgspec.field(name="_rev")
+    revisions: _Revisions = msgspec.field(name="_revisions", default_factory=_Revisions)
     attachments: dict[str, msgspec.Raw] = msgspec.field(name="_attachments", default={})
 
 
@@ -100,8 +110,8 @@ _missing = msgspec.json.Decoder(dict[str, Missing])
 
 
 class CouchDatabase:
-    """One database. A request is repeated `retries` times; at most `connections` run at a time;
-    an answer may pause for `idle_s`.
+    """One database. A request is repeated `retries` times, first after `retry_s`; at most `connections` run
+    at a time, not counting feeds and attachments; an answer may pause for `idle_s`.
     """
 
     def __init__(
@@ -110,6 +120,7 @@ class CouchDatabase:
         database: str,
         *,
         retries: int = 5,
+        retry_s: float = RETRY_S,
         connections: int = 20,
         bulk_get: bool = True,
         idle_s: float = 60.0,
@@ -118,6 +129,7 @@ class CouchDatabase:
         self._transport = transport
         self.path = "/" + quote(database, safe="")
         self._retries = retries
+        self._retry_s = retry_s
         self._has_bulk_get = bulk_get
         self._takes_packed: bool | None = None
         self._idle_s = idle_s
@@ -134,7 +146,7 @@ class CouchDatabase:
     ) -> bytes:
         """One request, repeated while its answer does not come. Raises what the peer refuses it with."""
         headers = _JSON if body is not None else {}
-        pause_s = RETRY_S
+        pause_s = self._retry_s
         for attempt in range(self._retries + 1):
             try:
                 return await self._once(method, path, body, headers, query, bytes_max)
@@ -161,6 +173,8 @@ class CouchDatabase:
 
     def _read(self, decoder: msgspec.json.Decoder[T], text: bytes) -> T:
         try:
+            if not text.isascii():
+                text.decode()  # what stays text here is not looked into, and would be refused elsewhere
             return decoder.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as bad:
             raise PeerLost(f"{self.name}: an answer can't be understood: {bad}") from bad
@@ -191,19 +205,17 @@ class CouchDatabase:
 
     async def document(self, doc_id: str) -> dict[str, Any]:
         """A document. Raises NotFound."""
-        found = decoded(
-            await self._ask("GET", "/" + _doc_path(doc_id), bytes_max=DOCUMENT_BYTES_MAX), self.name
-        )
-        return found if isinstance(found, dict) else {}
+        text = await self._ask("GET", "/" + _doc_path(doc_id), bytes_max=DOCUMENT_BYTES_MAX)
+        return decoded_object(text, self.name)
 
     async def put_document(self, doc_id: str, doc: Mapping[str, Any]) -> str:
         """Writes a document; its new revision. Raises Conflict and what else refuses it."""
         text = await self._ask("PUT", "/" + _doc_path(doc_id), json.encode(doc))
-        return str(decoded(text, self.name).get("rev", ""))
+        return str(decoded_object(text, self.name).get("rev", ""))
 
     async def put_local(self, doc_id: str, doc: Mapping[str, Any]) -> str:
         text = await self._ask("PUT", f"/_local/{quote(doc_id, safe='')}", json.encode(doc))
-        return str(decoded(text, self.name).get("rev", ""))
+        return str(decoded_object(text, self.name).get("rev", ""))
 
     async def changes(self, since: Seq, filter: Filter, limit: int, *, seq_interval: int = 1) -> Changes:
         query, body = feed.request_of(filter, since)
@@ -229,12 +241,8 @@ class CouchDatabase:
         if self._has_bulk_get:
             try:
                 return await self._bulk_get(wanted)
-            except NotFound as refused:
-                if "atabase does not exist" in refused.reason:
-                    raise
-                self._has_bulk_get = False
             except CouchgrassError as refused:
-                if refused.status not in (400, 405, 501):
+                if refused.status not in NO_BULK_GET or _is_of_database(refused):
                     raise
                 self._has_bulk_get = False
         return await self._one_by_one(wanted)
@@ -246,7 +254,7 @@ class CouchDatabase:
         body = json.encode({"docs": docs})
         text = await self._ask("POST", "/_bulk_get", body, query=query, bytes_max=most)
         results = self._read(_bulk_get, text).results
-        if len(results) != len(wanted):
+        if [result.id for result in results] != [one.id for one in wanted]:
             return _regrouped(wanted, results)
         return [
             fetched
@@ -256,26 +264,35 @@ class CouchDatabase:
 
     async def _one_by_one(self, wanted: Sequence[Wanted]) -> list[Fetched | NotThere]:
         turns = asyncio.Semaphore(SINGLE_AT_ONCE)
+        size = 0
 
         async def one(each: Wanted) -> list[Fetched | NotThere]:
+            nonlocal size
             query = [("open_revs", _text([each.rev])), ("revs", "true"), ("latest", "true")]
             async with turns:
                 try:
                     text = await self._ask(
                         "GET", "/" + _doc_path(each.id), query=query, bytes_max=DOCUMENT_BYTES_MAX
                     )
-                except NotFound:
+                except NotFound as refused:
+                    if _is_of_database(refused):
+                        raise
                     return [NotThere(each.id, each.rev)]
+            size += len(text)
+            if size > ANSWER_BYTES_MAX and len(wanted) > 1:
+                raise TooLarge(f"Answers are larger than {ANSWER_BYTES_MAX} bytes")
             return _fetched(each, self._read(_oks, text))
 
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(each)) for each in wanted]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(each)) for each in wanted]
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
         return [found for task in tasks for found in task.result()]
 
     def open_revs(self, doc_id: str, wanted: Sequence[Wanted]) -> AsyncIterator[Opened | NotThere]:
-        return attached.open_revs(
-            self._transport, f"{self.path}/{_doc_path(doc_id)}", doc_id, wanted, self.name
-        )
+        path = f"{self.path}/{_doc_path(doc_id)}"
+        return attached.open_revs(self._transport, path, doc_id, wanted, self.name, self._idle_s)
 
     async def bulk_docs(self, docs: Sequence[bytes]) -> list[Refusal]:
         body = b'{"new_edits":false,"docs":[' + b",".join(docs) + b"]}"
@@ -293,7 +310,8 @@ class CouchDatabase:
     async def put_opened(self, opened: Opened) -> None:
         if is_packed(opened) and not await self._does_take_packed():
             opened = unpacked(opened)
-        await attached.put_opened(self._transport, f"{self.path}/{_doc_path(opened.id)}", opened, self.name)
+        path = f"{self.path}/{_doc_path(opened.id)}"
+        await attached.put_opened(self._transport, path, opened, self.name, self._idle_s)
 
     async def _does_take_packed(self) -> bool:
         """A CouchDB says so in its greeting, and knows attachments that are gzip."""
@@ -306,12 +324,12 @@ class CouchDatabase:
 
     async def commit(self) -> str:
         try:
-            found = json.decode(await self._ask("POST", "/_ensure_full_commit", b"{}"))
+            found = decoded_object(await self._ask("POST", "/_ensure_full_commit", b"{}"), self.name)
         except CouchgrassError as refused:
             if refused.status not in (404, 405, 501):
                 raise
             found = {}  # a peer that has no such request promises nothing more by it
-        started = found.get("instance_start_time") if isinstance(found, dict) else None
+        started = found.get("instance_start_time")
         return (await self.info()).instance_start_time if started is None else str(started)
 
     async def rules(self) -> bytes:
@@ -336,6 +354,11 @@ _local = msgspec.json.Decoder(dict[str, Any])
 _oks: msgspec.json.Decoder[list[_Ok]] = msgspec.json.Decoder(list[_Ok])
 
 
+def _is_of_database(refused: CouchgrassError) -> bool:
+    """Is it the database that is not there, in the words of CouchDB 3 or 1?"""
+    return "atabase does not exist" in refused.reason or refused.reason == "no_db_file"
+
+
 def _text(value: Any) -> str:
     return json.encode(value).decode()
 
@@ -348,26 +371,43 @@ def _doc_path(doc_id: str) -> str:
 
 
 def _regrouped(wanted: Sequence[Wanted], results: Sequence[_Result]) -> list[Fetched | NotThere]:
-    """The answers of a peer that lists a document's revisions together, or leaves some out."""
+    """The answers of a peer that lists a document's revisions together, in another order, or leaves some out.
+
+    A document answers for those of the revisions asked for that are in its history.
+    """
     docs: dict[str, list[_Ok]] = {}
     for result in results:
         docs.setdefault(result.id, []).extend(result.docs)
+    asked: dict[str, dict[str, Wanted]] = {}
+    for one in wanted:
+        asked.setdefault(one.id, {})[one.rev] = one
     found: list[Fetched | NotThere] = []
-    for doc_id in dict.fromkeys(one.id for one in wanted):
-        asked = [one for one in wanted if one.id == doc_id]
-        there = [fetched for one in docs.get(doc_id, []) for fetched in _fetched(asked[0], [one])]
-        revs = {one.rev for one in there if isinstance(one, Fetched)}
-        good = [one for one in there if isinstance(one, Fetched)]
-        found += good
-        if len(good) < len(asked):
-            found += [NotThere(doc_id, one.rev) for one in asked if one.rev not in revs]
+    for doc_id, by_rev in asked.items():
+        answered: set[str] = set()
+        for each in docs.get(doc_id, []):
+            revs = [rev for rev in _history(each) if rev in by_rev]
+            answered.update(revs)
+            if revs:
+                found += _fetched(by_rev[revs[0]], [each])
+        found += [NotThere(doc_id, rev) for rev in by_rev if rev not in answered]
     return found
+
+
+def _history(one: _Ok) -> list[str]:
+    """A document's revision and those before it; nothing where there is none."""
+    try:
+        named = _named.decode(one.ok)
+    except msgspec.DecodeError:
+        return []
+    past = named.revisions
+    return [named.rev, *(f"{past.start - at}-{rev}" for at, rev in enumerate(past.ids))]
 
 
 def _fetched(one: Wanted, docs: list[_Ok]) -> list[Fetched | NotThere]:
     found: list[Fetched | NotThere] = []
     for each in docs:
-        if not bytes(each.ok):
+        doc = bytes(each.ok)
+        if not doc:
             error = each.error if isinstance(each.error, dict) else {}
             found.append(
                 NotThere(
@@ -375,7 +415,6 @@ def _fetched(one: Wanted, docs: list[_Ok]) -> list[Fetched | NotThere]:
                 )
             )
             continue
-        doc = bytes(each.ok)
         has_attachments = False
         if b'"_attachments"' in doc:
             try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import msgspec
 
@@ -35,11 +36,15 @@ ERROR_BYTES_MAX = 64 * 1024
 _change = msgspec.json.Decoder(Change)
 
 
-class _End(msgspec.Struct):
-    last_seq: msgspec.Raw
+class _Other(msgspec.Struct):
+    """A row that is no change: the end of the feed, or what kept the peer from going on."""
+
+    last_seq: msgspec.Raw = msgspec.Raw(b"")
+    error: Any = None
+    reason: Any = None
 
 
-_end = msgspec.json.Decoder(_End)
+_other = msgspec.json.Decoder(_Other)
 
 HEARTBEAT = Heartbeat()
 
@@ -88,21 +93,28 @@ async def open_feed(
         idle_s=SILENT_S,
     ) as reply:
         if reply.status != 200:
-            raise refusal(reply.status, await whole(reply, ERROR_BYTES_MAX), name)
+            text = await whole(reply, ERROR_BYTES_MAX)
+            raise refusal(reply.status, text, name, reply.headers.get("location"))
         yield _events(reply.chunks(), name)
 
 
 async def _events(chunks: AsyncIterator[bytes], name: str) -> AsyncIterator[FeedEvent]:
-    rest = b""
+    rest: list[bytes] = []
+    size = 0
     async for chunk in chunks:
-        lines = (rest + chunk if rest else chunk).split(b"\n")
-        rest = lines.pop()
-        if len(rest) > LINE_BYTES_MAX:
+        lines = chunk.split(b"\n")
+        rest.append(lines[0])
+        size += len(lines[0])
+        if size > LINE_BYTES_MAX:
             raise PeerLost(f"{name}: a row of its changes feed is over {LINE_BYTES_MAX} bytes")
-        for line in lines:
-            yield _event(line, name)
-    if rest.strip():
-        yield _event(rest, name)
+        if len(lines) > 1:
+            lines[0] = b"".join(rest)
+            rest = [lines.pop()]
+            size = len(rest[0])
+            for line in lines:
+                yield _event(line, name)
+    if last := b"".join(rest).strip():
+        yield _event(last, name)
 
 
 def _event(line: bytes, name: str) -> FeedEvent:
@@ -110,11 +122,13 @@ def _event(line: bytes, name: str) -> FeedEvent:
     if not line:
         return HEARTBEAT
     try:
-        if line.startswith(b'{"last_seq"'):
-            return FeedEnd(_end.decode(line).last_seq)
         return _change.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as bad:
         try:
-            return FeedEnd(_end.decode(line).last_seq)
+            other = _other.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            raise PeerLost(f"{name}: a row of its changes feed can't be understood: {bad}") from bad
+            other = _Other()
+        if bytes(other.last_seq):
+            return FeedEnd(other.last_seq)
+        why = f"can't be understood: {bad}" if other.error is None else f"says {other.error}: {other.reason}"
+        raise PeerLost(f"{name}: a row of its changes feed {why}") from bad

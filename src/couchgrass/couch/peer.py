@@ -73,7 +73,10 @@ class Peer(Protocol):
         """
 
     def open_revs(self, doc_id: str, wanted: Sequence[Wanted]) -> AsyncIterator[Opened | NotThere]:
-        """Leaves of one document with their attachments. Each must be used up before the next is taken."""
+        """Leaves of one document with their attachments. Each is done with before the next is taken.
+
+        Raises TooLarge for a document that is more, without its attachments, than is held in memory.
+        """
 
     async def bulk_docs(self, docs: Sequence[bytes]) -> list[Refusal]:
         """Writes leaves with ``new_edits=false``. Raises TooLarge when the request as a whole is."""

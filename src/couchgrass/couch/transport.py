@@ -11,6 +11,7 @@ import os
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -19,7 +20,8 @@ from yarl import URL
 
 from couchgrass.couch.auth import Auth
 from couchgrass.couch.pace import Pace
-from couchgrass.errors import PeerLost, TooLarge
+from couchgrass.couch.upload import PIECE_BYTES, Pieces, Upload, sliced
+from couchgrass.errors import NotImplementedHere, PeerLost, TooLarge
 
 Body = bytes | AsyncIterator[bytes | memoryview] | None
 Query = Sequence[tuple[str, str]]
@@ -30,9 +32,21 @@ READ_IDLE_S = 60.0
 BUFFER_BYTES = 256 * 1024
 """What aiohttp reads ahead of a stream."""
 
-UNAUTHORIZED, TOO_MANY = 401, 429
+PROCEED_S = 5.0
+"""How long a server is waited for that is to ask for a body (``100 Continue``)."""
+
+ATTEMPTS = 3
+"""With the session there is, with a new one, with Basic."""
+
+UNAUTHORIZED, EXPECTATION_FAILED, TOO_MANY = 401, 417, 429
 SERVER_GONE = frozenset({502, 503, 504})
 """Statuses of a gateway whose server does not answer, or of a server that can't do it now."""
+
+HERE = "this server"
+"""What errors call the server in this process."""
+
+FAILURES = (aiohttp.ClientError, TimeoutError, OSError)
+"""What aiohttp raises when an answer does not come."""
 
 
 class Reply(Protocol):
@@ -46,7 +60,8 @@ class Reply(Protocol):
         """Names in lower case."""
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """The body, unpacked. Raises PeerLost when it is cut off or pauses for too long."""
+        """The body, unpacked. Raises PeerLost when it is cut off, or when it comes over a network and pauses
+        for too long. A wait for the next chunk may be cancelled, and another one begun."""
 
 
 class Transport(Protocol):
@@ -69,8 +84,36 @@ class Transport(Protocol):
     ) -> AbstractAsyncContextManager[Reply]:
         """One request. `path` is percent-encoded; `length` is the size of a body that is a stream.
 
-        Raises PeerLost when nobody answers, and for 429 and 502 to 504.
+        Raises PeerLost when nobody answers, and for 429 and 502 to 504; and what the body's stream raises.
         """
+
+
+def raise_if_gone(name: str, status: int) -> None:
+    """Raises PeerLost for an answer that says that there is none now."""
+    if status == TOO_MANY or status in SERVER_GONE:
+        raise PeerLost(f"{name}: answered {status}")
+
+
+def query_text(query: Query) -> str:
+    """The options as they stand behind a path, "" when there are none."""
+    return "?" + "&".join(f"{_quoted(key)}={_quoted(value)}" for key, value in query) if query else ""
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A request as its caller gave it. `upload` is its body on the way, if that goes in pieces."""
+
+    method: str
+    path: str
+    query: Query
+    body: Body
+    idle_s: float
+    upload: Upload | None = None
+
+    @property
+    def is_spent(self) -> bool:
+        """Its body can't be sent again."""
+        return self.upload is not None and self.upload.has_begun and not isinstance(self.body, bytes)
 
 
 async def whole(reply: Reply, bytes_max: int) -> bytes:
@@ -86,22 +129,34 @@ async def whole(reply: Reply, bytes_max: int) -> bytes:
 
 
 class _HttpReply:
+    """`chunks` is no generator: one that is cancelled could not be read on."""
+
     def __init__(self, answer: aiohttp.ClientResponse, name: str) -> None:
         self.status = answer.status
         self.headers = {key.lower(): value for key, value in answer.headers.items()}
         self._answer = answer
         self._name = name
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    def chunks(self) -> AsyncIterator[bytes]:
+        return self
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
         try:
-            while chunk := await self._answer.content.readany():
-                yield chunk
-        except (aiohttp.ClientError, TimeoutError, OSError) as broken:
-            raise PeerLost(f"{self._name}: the answer was cut off: {_why(broken)}") from broken
+            chunk = await self._answer.content.readany()
+        except FAILURES as broken:
+            raise PeerLost(f"{self._name}: the answer was cut off: {_why(broken)}") from None
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
 
 
 class HttpTransport:
-    """Over HTTP(S). `session` is a pool that transports to the same server share."""
+    """Over HTTP(S). `session` is a pool that transports to the same server share. `base` is the server's URL
+    without credentials. Raises NotImplementedHere for a proxy that is not an HTTP proxy.
+    """
 
     def __init__(
         self,
@@ -114,15 +169,23 @@ class HttpTransport:
         tls: ssl.SSLContext | bool = True,
         proxy: str | None = None,
         connect_s: float = 30.0,
+        proceed_s: float = PROCEED_S,
     ) -> None:
+        if proxy is not None and not proxy.startswith(("http://", "https://")):
+            raise NotImplementedHere(f"{base}: proxies are asked over HTTP only, not over SOCKS")
         self.name = base
         self._session = session
         self._auth = auth
         self._pace = pace
-        self._headers = dict(headers or {})
+        self._headers = {key.lower(): value for key, value in (headers or {}).items()}
         self._tls = tls
         self._proxy = proxy
         self._connect_s = connect_s
+        self._proceed_s = proceed_s
+        self._says_proceed = True
+
+    def __repr__(self) -> str:
+        return f"HttpTransport({self.name!r})"
 
     @asynccontextmanager
     async def request(
@@ -140,23 +203,20 @@ class HttpTransport:
         sent = {"accept": "application/json", **self._headers, **headers}
         if length is not None:
             sent["content-length"] = str(length)
-        for attempt in (1, 2):
+        asked = _Asked(method, path, query, body, idle_s)
+        for attempt in range(ATTEMPTS):
             if self._session.closed:
                 raise PeerLost(f"{self.name}: its connections were given up", is_down=True)
-            signed = {**sent, **await self._auth.headers(self._login)}
-            try:
-                answer = await self._open(method, path, query, signed, body, idle_s)
-            except (aiohttp.ClientError, TimeoutError, OSError) as broken:
-                down = isinstance(broken, aiohttp.ClientConnectorError)
-                raise PeerLost(f"{self.name}: {_why(broken)}", is_down=down) from broken
+            credentials = await self._auth.headers(self._login)
+            answer = await self._open(asked, {**sent, **credentials})
             try:
                 self._auth.heard(answer.headers.getall("Set-Cookie", ()))
-                self._pace.heard(answer.status)
-                stale = answer.status == UNAUTHORIZED and self._auth.stale()
-                if stale and attempt == 1 and not isinstance(body, AsyncIterator):
+                self._pace.heard(answer.status, answer.headers.get("Retry-After"))
+                if answer.status == UNAUTHORIZED and self._auth.refused(credentials, again=attempt > 0):
+                    if asked.is_spent:
+                        raise PeerLost(f"{self.name}: the session has ended")
                     continue
-                if answer.status == TOO_MANY or answer.status in SERVER_GONE:
-                    raise PeerLost(f"{self.name}: answered {answer.status} {answer.reason}")
+                raise_if_gone(self.name, answer.status)
                 yield _HttpReply(answer, self.name)
                 return
             finally:
@@ -164,48 +224,83 @@ class HttpTransport:
                     answer.release()
                 else:
                     answer.close()
+        raise AssertionError("the last attempt has no session that could be refused")
 
-    async def _open(
-        self, method: str, path: str, query: Query, headers: Mapping[str, str], body: Body, idle_s: float
+    async def _open(self, asked: _Asked, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+        """Sends a request until its answer begins. Raises PeerLost, and what the body's source raises."""
+        try:
+            if asked.body is None or (isinstance(asked.body, bytes) and len(asked.body) <= PIECE_BYTES):
+                return await self._send(asked, headers, asked.body)
+            if isinstance(asked.body, bytes):
+                headers = {**headers, "content-length": str(len(asked.body))}
+                return await self._upload(asked, headers, sliced(asked.body))
+            return await self._upload(asked, headers, asked.body, waits=self._says_proceed)
+        except FAILURES as broken:
+            raise self._lost(broken) from None
+
+    async def _upload(
+        self, asked: _Asked, headers: Mapping[str, str], pieces: Pieces, waits: bool = False
     ) -> aiohttp.ClientResponse:
-        url = self.name + path
-        if query:
-            url += "?" + "&".join(f"{_quoted(key)}={_quoted(value)}" for key, value in query)
+        """Sends a body in pieces. `waits`: not before the server asks for it, so that a refusal reaches us
+        before a large body is sent into a closed connection. A server that does not ask gets it anyhow."""
+        bound = asyncio.timeout(min(self._proceed_s, asked.idle_s) if waits else asked.idle_s)
+        upload = asked.upload = Upload(pieces, asked.idle_s, bound)
+        try:
+            async with bound:
+                answer = await self._send(asked, headers, upload, waits)
+                upload.answered()
+            if answer.status != EXPECTATION_FAILED or upload.has_begun:
+                return answer
+            answer.close()
+        except FAILURES:
+            if upload.failed is not None:
+                raise upload.failed from None
+            if not waits or upload.has_begun or not bound.expired():
+                raise
+        self._says_proceed = False
+        return await self._upload(asked, headers, pieces)
+
+    async def _send(
+        self, asked: _Asked, headers: Mapping[str, str], body: bytes | Upload | None, waits: bool = False
+    ) -> aiohttp.ClientResponse:
+        url = self.name + asked.path + query_text(asked.query)
         return await self._session.request(
-            method,
+            asked.method,
             URL(url, encoded=True),
             headers=headers,
             data=body,
             ssl=self._tls,
             proxy=self._proxy,
             allow_redirects=False,
-            # A refusal must reach us before a large body is sent into a closed connection.
-            expect100=isinstance(body, AsyncIterator),
+            expect100=waits,
             read_bufsize=BUFFER_BYTES,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_s, sock_read=idle_s),
+            timeout=aiohttp.ClientTimeout(
+                total=None, connect=self._connect_s, sock_connect=self._connect_s, sock_read=asked.idle_s
+            ),
         )
 
     async def _login(self, name: str, password: str) -> Sequence[str] | None:
         """A cookie session: the Set-Cookie headers; None where there are no sessions."""
-        url = self.name + "/_session"
-        timeout = aiohttp.ClientTimeout(total=self._connect_s)
-        credentials = {"name": name, "password": password}
         try:
             async with self._session.post(
-                url,
-                json=credentials,
+                self.name + "/_session",
+                json={"name": name, "password": password},
                 headers=self._headers,
                 ssl=self._tls,
                 proxy=self._proxy,
                 allow_redirects=False,
-                timeout=timeout,
+                timeout=aiohttp.ClientTimeout(total=self._connect_s),
             ) as answer:
-                if answer.status == TOO_MANY or answer.status in SERVER_GONE:
-                    raise PeerLost(f"{self.name}: answered {answer.status} {answer.reason}")
+                self._pace.heard(answer.status, answer.headers.get("Retry-After"))
+                raise_if_gone(self.name, answer.status)
                 return answer.headers.getall("Set-Cookie", ()) if answer.status < 300 else None
-        except (aiohttp.ClientError, TimeoutError, OSError) as broken:
-            down = isinstance(broken, aiohttp.ClientConnectorError)
-            raise PeerLost(f"{self.name}: {_why(broken)}", is_down=down) from broken
+        except FAILURES as broken:
+            raise self._lost(broken) from None
+
+    def _lost(self, broken: Exception) -> PeerLost:
+        """To be raised without its cause, which may hold the request with its headers."""
+        down = isinstance(broken, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+        return PeerLost(f"{self.name}: {_why(broken)}", is_down=down)
 
 
 def _quoted(text: str) -> str:
@@ -228,6 +323,12 @@ def _why(broken: BaseException) -> str:
         return "the connection was closed"
     if isinstance(broken, aiohttp.InvalidURL):
         return "the URL is not valid"
+    if isinstance(broken, aiohttp.ClientHttpProxyError):
+        return f"the proxy answered {broken.status}"
+    if isinstance(broken, aiohttp.ClientResponseError):
+        return "its answer is no HTTP"
+    if isinstance(broken, aiohttp.ClientPayloadError):
+        return "it is not whole"
     return type(broken).__name__
 
 
@@ -239,9 +340,10 @@ class _AsgiReply:
     def __init__(self) -> None:
         self.status = 0
         self.headers: dict[str, str] = {}
-        self.pieces: asyncio.Queue[bytes | None] = asyncio.Queue(self.QUEUED)
-        self.started = asyncio.Event()
-        self.failed = False
+        self.has_begun = asyncio.Event()
+        self.is_read = False
+        self._is_whole = False
+        self._pieces: asyncio.Queue[bytes | None] = asyncio.Queue(self.QUEUED)
 
     async def send(self, message: dict[str, Any]) -> None:
         if message["type"] == "http.response.start":
@@ -249,22 +351,42 @@ class _AsgiReply:
             self.headers = {
                 name.decode("latin-1"): value.decode("latin-1") for name, value in message["headers"]
             }
-            self.started.set()
+            self.has_begun.set()
             return
         if message.get("body"):
-            await self.pieces.put(message["body"])
+            await self._pieces.put(message["body"])
         if not message.get("more_body"):
-            await self.pieces.put(None)
+            self._is_whole = True
+            await self._pieces.put(None)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        while (piece := await self.pieces.get()) is not None:
-            yield piece
-        if self.failed:
-            raise PeerLost("The database's answer was cut off")
+    async def end(self) -> None:
+        """The application is done, well or not."""
+        self.has_begun.set()
+        if not self._is_whole:
+            await self._pieces.put(None)
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        return self
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self.is_read:
+            piece = await self._pieces.get()
+            if piece is not None:
+                return piece
+            self.is_read = True
+        if not self._is_whole:
+            raise PeerLost(f"{HERE}: the answer was cut off")
+        raise StopAsyncIteration
 
 
 class AsgiTransport:
-    """Straight into the ASGI application of a server in this process, as the user `user`."""
+    """Straight into the ASGI application of a server in this process, as the user `user`.
+
+    Nothing here can be silent for good, so `idle_s` says nothing.
+    """
 
     name = ""
 
@@ -286,14 +408,14 @@ class AsgiTransport:
     ) -> AsyncIterator[Reply]:
         sent = {"accept": "application/json", **headers}
         if isinstance(body, bytes):
-            sent["content-length"] = str(len(body))
-        elif length is not None:
+            length = len(body)
+        if length is not None:
             sent["content-length"] = str(length)
         scope = {
             "type": "http",
             "method": method,
             "raw_path": path.encode(),
-            "query_string": "&".join(f"{_quoted(key)}={_quoted(value)}" for key, value in query).encode(),
+            "query_string": query_text(query)[1:].encode(),
             "headers": [(name.lower().encode(), value.encode()) for name, value in sent.items()],
             "client": None,
             "couchgrass.user": self._user,
@@ -302,41 +424,52 @@ class AsgiTransport:
         receive = _Receive(body)
         task = asyncio.create_task(self._run(scope, receive, reply))
         try:
-            await reply.started.wait()
-            if reply.failed and not reply.status:
-                raise PeerLost("The database did not answer")
+            await reply.has_begun.wait()
+            if receive.failed is not None:
+                raise receive.failed
+            if not reply.status:
+                raise PeerLost(f"{HERE}: no answer")
+            raise_if_gone(HERE, reply.status)
             yield reply
         finally:
             receive.gone.set()
-            if not task.done():
+            if not reply.is_read:
                 task.cancel()
-                await asyncio.wait({task})
+            await asyncio.wait({task})
 
     async def _run(self, scope: dict[str, Any], receive: _Receive, reply: _AsgiReply) -> None:
         try:
             await self._app(scope, receive, reply.send)
-        except Exception:  # noqa: BLE001  the edge: the application has logged it
-            reply.failed = True
-            reply.started.set()
-            await reply.pieces.put(None)
+        except Exception:  # noqa: BLE001, S110  the edge: the application has logged it
+            pass
+        await reply.end()
 
 
 class _Receive:
-    """The request's body as ASGI messages; then it waits until the caller is done."""
+    """The request's body as ASGI messages, then the caller's leaving.
+
+    `failed`: what the body's stream raised; to the application that is a caller who left.
+    """
 
     def __init__(self, body: Body) -> None:
         self.gone = asyncio.Event()
-        self._body = body
+        self.failed: Exception | None = None
         self._stream = body if isinstance(body, AsyncIterator) else None
+        self._whole = b"" if body is None else body if isinstance(body, bytes) else None
 
     async def __call__(self) -> dict[str, Any]:
-        if self._stream is not None:
-            async for piece in self._stream:
-                return {"type": "http.request", "body": bytes(piece), "more_body": True}
-            self._stream, self._body = None, b""
-        if self._body is not None or not self.gone.is_set():
-            whole, self._body = self._body, None
-            if isinstance(whole, bytes):
-                return {"type": "http.request", "body": whole, "more_body": False}
-        await self.gone.wait()
+        if self._whole is not None:
+            body, self._whole = self._whole, None
+            return {"type": "http.request", "body": body, "more_body": False}
+        if self._stream is not None and self.failed is None:
+            try:
+                piece = await anext(self._stream, None)
+            except Exception as failed:  # noqa: BLE001  raised to the caller, whose stream it is
+                self.failed = failed
+                return {"type": "http.disconnect"}
+            if piece is None:
+                self._stream = None
+            return {"type": "http.request", "body": bytes(piece or b""), "more_body": piece is not None}
+        if self.failed is None:
+            await self.gone.wait()
         return {"type": "http.disconnect"}
