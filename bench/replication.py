@@ -171,7 +171,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--ours", default="couchgrass", choices=("couchgrass", "none"))
     parser.add_argument("--quick", action="store_true", help="5,000 documents and 50 writes")
     parser.add_argument("--only", default=",".join((*SMALL, "beside", "backfill")), help="what to measure")
-    parser.add_argument("--million", action="store_true", help="back-fill a million documents, not 200,000")
+    parser.add_argument("--million", action="store_true", help="back-fill a million documents, not 300,000")
     parser.add_argument("--jobs", type=int, default=0, help="measure so many continuous jobs at once")
     parser.add_argument("--away", default="10,60", help="seconds that a peer is away, for `resume`")
     parser.add_argument("--resume", action="store_true", help="measure how soon a link goes on")
@@ -186,7 +186,7 @@ def main() -> None:
     mine = run(ours, documents, writes, only) if chosen.ours != "none" else {}
     if chosen.ours != "none" and set(only) & set(LONG):
         away = [float(one) for one in chosen.away.split(",")]
-        backfill = 1_000_000 if chosen.million else 20_000 if chosen.quick else 200_000
+        backfill = 1_000_000 if chosen.million else 20_000 if chosen.quick else 300_000
         mine |= replication_long.measure(only, backfill, chosen.jobs or 1000, away)
     small = [one for one in only if one in SMALL]
     other = run(peer(chosen.peer), documents, writes, small) if chosen.peer != "none" and small else {}
