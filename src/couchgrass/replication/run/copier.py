@@ -72,7 +72,8 @@ class Copier:
         self._totals.docs_read += len(plain)
         self._totals.bulk_get_docs += len(plain)
         letters = await self._write(plain)
-        by_leaf = {(one.id, one.rev): one for one in wanted}
+        if len(plain) < len(fetched):
+            by_leaf = {(one.id, one.rev): one for one in wanted}
         for one in fetched:
             if one.has_attachments:
                 known = by_leaf.get((one.id, one.rev), Wanted(one.id, one.rev))
@@ -108,7 +109,7 @@ class Copier:
                 raise
             return [self._refused(fetched[0].id, fetched[0].rev, refused.error, refused.reason)]
         letters: list[Letter] = []
-        revs = {one.id: one.rev for one in fetched}
+        revs = {one.id: one.rev for one in fetched} if refusals else {}
         for row in refusals:
             what = verdict(row.error)
             if what is Verdict.AGAIN:
