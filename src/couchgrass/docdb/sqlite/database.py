@@ -17,6 +17,7 @@ from couchgrass.docdb.attachment import stored_stubs
 from couchgrass.docdb.ranks import Move
 from couchgrass.docdb.sqlite import reads
 from couchgrass.docdb.sqlite.bell import Bell
+from couchgrass.docdb.sqlite.leaf_texts import path_ids
 from couchgrass.docdb.sqlite.offsets import Offsets
 from couchgrass.docdb.sqlite.pending import PendingCounter
 from couchgrass.docdb.sqlite.schema import close, damaged, leave, open_reader
@@ -191,6 +192,7 @@ class Database:
 def _reader(path: Path) -> apsw.Connection:
     connection = open_reader(path)
     connection.create_scalar_function("attachment_stubs", _stubs, 1, deterministic=True)
+    connection.create_scalar_function("path_ids", path_ids, 1, deterministic=True)
     return connection
 
 

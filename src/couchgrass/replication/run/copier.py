@@ -75,7 +75,8 @@ class Copier:
         self._totals.docs_read += len(plain)
         self._totals.bulk_get_docs += len(plain)
         letters = await self._write(plain)
-        by_leaf = {(one.id, one.rev): one for one in wanted}
+        if len(plain) < len(fetched):
+            by_leaf = {(one.id, one.rev): one for one in wanted}
         for one in fetched:
             if one.has_attachments:
                 known = by_leaf.get((one.id, one.rev), Wanted(one.id, one.rev))

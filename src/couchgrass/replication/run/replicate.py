@@ -30,6 +30,13 @@ PAGE_ROWS = 2000
 LOOK_S = 60.0
 """How often a job looks whether its target is the one that it began with."""
 
+NEAR_S = 0.03
+"""Two databases that both tell of themselves within this time are near each other."""
+
+NEAR_COPIERS = 2
+"""Copiers between near databases, at the most: two keep both busy, and what more of them bring only waits there,
+with everybody else's requests behind it. Over a long way there are `worker_processes`."""
+
 LAST_CHECKPOINT_S = 2.0
 """How long the checkpoint of a job that is stopped may take."""
 
@@ -71,6 +78,7 @@ class Run:
         )
         self._copier = Copier(source, target, self.totals, clock, batch_docs=wanted.worker_batch_size)
         self._inbox = Inbox(max(PAGE_ROWS, wanted.worker_batch_size * (wanted.worker_processes + 1)))
+        self._copiers = wanted.worker_processes
         self.is_abandoned = False
         self.progress: Progress | None = None
         self.source_seq: Seq | None = None
@@ -88,6 +96,7 @@ class Run:
         Raises PeerLost, and what else keeps it from going on.
         """
         await self.letters.open()
+        asked_s = self._clock.monotonic()
         try:
             infos = await self._infos()
         except CouchgrassError:
@@ -95,6 +104,8 @@ class Run:
                 self._resume_lag(await self.checkpoints.caught_up())
             self.lag.broke()
             raise
+        if self._clock.monotonic() - asked_s < NEAR_S:
+            self._copiers = min(self._copiers, NEAR_COPIERS)
         start = await self.checkpoints.open(infos)
         self.source_seq = infos[0].update_seq
         self._resume_lag(self.checkpoints.caught_up_at)
@@ -135,7 +146,7 @@ class Run:
                     group.create_task(self._keep_letters()),
                     group.create_task(self._keep_looking()),
                 ]
-                copiers = [group.create_task(self._copy()) for _ in range(self._wanted.worker_processes)]
+                copiers = [group.create_task(self._copy()) for _ in range(self._copiers)]
                 await self._read(start)
                 await self._inbox.close()
                 await asyncio.gather(*copiers)

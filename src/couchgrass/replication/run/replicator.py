@@ -37,6 +37,10 @@ BATCHES_AT_ONCE = 8
 """Batches that all jobs between the same two servers copy at a time; they take turns in the order in which they
 came. Counted by the pair, so that a server that is slow keeps only its own jobs waiting."""
 
+LOCAL_BULKS_AT_ONCE = 2
+"""Requests with many documents that all jobs together have under way in the server of this process. Two keep
+it busy; with more, the other clients' requests wait behind them."""
+
 TRANSIENT_MAX = 1000
 """Jobs that ``_replicate`` may have under way."""
 
@@ -91,6 +95,7 @@ class Replicator:
         self._local = local
         self._peers = Peers(lambda: config().tls)
         self._turns: dict[tuple[str, str], asyncio.Semaphore] = {}
+        self._local_bulks = asyncio.Semaphore(LOCAL_BULKS_AT_ONCE)
         self._by_document: dict[tuple[str, str], Job] = {}
         self._stopping: set[asyncio.Future[None]] = set()
         self._due = asyncio.Event()
@@ -202,6 +207,7 @@ class Replicator:
             connections=wanted.http_connections,
             bulk_get=wanted.use_bulk_get,
             idle_s=max(wanted.connection_timeout_s, 1.0),
+            bulk_turns=self._local_bulks if address.url is None else None,
         )
 
     def _servers(self, wanted: Replication) -> list[Server]:
