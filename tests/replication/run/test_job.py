@@ -99,7 +99,7 @@ def test_a_job_that_is_stopped_before_it_began_never_runs() -> None:
     asyncio.run(work())
 
 
-def test_a_job_that_is_asked_tries_at_once() -> None:
+def test_a_job_that_is_asked_tries_at_once_and_leaves_no_task_behind() -> None:
     async def work() -> None:
         heard = Log()
         job = job_of(failing(Forbidden("no")), heard)
@@ -112,6 +112,10 @@ def test_a_job_that_is_asked_tries_at_once() -> None:
             await until(crashed)
             job.wake()
         await job.stop()
+        await until(alone)
+
+    async def alone() -> bool:
+        return asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(work())
 
