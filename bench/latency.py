@@ -30,7 +30,7 @@ BEAT_S = 0.005
 BUSY_P99_MS_TARGET = 20
 
 
-def probe(server: Server, documents: int, seconds: float) -> dict[str, float]:
+def probe(server: Server, documents: int, seconds: float, db: str = DB) -> dict[str, float]:
     """GETs of random documents on a beat; milliseconds from the beat to the end of the answer.
 
     A beat that was not asked when the time was over counts with what it had waited until then.
@@ -43,7 +43,7 @@ def probe(server: Server, documents: int, seconds: float) -> dict[str, float]:
     while len(took) < beats and time.perf_counter() < begin + seconds:
         due = begin + len(took) * BEAT_S
         time.sleep(max(0.0, due - time.perf_counter()))
-        connection.request("GET", f"/{DB}/doc-{dice.randrange(documents):08d}", headers=headers(server))
+        connection.request("GET", f"/{db}/doc-{dice.randrange(documents):08d}", headers=headers(server))
         answer = connection.getresponse()
         answer.read()
         if answer.status != 200:

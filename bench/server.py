@@ -82,6 +82,10 @@ def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
+def _password(server: Server) -> str:
+    return base64.b64decode(server.authorization.split()[1]).decode().partition(":")[2]
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -89,9 +93,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def ours(folder: Path) -> Iterator[Server]:
-    """`couchgrass db` of this tree."""
-    port, password = free_port(), secrets.token_hex(16)
+def ours(folder: Path, again: Server | None = None) -> Iterator[Server]:
+    """`couchgrass db` of this tree; in the place of `again`, which ran on the same folder and has ended."""
+    port, password = (again.port, _password(again)) if again else (free_port(), secrets.token_hex(16))
     command = [ROOT / ".venv/bin/couchgrass", "db", "--data", folder / "data", "--port", str(port)]
     env = {**os.environ, "COUCHDB_USER": USER, "COUCHDB_PASSWORD": password}
     with _running([str(part) for part in command], env, folder) as pid:

@@ -36,6 +36,17 @@ STEPS = {
         "API keys",
         "destroy",
     ],
+    "pouchdb_sync": [
+        "connect",
+        "documents",
+        "conflicts",
+        "deletions",
+        "resolution",
+        "attachments",
+        "disconnect",
+    ],
+    "nano_replication": ["create", "once", "chosen", "continuous", "document", "completed", "destroy"],
+    "cloudant_replication": ["create", "once", "continuous", "failing", "twice", "destroy"],
 }
 """The steps that each round has to report."""
 

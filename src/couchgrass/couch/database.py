@@ -20,6 +20,7 @@ from couchgrass import json
 from couchgrass.couch import attached, feed
 from couchgrass.couch.answers import decoded, decoded_object, refusal
 from couchgrass.couch.transport import Body, Query, Transport, whole
+from couchgrass.couch.unpacked import is_packed, unpacked
 from couchgrass.docdb.feed_filter import Filter
 from couchgrass.docdb.wire import (
     Changes,
@@ -48,6 +49,10 @@ ANSWER_BYTES_MAX = 16 * 1024 * 1024
 
 DOCUMENT_BYTES_MAX = 128 * 1024 * 1024
 """What is held of one document without its attachments."""
+
+GREETING_BYTES_MAX = 64 * 1024
+
+OK = 200
 
 RETRY_S = 0.25
 """The first pause before a request is repeated; each further one is twice as long."""
@@ -106,7 +111,8 @@ _missing = msgspec.json.Decoder(dict[str, Missing])
 
 class CouchDatabase:
     """One database. A request is repeated `retries` times, first after `retry_s`; at most `connections` run
-    at a time, not counting feeds and attachments; an answer may pause for `idle_s`.
+    at a time, not counting feeds and attachments; an answer may pause for `idle_s`. `bulk_turns` are taken by
+    requests with many documents, and may be shared with other databases of the same server.
     """
 
     def __init__(
@@ -119,6 +125,7 @@ class CouchDatabase:
         connections: int = 20,
         bulk_get: bool = True,
         idle_s: float = 60.0,
+        bulk_turns: asyncio.Semaphore | None = None,
     ) -> None:
         self.name = f"{transport.name}/{quote(database, safe='')}" if transport.name else database
         self._transport = transport
@@ -126,8 +133,10 @@ class CouchDatabase:
         self._retries = retries
         self._retry_s = retry_s
         self._has_bulk_get = bulk_get
+        self._takes_packed: bool | None = None
         self._idle_s = idle_s
         self._turns = asyncio.Semaphore(connections)
+        self._bulk_turns = bulk_turns or asyncio.Semaphore(connections)
 
     async def _ask(
         self,
@@ -228,7 +237,8 @@ class CouchDatabase:
         return None if page.pending is None else page.pending + len(page.results)
 
     async def revs_diff(self, revs: Mapping[str, Sequence[str]]) -> dict[str, Missing]:
-        text = await self._ask("POST", "/_revs_diff", json.encode(revs), bytes_max=DOCUMENT_BYTES_MAX)
+        async with self._bulk_turns:
+            text = await self._ask("POST", "/_revs_diff", json.encode(revs), bytes_max=DOCUMENT_BYTES_MAX)
         return self._read(_missing, text)
 
     async def bulk_get(self, wanted: Sequence[Wanted]) -> list[Fetched | NotThere]:
@@ -246,15 +256,20 @@ class CouchDatabase:
         query = [("revs", "true"), ("latest", "true")]
         most = ANSWER_BYTES_MAX if len(wanted) > 1 else DOCUMENT_BYTES_MAX
         body = json.encode({"docs": docs})
-        text = await self._ask("POST", "/_bulk_get", body, query=query, bytes_max=most)
+        async with self._bulk_turns:
+            text = await self._ask("POST", "/_bulk_get", body, query=query, bytes_max=most)
         results = self._read(_bulk_get, text).results
         if [result.id for result in results] != [one.id for one in wanted]:
             return _regrouped(wanted, results)
-        return [
-            fetched
-            for one, result in zip(wanted, results, strict=True)
-            for fetched in _fetched(one, result.docs)
-        ]
+        found: list[Fetched | NotThere] = []
+        for one, result in zip(wanted, results, strict=True):
+            given = result.docs
+            # Nearly always one document without attachments: no call for it.
+            if len(given) == 1 and (doc := bytes(given[0].ok)) and b'"_attachments"' not in doc:
+                found.append(Fetched(one.id, one.rev, doc))
+            else:
+                found += _fetched(one, given)
+        return found
 
     async def _one_by_one(self, wanted: Sequence[Wanted]) -> list[Fetched | NotThere]:
         turns = asyncio.Semaphore(SINGLE_AT_ONCE)
@@ -290,7 +305,9 @@ class CouchDatabase:
 
     async def bulk_docs(self, docs: Sequence[bytes]) -> list[Refusal]:
         body = b'{"new_edits":false,"docs":[' + b",".join(docs) + b"]}"
-        rows = decoded(await self._ask("POST", "/_bulk_docs", body), self.name)
+        async with self._bulk_turns:
+            text = await self._ask("POST", "/_bulk_docs", body)
+        rows = decoded(text, self.name)
         if not isinstance(rows, list):
             raise PeerLost(f"{self.name}: an answer can't be understood")
         return [
@@ -302,8 +319,19 @@ class CouchDatabase:
         ]
 
     async def put_opened(self, opened: Opened) -> None:
+        if is_packed(opened) and not await self._does_take_packed():
+            opened = unpacked(opened)
         path = f"{self.path}/{_doc_path(opened.id)}"
         await attached.put_opened(self._transport, path, opened, self.name, self._idle_s)
+
+    async def _does_take_packed(self) -> bool:
+        """A CouchDB says so in its greeting, and knows attachments that are gzip."""
+        if self._takes_packed is None:
+            async with self._transport.request("GET", "/", idle_s=self._idle_s) as reply:
+                text = await whole(reply, GREETING_BYTES_MAX)
+                found = decoded(text, self.name) if reply.status == OK else None
+            self._takes_packed = isinstance(found, dict) and "couchdb" in found
+        return self._takes_packed
 
     async def commit(self) -> str:
         try:
@@ -320,7 +348,12 @@ class CouchDatabase:
         design = [("startkey", '"_design/"'), ("endkey", '"_design0"')]
         for path, query in (("/_all_docs", design), ("/_security", [])):
             try:
-                digest.update(await self._ask("GET", path, query=query))
+                text = await self._ask("GET", path, query=query)
+                # Beside the rows are totals, which every document changes.
+                found = decoded(text, self.name)
+                digest.update(
+                    json.encode(found["rows"]) if isinstance(found, dict) and "rows" in found else text
+                )
             except PeerLost:
                 raise
             except CouchgrassError as refused:

@@ -205,6 +205,8 @@ class HttpTransport:
             sent["content-length"] = str(length)
         asked = _Asked(method, path, query, body, idle_s)
         for attempt in range(ATTEMPTS):
+            if self._session.closed:
+                raise PeerLost(f"{self.name}: its connections were given up", is_down=True)
             credentials = await self._auth.headers(self._login)
             answer = await self._open(asked, {**sent, **credentials})
             try:
@@ -315,8 +317,9 @@ def _why(broken: BaseException) -> str:
     if isinstance(broken, aiohttp.ClientConnectorDNSError):
         return "the name can't be resolved"
     if isinstance(broken, aiohttp.ClientConnectorError):
+        # asyncio's own text repeats the address instead of saying what is wrong.
         number = broken.os_error.errno
-        return os.strerror(number).lower() if number else "the connection failed"
+        return (os.strerror(number) if number else "connection failed").lower()
     if isinstance(broken, TimeoutError):
         return "no answer in time"
     if isinstance(broken, aiohttp.ClientConnectionError | ConnectionError):

@@ -122,8 +122,10 @@ def graft(row: Row | None, edit: Edit, atts: bytes | None, revs_limit: int) -> U
     rev = Rev(edit.pos, edit.ids[0])
     leaf = Leaf(str(rev), edit.deleted, edit.body, atts)
     if row is None:
-        tree = stem(single(edit.pos, edit.ids, deleted=edit.deleted), revs_limit)
-        return Update(rev, _row(edit.id, tree, leaf))
+        return Update(rev, planted(edit, atts, revs_limit))
+    if (line := _continued(row, edit, revs_limit)) is not None:
+        grown_row = Row(0, edit.id, leaf.rev, edit.deleted, line, None, None, edit.body, atts)
+        return Update(rev, grown_row, replaced=Leaf(row.rev, row.deleted, row.body, row.atts))
     old = tree_of(row)
     if rev in old:
         # Known, but its history may be longer than what we had.
@@ -133,6 +135,35 @@ def graft(row: Row | None, edit: Edit, atts: bytes | None, revs_limit: int) -> U
     if rev not in grown.deleted:
         return None if grown == old else _rearranged(row, old, grown, None, None)
     return _rearranged(row, old, grown, rev, leaf)
+
+
+def planted(edit: Edit, atts: bytes | None, revs_limit: int) -> Row:
+    """The row of a replicated edit of a document that is not here yet."""
+    rev = f"{edit.pos}-{edit.ids[0]}"
+    older = "".join(edit.ids[1:revs_limit])
+    if not older or all(map(is_hex, edit.ids[1:revs_limit])):
+        path = bytes.fromhex(older) or None
+        return Row(0, edit.id, rev, edit.deleted, path, None, None, edit.body, atts)
+    tree = stem(single(edit.pos, edit.ids, deleted=edit.deleted), revs_limit)
+    return _row(edit.id, tree, Leaf(rev, edit.deleted, edit.body, atts))
+
+
+def _continued(row: Row, edit: Edit, revs_limit: int) -> bytes | None:
+    """The stored history of a replicated edit that goes on where a single line of hashes ends, which is
+    what most are; None for all others."""
+    if row.tree is not None:
+        return None
+    was = parse_rev(row.rev)
+    back = edit.pos - was.pos
+    if not 0 < back < min(len(edit.ids), revs_limit) or edit.ids[back] != was.id:
+        return None
+    if not all(map(is_hex, edit.ids[1:])):
+        return None
+    new, older = bytes.fromhex("".join(edit.ids[1 : back + 1])), bytes.fromhex("".join(edit.ids[back + 1 :]))
+    known = row.path or b""
+    if not (known.startswith(older) or older.startswith(known)):
+        return None
+    return (new + max(known, older, key=len))[: 16 * (revs_limit - 1)]
 
 
 def _history(edit: Edit, old: Tree) -> Tree:

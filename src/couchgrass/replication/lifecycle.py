@@ -41,7 +41,7 @@ NEXT: dict[tuple[State, Happening], State] = {
 """Whatever is not here can't happen."""
 
 HEALTHY_S = 60.0
-"""A run that lasted so long, or caught up, ends a row of crashes."""
+"""A run that lasted so long ends a row of crashes."""
 
 
 class Life:

@@ -32,9 +32,9 @@ FIRST_DOC_BYTES = 2048
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """Rows that are copied together. `number` counts them; `seq` is what the source's checkpoint may be set to
-    once this and all batches before it are done, None when no row has a sequence. `seen_s`: when the first of
-    them came, on a monotonic clock.
+    """Rows that are copied together. `number` counts them; `seq` is what the source's checkpoint may be set
+    to once this and all batches before it are done, None when no row has a sequence. `seen_s`: when the first
+    of them came, on a monotonic clock.
     """
 
     number: int
@@ -47,14 +47,16 @@ class Batch(msgspec.Struct, frozen=True):
 def batch_of(number: int, rows: Sequence[Change], seen_s: float, end: Seq | None = None) -> Batch:
     """Rows as a batch. `end` is what the feed said after the last of them, if it said something.
 
-    A document that is listed twice is asked for once. Rows without an id are nothing, as in CouchDB. Where the
-    peer leaves out sequences (``seq_interval``), the last one given counts.
+    A document that is listed twice is asked for once. Rows without an id are nothing, as in CouchDB. Where
+    the peer leaves out sequences (``seq_interval``), the last one given counts.
     """
     revs: dict[str, list[str]] = {}
     for row in rows:
         if row.id:
             listed = revs.setdefault(row.id, [])
-            listed += [leaf.rev for leaf in row.changes if leaf.rev not in listed]
+            for leaf in row.changes:
+                if leaf.rev not in listed:
+                    listed.append(leaf.rev)
     seq = end
     if seq is None:
         seq = next((row.seq for row in reversed(rows) if bytes(row.seq) != b"null"), None)

@@ -51,8 +51,8 @@ class Progress:
 class Lag:
     """The age of the oldest change that the target may lack, over all runs of a job. Times are monotonic.
 
-    `floor_s`: all that the source had then, the target has. `is_known`: the source was looked at, or could not
-    be.
+    `floor_s`: all that the source had then, the target has. `is_known`: the source was looked at, or could
+    not be.
     """
 
     def __init__(self, now_s: float) -> None:

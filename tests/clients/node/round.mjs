@@ -3,6 +3,7 @@ import { AssertionError } from 'node:assert'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { env } from 'node:process'
+import { setTimeout } from 'node:timers/promises'
 
 export const server = { url: env.COUCH_URL, user: env.COUCH_USER, password: env.COUCH_PASSWORD }
 
@@ -35,6 +36,22 @@ export async function eventually(emitter, event, look, wanted) {
     }
     await next
   }
+}
+
+/** The first answer of `look` that `wanted` holds for. */
+export async function until(look, wanted, pause_ms = 50) {
+  for (;;) {
+    const seen = await look()
+    if (wanted(seen)) return seen
+    await setTimeout(pause_ms)
+  }
+}
+
+/** The URL of a database with the admin's credentials in it. */
+export function signed(db) {
+  const url = new URL(`${server.url}/${db}`)
+  Object.assign(url, { username: server.user, password: server.password })
+  return url.href
 }
 
 /** The lines of a byte stream, parsed; empty ones (heartbeats) are left out. */

@@ -203,3 +203,28 @@ def test_json_is_preferred_and_an_empty_question_has_an_empty_multipart_answer(a
     for accept in ("*/*", "application/json, multipart/mixed"):
         assert bulk_get(ask, accept=accept).json() == {"results": []}
     assert bulk_get(ask, accept="multipart/mixed").body == b""
+
+
+def test_leaves_among_others_are_answered_like_those_with_further_options(ask: Ask) -> None:
+    conflicted(ask)
+    revs = {"doc": ["2-b", "2-a", "1-xb", "3-c"], "absent": ["1-a"], "": ["1-a"], "plain": ["x"]}
+    assert ask("PUT", "/plain", {"n": 1}).status == 201
+    revs["plain"] = [ask("GET", "/plain").json()["_rev"], "1-other", "nonsense"]
+    entries = [{"id": doc_id, "rev": rev} for doc_id, listed in revs.items() for rev in listed] * 2
+    for options in ("?revs=true&latest=true", "?revs=true", ""):
+        leaves = results(ask, *entries, options=options)
+        assert leaves == results(ask, *({**entry, "atts_since": []} for entry in entries), options=options)
+        assert len(leaves) == len(entries)
+
+
+def test_many_large_leaves_come_in_pieces_and_whole(ask: Ask) -> None:
+    text = "x" * 100_000
+    written = ask("POST", "/_bulk_docs", {"docs": [{"_id": f"d{n}", "text": text} for n in range(12)]}).json()
+    entries = [{"id": one["id"], "rev": one["rev"]} for one in written]
+    found = results(ask, *entries, {"id": "absent", "rev": "1-a"}, *entries, options="?revs=true")
+    assert [one["id"] for one in found] == [
+        *(e["id"] for e in entries),
+        "absent",
+        *(e["id"] for e in entries),
+    ]
+    assert all(one["docs"][0]["ok"]["text"] == text for one in found if one["id"] != "absent")

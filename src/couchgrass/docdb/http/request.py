@@ -275,14 +275,21 @@ class Request:
 
     async def json(self) -> Any:
         """The body as a JSON value. Raises BadRequest."""
-        body = await self.body()
+        return self.decoded(await self.body())
+
+    def decoded(self, body: bytes) -> Any:
+        """A body that was read as a JSON value. Raises BadRequest."""
         if not body and self._declared() is None and b"transfer-encoding" not in self.headers:
             raise BadRequest("Missing request body")
         return json.decode(body)
 
     async def json_object(self) -> dict[str, Any]:
         """The body as a JSON object. Raises BadRequest "Request body must be a JSON object"."""
-        value = await self.json()
+        return self.decoded_object(await self.body())
+
+    def decoded_object(self, body: bytes) -> dict[str, Any]:
+        """A body that was read as a JSON object. Raises BadRequest like `json_object`."""
+        value = self.decoded(body)
         if type(value) is not dict:
             raise BadRequest("Request body must be a JSON object")
         return value

@@ -17,6 +17,7 @@ from couchgrass.docdb.attachment import stored_stubs
 from couchgrass.docdb.ranks import Move
 from couchgrass.docdb.sqlite import reads
 from couchgrass.docdb.sqlite.bell import Bell
+from couchgrass.docdb.sqlite.leaf_texts import path_ids
 from couchgrass.docdb.sqlite.offsets import Offsets
 from couchgrass.docdb.sqlite.pending import PendingCounter
 from couchgrass.docdb.sqlite.schema import close, damaged, leave, open_reader
@@ -34,7 +35,8 @@ class About(msgspec.Struct, frozen=True):
     """What a database is set to; the rows of ``meta`` but ``totals``.
 
     `uuid` names this life of the database: it is behind every sequence, so that one from a deleted
-    database of the same name is known to be foreign. `created` is in seconds since the epoch.
+    database of the same name is known to be foreign. `created` is in microseconds since the epoch (in seconds
+    in databases from before), so that no two lives of a name have the same.
     """
 
     uuid: str
@@ -190,6 +192,7 @@ class Database:
 def _reader(path: Path) -> apsw.Connection:
     connection = open_reader(path)
     connection.create_scalar_function("attachment_stubs", _stubs, 1, deterministic=True)
+    connection.create_scalar_function("path_ids", path_ids, 1, deterministic=True)
     return connection
 
 

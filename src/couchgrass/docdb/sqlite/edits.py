@@ -11,7 +11,7 @@ from couchgrass.docdb.attachment import Attachment, Ready, Stub
 from couchgrass.docdb.document import Edit, is_local
 from couchgrass.docdb.rev import Rev, parse_rev
 from couchgrass.docdb.sqlite.transaction import Transaction
-from couchgrass.docdb.update import Row, extend, graft, parent_of, purge, tree_of
+from couchgrass.docdb.update import Row, extend, graft, parent_of, planted, purge, tree_of
 from couchgrass.errors import BadRequest, Conflict, CouchgrassError, NotFound
 
 
@@ -57,17 +57,11 @@ def write_many(
         for write in writes:
             edit = write.edit
             try:
-                if (
-                    rows.get(edit.id) is None
-                    and not write.attachments
-                    and new_edits
-                    and not is_local(edit.id)
-                ):
-                    update = extend(None, edit, None, b"", revs_limit)
-                    assert update.rev is not None
-                    fresh.append(update.row)
-                    rows[edit.id] = update.row
-                    outcomes.append(update.rev)
+                if rows.get(edit.id) is None and not write.attachments and not is_local(edit.id):
+                    rev, row = _new(edit, new_edits, revs_limit)
+                    fresh.append(row)
+                    rows[edit.id] = row
+                    outcomes.append(rev)
                     continue
                 if fresh:
                     transaction.insert_all(fresh)
@@ -84,6 +78,15 @@ def write_many(
         return outcomes
 
     return operation
+
+
+def _new(edit: Edit, new_edits: bool, revs_limit: int) -> tuple[Rev, Row]:
+    """The first revision here of a document without attachments."""
+    if not new_edits:
+        return Rev(edit.pos, edit.ids[0]), planted(edit, None, revs_limit)
+    update = extend(None, edit, None, b"", revs_limit)
+    assert update.rev is not None
+    return update.rev, update.row
 
 
 def _write(

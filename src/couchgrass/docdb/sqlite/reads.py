@@ -29,13 +29,13 @@ _ROWS_BY_ID = f"{ROW} IN (SELECT value FROM json_each(?))"
 
 _AT_SEQS = "(SELECT value AS wanted FROM json_each(?)) CROSS JOIN docs ON docs.seq=wanted"
 
-_BODY = "CASE WHEN length(body)>2 THEN ','||substr(body,2,length(body)-2) ELSE '' END"
-_STUBS = "CASE WHEN atts IS NULL THEN '' ELSE attachment_stubs(atts) END"
-DOC_SQL = (
+BODY_SQL = "CASE WHEN length(body)>2 THEN ','||substr(body,2,length(body)-2) ELSE '' END"
+STUBS_SQL = "CASE WHEN atts IS NULL THEN '' ELSE attachment_stubs(atts) END"
+HEAD_SQL = (
     "'{\"_id\":'||json_quote(id)||',\"_rev\":'||json_quote(rev)"
     "||CASE deleted WHEN 0 THEN '' ELSE ',\"_deleted\":true' END"
-    f"||{_BODY}||{_STUBS}||'}}'"
 )
+DOC_SQL = f"{HEAD_SQL}||{BODY_SQL}||{STUBS_SQL}||'}}'"
 """The winner of a row as JSON, as `render.doc_json` makes it. `attachment_stubs` is ours."""
 
 

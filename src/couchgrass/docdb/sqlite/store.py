@@ -226,7 +226,7 @@ def _fill(path: Path, security: dict[str, Any]) -> None:
     """Makes the file of an empty database."""
     about = {
         "uuid": uuid.uuid4().hex[:12],
-        "created": int(time.time()),
+        "created": time.time_ns() // 1000,
         "security": json.encode(security).decode(),
         "revs_limit": 1000,
         "purged_infos_limit": 1000,

@@ -2,12 +2,12 @@
 
     POST /_replicate                            a replication, once or from now on; or its cancellation
     GET  /_scheduler/jobs[/ID]                  what runs and what waits
-    GET  /_scheduler/docs[/DB[/DOC]]            every document that asks for a replication, and what came of it
+    GET  /_scheduler/docs[/DB[/DOC]]            each document that asks for a replication, and its outcome
     POST /_scheduler/jobs/ID/_retry             tries the dead letters of a job again, and a job that waits
     POST /_scheduler/docs/DB/DOC/_retry         the same by document
 
-The last two are ours; so are `dead_letters_list` in the answer about one document or job, and the members that
-`replication.status` says. Specification: CouchDB 3.5 ``couch_replicator_httpd``.
+The last two are ours; so are `dead_letters_list` in the answer about one document or job, and the members
+that `replication.status` says. Specification: CouchDB 3.5 ``couch_replicator_httpd``.
 """
 
 from __future__ import annotations
@@ -27,11 +27,13 @@ from couchgrass.errors import (
     ServiceUnavailable,
 )
 from couchgrass.replication import checkpoint
+from couchgrass.replication.deadletter import Letter
+from couchgrass.replication.identity import RepId
 from couchgrass.replication.run.documents import Documents, is_replicator
 from couchgrass.replication.run.job import Job, Origin
-from couchgrass.replication.run.replicator import TRANSIENT_MAX, Duplicate, Replicator
+from couchgrass.replication.run.replicator import TRANSIENT_MAX, Replicator
 from couchgrass.replication.run.views import document_views, entry_view, job_view
-from couchgrass.replication.spec import Replication, parse
+from couchgrass.replication.spec import Replication, check_query_params, parse
 from couchgrass.replication.status import doc_row, iso8601, job_row, paged, parse_states
 
 LETTERS_SHOWN = 1000
@@ -52,38 +54,34 @@ class Api:
     # --- _replicate --------------------------------------------------------------------------------
 
     async def replicate(self, call: Call) -> Told:
-        """A failure is 500 with the error's own name, as in CouchDB; what can't be understood is 400."""
+        """400 for what can't be understood; what fails later is 500 with the error's own name."""
         if call.path:
             raise NotFound("missing")
         if call.method != "POST":
             raise MethodNotAllowed("POST")
         if not isinstance(call.body, dict):
             raise BadRequest("Request body must be a JSON object")
-        try:
-            if call.body.get("cancel") is True:
-                return await self._cancel(call)
-            return await self._start(call)
-        except BadRequest:
-            raise
-        except (Forbidden, ServiceUnavailable) as refused:
-            if refused.__class__ in (Forbidden, ServiceUnavailable) and refused.__cause__ is None:
-                raise
-            return Told(500, {"error": refused.error, "reason": refused.reason})
-        except CouchgrassError as failed:
-            return Told(500, {"error": failed.error, "reason": failed.reason})
-
-    async def _start(self, call: Call) -> Told:
         wanted = parse(call.body, self._replicator.config().defaults)
-        code = await self._replicator.filter_code(wanted, call.ctx)
-        rep_id = self._replicator.identify(wanted, code)
-        if len(self._replicator.transient()) >= TRANSIENT_MAX:
-            raise ServiceUnavailable(f"{TRANSIENT_MAX} replications are under way already: try again later")
+        check_query_params(call.body)
+        if wanted.cancel and wanted.rep_id is not None:
+            return await self._cancel(call, wanted.rep_id)
         try:
+            code = await self._replicator.filter_code(wanted, call.ctx)
+        except CouchgrassError as failed:
+            return _failed(failed)
+        rep_id = self._replicator.identify(wanted, code)
+        if wanted.cancel:
+            return await self._cancel(call, str(rep_id))
+        return await self._start(call, rep_id, wanted)
+
+    async def _start(self, call: Call, rep_id: RepId, wanted: Replication) -> Told:
+        job = self._replicator.jobs.get(str(rep_id))
+        if job is None:
+            if len(self._replicator.transient()) >= TRANSIENT_MAX:
+                raise ServiceUnavailable(f"{TRANSIENT_MAX} replications are under way already: try later")
             job = self._replicator.add(rep_id, wanted, Origin(user=call.ctx.name), call.ctx)
-        except Duplicate as twice:
-            job = twice.job
-            if job.origin.user != call.ctx.name and ADMIN_ROLE not in call.ctx.roles:
-                raise Forbidden("Somebody else asked for this replication") from None
+        elif job.origin.user != call.ctx.name and ADMIN_ROLE not in call.ctx.roles:
+            raise Forbidden("Somebody else asked for this replication")
         if wanted.continuous:
             return Told(202, {"ok": True, "_local_id": job.key})
         return await self._wait(job, wanted)
@@ -97,10 +95,7 @@ class Api:
                 raise
             return Told(500, {"error": "cancelled", "reason": "The replication was cancelled"})
         except CouchgrassError as failed:
-            return Told(500, {"error": failed.error, "reason": failed.reason})
-        finally:
-            if job.ended.done() and job.origin.is_transient:
-                await self._replicator.remove(job)
+            return _failed(failed)
         assert job.run is not None
         checkpoints = job.run.checkpoints
         answer = checkpoint.reply(
@@ -111,17 +106,8 @@ class Api:
         )
         return Told(200, answer)
 
-    async def _cancel(self, call: Call) -> Told:
-        wanted_id = next(
-            (call.body[name] for name in ("replication_id", "_local_id", "id") if name in call.body), None
-        )
-        if wanted_id is None:
-            wanted = parse(call.body, self._replicator.config().defaults)
-            code = await self._replicator.filter_code(wanted, call.ctx)
-            wanted_id = str(self._replicator.identify(wanted, code))
-        if not isinstance(wanted_id, str):
-            raise BadRequest("`replication_id` must be a string")
-        job = self._replicator.jobs.get(wanted_id.replace(" ", "+"))
+    async def _cancel(self, call: Call, rep_id: str) -> Told:
+        job = self._replicator.jobs.get(rep_id)
         if job is None or not job.origin.is_transient:
             return Told(404, {"error": "not found"})
         if job.origin.user != call.ctx.name:
@@ -139,7 +125,7 @@ class Api:
             path.pop()
         elif call.method != "GET":
             raise MethodNotAllowed("GET", "HEAD")
-        if (path[:1] == ["jobs"] and len(path) == 1 + retry) or (path[:1] == ["jobs"] and len(path) == 2):
+        if path[:1] == ["jobs"] and len(path) in ((2,) if retry else (1, 2)):
             return self._retry(self._job(path[1])) if retry else self._jobs(call, path[1:])
         if path[:1] == ["docs"]:
             database, doc_id = _document(path[1:])
@@ -147,7 +133,9 @@ class Api:
                 if retry:
                     raise MethodNotAllowed("GET", "HEAD")
                 return self._docs(call, database)
-            return self._retry_document(database, doc_id) if retry else self._doc(database, doc_id)
+            if retry:
+                return await self._retry_document(database, doc_id)
+            return self._doc(database, doc_id)
         return Told(404, {"error": "not found"})
 
     def _job(self, key: str) -> Job:
@@ -186,19 +174,30 @@ class Api:
             raise NotFound("missing")
         job = self._replicator.by_document(database, doc_id)
         row = doc_row(entry_view(entry, job), self._node)
-        return Told(200, {**row, "dead_letters_list": [] if job is None else _letters(job)})
+        return Told(
+            200, {**row, "dead_letters_list": _shown(entry.letters) if job is None else _letters(job)}
+        )
 
-    def _retry_document(self, database: str, doc_id: str) -> Told:
-        if (database, doc_id) not in self._documents.entries:
+    async def _retry_document(self, database: str, doc_id: str) -> Told:
+        """A job that is over, and left something, is done once more: it begins with what was refused."""
+        entry = self._documents.entries.get((database, doc_id))
+        if entry is None:
             raise NotFound("missing")
         job = self._replicator.by_document(database, doc_id)
-        if job is None:
+        if job is not None:
+            return self._retry(job)
+        if not entry.letters:
             raise NotFound("The document has no job that runs")
-        return self._retry(job)
+        await self._documents.again(database, doc_id)
+        return Told(202, {"ok": True, "dead_letters": entry.dead_letters})
 
     def _retry(self, job: Job) -> Told:
         job.retry_letters()
         return Told(202, {"ok": True, "dead_letters": len(job.letters)})
+
+
+def _failed(why: CouchgrassError) -> Told:
+    return Told(500, {"error": why.error, "reason": why.reason})
 
 
 def _document(path: Sequence[str]) -> tuple[str, str | None]:
@@ -215,4 +214,8 @@ def _document(path: Sequence[str]) -> tuple[str, str | None]:
 
 
 def _letters(job: Job) -> list[dict[str, Any]]:
-    return [letter.shown(iso8601(letter.time)) for letter in job.letters.letters()[:LETTERS_SHOWN]]
+    return _shown(job.letters.letters())
+
+
+def _shown(letters: Sequence[Letter]) -> list[dict[str, Any]]:
+    return [letter.shown(iso8601(letter.time)) for letter in letters[:LETTERS_SHOWN]]

@@ -43,6 +43,7 @@ class Checkpoints:
         self._enabled = enabled
         self._since = since
         self._written: list[dict[str, Any] | None] = [None, None]
+        self._sent: list[dict[str, Any] | None] = [None, None]
         self._infos: tuple[Info, Info] | None = None
         self._began = clock.now()
         self.session = uuid.uuid4().hex
@@ -53,6 +54,7 @@ class Checkpoints:
         self.refused: str | None = None
         self.newest: dict[str, Any] | None = None
         self.wrote = False
+        self._turn = asyncio.Lock()
 
     async def open(self, infos: tuple[Info, Info]) -> Seq:
         """Where to start."""
@@ -60,6 +62,7 @@ class Checkpoints:
         if self._enabled:
             docs = await asyncio.gather(*(side.local(self._id) for side in self._sides))
             self._written = list(docs)
+            docs = [self._of_these_lives(doc) for doc in docs]
             found = checkpoint.common(*docs)
             self.newest = docs[0] if found.seq is not None else None
             self.history = found.history
@@ -69,6 +72,27 @@ class Checkpoints:
             self.start = self._since or ZERO
         self.last = self.start
         return self.start
+
+    @property
+    def _lives(self) -> list[str]:
+        assert self._infos is not None, "open comes first"
+        return [info.instance_start_time for info in self._infos]
+
+    def _of_these_lives(self, doc: dict[str, Any] | None) -> dict[str, Any] | None:
+        """A checkpoint that names other databases counts as none: it was on its way when one of them was
+        deleted and made again, and arrived in the new one."""
+        return doc if doc is None or doc.get("instances", self._lives) == self._lives else None
+
+    async def caught_up(self) -> float | None:
+        """When the target last had everything, if one side says so: for when the other is not there."""
+        for side in reversed(self._sides):
+            try:
+                at = checkpoint.caught_up_at(await side.local(self._id))
+            except CouchgrassError:
+                continue
+            if at is not None:
+                return at
+        return None
 
     def document(self, through: Seq, totals: Totals, caught_up_at: float | None) -> dict[str, Any]:
         """The checkpoint up to `through`."""
@@ -86,12 +110,34 @@ class Checkpoints:
             bulk_get_docs=totals.bulk_get_docs,
             bulk_get_attempts=totals.bulk_get_attempts,
         )
-        return checkpoint.record(self.history, session, caught_up_at=caught_up_at)
+        doc = checkpoint.record(self.history, session, caught_up_at=caught_up_at)
+        return {**doc, "instances": self._lives}
 
     async def save(self, through: Seq, totals: Totals, caught_up_at: float | None) -> None:
         """Writes a checkpoint, if it says something new. Raises Rewound, PeerLost."""
         if not self._enabled or self.refused is not None or bytes(through) == bytes(self.last):
             return
+        async with self._turn:
+            await self._save(through, totals, caught_up_at)
+
+    async def check(self) -> None:
+        """Raises Rewound when the target is not the one that the run began with; PeerLost.
+
+        A job that has nothing to copy would not notice it otherwise. That a source was replaced, its feed says.
+        """
+        assert self._infos is not None, "open comes first"
+        target = self._sides[1]
+        async with self._turn:
+            if (await target.info()).instance_start_time != self._infos[1].instance_start_time:
+                raise Rewound(f"{target.name} was deleted and made again, or put back")
+            if self._enabled and self.refused is None:
+                self._check_side(1, await target.local(self._id))
+
+    def _check_side(self, place: int, doc: dict[str, Any] | None) -> None:
+        if not any(_same(doc, mine) for mine in (self._written[place], self._sent[place])):
+            raise Rewound(f"The checkpoint on {self._sides[place].name} is not the one that was written")
+
+    async def _save(self, through: Seq, totals: Totals, caught_up_at: float | None) -> None:
         assert self._infos is not None, "open comes first"
         source, target = self._sides
         # The target first: what it has not on its disk must not be in a checkpoint.
@@ -99,9 +145,8 @@ class Checkpoints:
             if await side.commit() != info.instance_start_time:
                 raise Rewound(f"{side.name} was deleted and made again, or put back")
         found = await asyncio.gather(*(side.local(self._id) for side in self._sides))
-        for side, doc, written in zip(self._sides, found, self._written, strict=True):
-            if not _same(doc, written):
-                raise Rewound(f"The checkpoint on {side.name} is not the one that was written")
+        for place, stored in enumerate(found):
+            self._check_side(place, stored)
         doc = self.document(through, totals, caught_up_at)
         for place, side in enumerate(self._sides):
             if not await self._put(place, side, doc, found[place]):
@@ -111,6 +156,8 @@ class Checkpoints:
 
     async def _put(self, place: int, side: Peer, doc: dict[str, Any], before: dict[str, Any] | None) -> bool:
         rev = {"_rev": before["_rev"]} if before and "_rev" in before else {}
+        # Whoever cancels us here does not know whether it was written.
+        self._sent[place] = doc
         try:
             new_rev = await side.put_local(self._id, {**doc, **rev})
         except Conflict:

@@ -29,6 +29,9 @@ ATTACHED_TRIES = 4
 
 ATTACHED_PAUSE_S = 0.25
 
+ABOUT_ONE = frozenset({400, 413, 415})
+"""Statuses with which a target refuses a request because of one document in it, or for its size."""
+
 
 class Copier:
     """Copies for one job. `totals` counts what it does."""
@@ -72,7 +75,8 @@ class Copier:
         self._totals.docs_read += len(plain)
         self._totals.bulk_get_docs += len(plain)
         letters = await self._write(plain)
-        by_leaf = {(one.id, one.rev): one for one in wanted}
+        if len(plain) < len(fetched):
+            by_leaf = {(one.id, one.rev): one for one in wanted}
         for one in fetched:
             if one.has_attachments:
                 known = by_leaf.get((one.id, one.rev), Wanted(one.id, one.rev))
@@ -96,29 +100,29 @@ class Copier:
         alone = len(fetched) == 1
         try:
             refusals = await self._target.bulk_docs([one.doc for one in fetched])
-        except TooLarge as large:
+        except CouchgrassError as refused:
+            about_one = refused.status in ABOUT_ONE or (alone and is_design(fetched[0].id))
+            if not about_one or verdict_of(refused) is Verdict.AGAIN:
+                raise
             if alone:
-                return [
-                    self._refused(fetched[0].id, fetched[0].rev, large.error, large.reason or "too large")
-                ]
+                reason = refused.reason or "too large"
+                return [self._refused(fetched[0].id, fetched[0].rev, refused.error, reason)]
             half = len(fetched) // 2
             return await self._write_portion(fetched[:half]) + await self._write_portion(fetched[half:])
-        except CouchgrassError as refused:
-            if not alone or not is_design(fetched[0].id) or verdict_of(refused) is Verdict.AGAIN:
-                raise
-            return [self._refused(fetched[0].id, fetched[0].rev, refused.error, refused.reason)]
         letters: list[Letter] = []
-        revs = {one.id: one.rev for one in fetched}
+        failed = 0
         for row in refusals:
             what = verdict(row.error)
             if what is Verdict.AGAIN:
                 raise PeerLost(f"{self._target.name}: {row.id}: {row.error}: {row.reason}")
-            rev = row.rev or revs.get(row.id, "")
-            if what is Verdict.WHOLE:
-                letters += await self._copy_attached(Wanted(row.id, rev))
-            else:
-                letters.append(self._refused(row.id, rev, row.error, row.reason))
-        self._totals.docs_written += len(fetched) - len(refusals)
+            # Who does not say which leaf it was may mean each that came of the document.
+            for rev in [row.rev] if row.rev else [one.rev for one in fetched if one.id == row.id]:
+                failed += 1
+                if what is Verdict.WHOLE:
+                    letters += await self._copy_attached(Wanted(row.id, rev))
+                else:
+                    letters.append(self._refused(row.id, rev, row.error, row.reason))
+        self._totals.docs_written += max(0, len(fetched) - failed)
         return letters
 
     # --- attachments -----------------------------------------------------------------------------
@@ -185,7 +189,9 @@ class Copier:
         await asyncio.sleep(MISSING_PAUSE_S)
         answers = await self._source.bulk_get([Wanted(one.id, one.rev) for one in left])
         fetched = [one for one in answers if isinstance(one, Fetched)]
-        letters = await self._write([one for one in fetched if not one.has_attachments])
+        plain = [one for one in fetched if not one.has_attachments]
+        self._totals.docs_read += len(plain)
+        letters = await self._write(plain)
         for found in fetched:
             if found.has_attachments:
                 letters += await self._copy_attached(Wanted(found.id, found.rev))

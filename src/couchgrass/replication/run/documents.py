@@ -1,8 +1,8 @@
-"""``_replicator`` documents: each one that asks for a replication gets a job, and its end is written into it.
+"""``_replicator`` documents: each that asks for a replication gets a job, and its end is written into it.
 
-All databases named ``_replicator`` or ``*/_replicator`` are watched by their changes feeds. Only the two ends,
-``completed`` and ``failed``, are written into a document, unless ``update_docs`` asks for more; where a job is
-now, ``_scheduler`` says. What cannot be set up because a source is not there is tried again.
+All databases named ``_replicator`` or ``*/_replicator`` are watched by their changes feeds. Only the two
+ends, ``completed`` and ``failed``, are written into a document, unless ``update_docs`` asks for more; where a
+job is now, ``_scheduler`` says. What cannot be set up because a source is not there is tried again.
 Specification: ``couch_replicator_doc_processor``, ``couch_replicator_docs``.
 """
 
@@ -12,6 +12,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from couchgrass import json
@@ -23,6 +24,7 @@ from couchgrass.docdb.feed_filter import Filter
 from couchgrass.docdb.wire import ZERO, Change
 from couchgrass.errors import BadRequest, Conflict, CouchgrassError, NotFound
 from couchgrass.replication.backoff import delay_s
+from couchgrass.replication.deadletter import Letter
 from couchgrass.replication.lifecycle import Happening
 from couchgrass.replication.run.job import Job, Origin
 from couchgrass.replication.run.replicator import Duplicate, Replicator
@@ -58,11 +60,23 @@ class Entry:
         self.error: str | None = None
         self.error_count = 0
         self.stats: Mapping[str, Any] | None = None
-        self.dead_letters = 0
+        self.letters: list[Letter] = []
+        """What the target still refused when its job was over."""
         self.start_at = self.updated_at = now
         self.next_try_at: float | None = None
         self.wanted: Replication | None = None
         self.task: asyncio.Task[None] | None = None
+        self.marking = asyncio.Lock()
+        """One mark at a time, in the order in which they are made."""
+        self.marks = 0
+        """Marks that are not written yet."""
+        self.marked = 0
+        """The generation of the revision that we wrote last."""
+
+    @property
+    def dead_letters(self) -> int:
+        """How many there are."""
+        return len(self.letters)
 
     def enter(self, state: State, now: float, error: str | None = None) -> None:
         """It is in this state now."""
@@ -95,6 +109,8 @@ class Documents:
                 await self._follow_databases()
             except CouchgrassError as why:
                 log.warning("the list of databases can't be followed: %s", why.reason)
+            except Exception:  # the loop's edge
+                log.exception("the list of databases can't be followed")
             await asyncio.sleep(AGAIN_S)
 
     async def _follow_databases(self) -> None:
@@ -129,7 +145,7 @@ class Documents:
             self._watch(name)
 
     def _watch(self, name: str) -> None:
-        if name not in self._watches:
+        if name not in self._watches or self._watches[name].done():
             self._watches[name] = asyncio.create_task(self._watch_database(name))
 
     async def _forget(self, name: str) -> None:
@@ -155,6 +171,8 @@ class Documents:
                 return
             except CouchgrassError as why:
                 log.warning("%s can't be followed: %s", name, why.reason)
+            except Exception:  # the loop's edge
+                log.exception("%s can't be followed", name)
             await asyncio.sleep(AGAIN_S)
 
     # --- one document ------------------------------------------------------------------------------
@@ -170,21 +188,35 @@ class Documents:
         if doc is None:
             await self._drop(key)
             return
-        asked = json.encode({member: value for member, value in doc.items() if member not in _NOT_ASKED})
+        asked = asked_of(doc)
         entry, now = self.entries.get(key), self._replicator.clock.now()
         if doc.get(STATE) in (State.COMPLETED.value, State.FAILED.value):
             if entry is None or entry.asked != asked:
                 await self._drop(key)
-                self.entries[key] = self._ended(Entry(name, change.id, asked, now), doc)
+                entry = self.entries[key] = self._ended(Entry(name, change.id, asked, now), doc)
+                if isinstance(base := doc.get(ID), str):
+                    entry.letters = await self._replicator.letters_of(base)
             return
-        if entry is not None and entry.asked == asked and not entry.state.is_terminal:
-            return  # what we wrote ourselves
+        if entry is not None and entry.asked == asked:
+            if not entry.state.is_terminal:
+                return  # what we wrote ourselves
+            if entry.marks or generation(doc) < entry.marked:
+                return  # how it was before its end was written
+        await self._start(key, doc)
+
+    async def _start(self, key: tuple[str, str], doc: Mapping[str, Any]) -> None:
         await self._drop(key)
-        entry = self.entries[key] = Entry(name, change.id, asked, now)
+        entry = self.entries[key] = Entry(*key, asked_of(doc), self._replicator.clock.now())
         entry.task = asyncio.create_task(self._begin(entry, doc))
+
+    async def again(self, database: str, doc_id: str) -> None:
+        """Does once more what a document asked for. Raises NotFound."""
+        doc = await CouchDatabase(self._transport, database).document(doc_id)
+        await self._start((database, doc_id), doc)
 
     def _ended(self, entry: Entry, doc: Mapping[str, Any]) -> Entry:
         reason = doc.get(REASON)
+        entry.start_at = epoch(doc.get(STATE_TIME), entry.start_at)
         entry.enter(State(doc[STATE]), entry.start_at, reason if isinstance(reason, str) else None)
         stats = doc.get(STATS)
         entry.stats = stats if isinstance(stats, dict) else None
@@ -224,6 +256,10 @@ class Documents:
             except CouchgrassError as why:
                 entry.error_count += 1
                 entry.enter(State.ERROR, self._replicator.clock.now(), f"{why.error}: {why.reason}")
+            except Exception:  # the loop's edge
+                log.exception("%s of %s can't be begun", entry.doc_id, entry.database)
+                entry.error_count += 1
+                entry.enter(State.ERROR, self._replicator.clock.now(), "internal_server_error: see the log")
             pause_s = delay_s(entry.error_count, random.random())  # noqa: S311  jitter, not a secret
             entry.next_try_at = self._replicator.clock.now() + pause_s
             await asyncio.sleep(pause_s)
@@ -243,7 +279,7 @@ class Documents:
         if what is Happening.COMPLETED:
             entry.enter(State.COMPLETED, now)
             entry.stats = statistics(job)
-            entry.dead_letters = len(job.letters)
+            entry.letters = job.letters.letters()
             self._write(entry, {STATE: State.COMPLETED.value, ID: job.rep_id.base, STATS: entry.stats})
             self._spawn(self._replicator.remove(job))
         elif self._replicator.config().update_docs and what is Happening.STARTED:
@@ -253,6 +289,7 @@ class Documents:
 
     def _write(self, entry: Entry, members: Mapping[str, Any]) -> None:
         at = iso8601(self._replicator.clock.now())
+        entry.marks += 1
         self._spawn(self._mark(entry, {**members, STATE_TIME: at}))
 
     def _spawn(self, work: Any) -> None:
@@ -264,19 +301,22 @@ class Documents:
         """Writes members into a document, unless it asks for something else by now."""
         database = CouchDatabase(self._transport, entry.database)
         try:
-            for _ in range(WRITE_TRIES):
-                doc = await database.document(entry.doc_id)
-                asked = json.encode({name: value for name, value in doc.items() if name not in _NOT_ASKED})
-                if asked != entry.asked:
+            async with entry.marking:
+                for _ in range(WRITE_TRIES):
+                    doc = await database.document(entry.doc_id)
+                    if asked_of(doc) != entry.asked:
+                        return
+                    kept = {name: value for name, value in doc.items() if name not in (REASON, STATS)}
+                    try:
+                        await database.put_document(entry.doc_id, {**kept, **members})
+                    except Conflict:
+                        continue
+                    entry.marked = generation(doc) + 1
                     return
-                kept = {name: value for name, value in doc.items() if name not in (REASON, STATS)}
-                try:
-                    await database.put_document(entry.doc_id, {**kept, **members})
-                    return
-                except Conflict:
-                    continue
         except CouchgrassError as why:
             log.warning("%s of %s can't be marked: %s", entry.doc_id, entry.database, why.reason)
+        finally:
+            entry.marks -= 1
 
     async def close(self) -> None:
         """Ends watching, and what is being written."""
@@ -289,6 +329,24 @@ class Documents:
         await asyncio.wait(tasks)
         if self._writes:
             await asyncio.wait(self._writes, timeout=1.0)
+
+
+def asked_of(doc: Mapping[str, Any]) -> bytes:
+    """What a document asks for: all of it but what is written into it about its job."""
+    return json.encode({name: value for name, value in doc.items() if name not in _NOT_ASKED})
+
+
+def generation(doc: Mapping[str, Any]) -> int:
+    """The number of edits that made a document."""
+    return int(str(doc.get("_rev", "0")).partition("-")[0])
+
+
+def epoch(text: Any, default: float) -> float:
+    """Seconds since the epoch of a time as `iso8601` writes it."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z").timestamp()
+    except (TypeError, ValueError):
+        return default
 
 
 def _already(job: Job) -> str:

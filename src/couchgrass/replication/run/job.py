@@ -84,6 +84,7 @@ class Job:
         self._servers = servers
         self._task: asyncio.Task[None] | None = None
         self._awake = asyncio.Event()
+        self._retry_wanted = False
         self._heard = heard
         self.is_stopping = False
 
@@ -95,15 +96,25 @@ class Job:
     def start(self) -> None:
         """Lets it run. Not while it runs."""
         assert self._task is None, "it runs already"
+        self.started_at = self._clock.now()
         self._task = asyncio.create_task(self._live())
 
+    def begin_stop(self) -> None:
+        """Has it stop, after a last checkpoint. `is_stopping` until `stop` has seen the end of it."""
+        if self._task is not None and not self.is_stopping:
+            self.is_stopping = True
+            self._task.cancel()
+
     async def stop(self) -> None:
-        """Stops it, after a last checkpoint; it can be started again."""
-        task, self._task = self._task, None
-        self.is_stopping = True
-        if task is not None:
-            task.cancel()
-            await asyncio.wait({task})
+        """Stops it, after a last checkpoint; it can be started again. Any number may wait for that."""
+        self.begin_stop()
+        task = self._task
+        if task is None:
+            return
+        await asyncio.wait({task})
+        if self._task is not task:
+            return  # who waited beside us has noted it
+        self._task = None
         if self.life.state in (State.RUNNING, State.CRASHING):
             self._note(Happening.STOPPED)
         self.is_stopping = False
@@ -114,9 +125,11 @@ class Job:
         self._awake.set()
 
     def retry_letters(self) -> None:
-        """Tries its dead letters again now."""
-        if self.run is not None:
+        """Tries its dead letters again: now while it runs, else as soon as it does."""
+        if self.run is not None and self.life.state is State.RUNNING:
             self.run.retry_letters()
+        else:
+            self._retry_wanted = True
         self.wake()
 
     def lag_s(self) -> float | None:
@@ -126,10 +139,11 @@ class Job:
         return self.lag.lag_s(self._clock.monotonic())
 
     async def _live(self) -> None:
-        while True:
-            self._begin()
+        # A cancellation may be lost when something fails at the same time, so that it is looked at as well.
+        while not self.is_stopping:
             began_s = self._clock.monotonic()
             try:
+                self._begin()
                 await self._watched_run()
             except CouchgrassError as why:
                 if not await self._crashed(why, self._clock.monotonic() - began_s):
@@ -147,10 +161,10 @@ class Job:
             return
 
     def _begin(self) -> None:
-        source, target = self._peers()
         self.started_at = self._clock.now()
         self.next_try_at = None
         self._note(Happening.STARTED)
+        source, target = self._peers()
         self.run = Run(
             source=source,
             target=target,
@@ -162,6 +176,9 @@ class Job:
             totals=self.totals,
             lag=self.lag,
         )
+        if self._retry_wanted:
+            self._retry_wanted = False
+            self.run.retry_letters()
 
     async def _watched_run(self) -> None:
         """The run, broken off when one of its servers is not there any more."""
@@ -170,8 +187,8 @@ class Job:
         running = asyncio.ensure_future(run.run())
         gone: list[str] = []
 
-        def leave(base: str) -> None:
-            gone.append(base)
+        def leave(base: str, why: str) -> None:
+            gone.append(f"{base}: {why}")
             run.is_abandoned = True
             running.cancel()
 
@@ -181,9 +198,9 @@ class Job:
             try:
                 await running
             except asyncio.CancelledError:
-                if not gone:
+                if not gone or self.is_stopping:
                     raise
-                raise PeerLost(f"{gone[0]}: no answer", is_down=True) from None
+                raise PeerLost(gone[0], is_down=True) from None
 
     async def _crashed(self, why: CouchgrassError, lasted_s: float) -> bool:
         """Notes it and waits until it is time for the next run. False when there is none."""
@@ -191,6 +208,8 @@ class Job:
             self.life.recovered()
         self._note(Happening.CRASHED, f"{why.error}: {why.reason}")
         log.warning("replication %s crashed: %s: %s", self.key, why.error, why.reason)
+        if self.is_stopping:
+            return False
         if self.origin.is_transient and not self.wanted.continuous:
             self._end(why)
             return False

@@ -1,7 +1,7 @@
 """Where dead letters are kept: in memory for the job that runs, and durably before a checkpoint passes them.
 
-On a server they are ``_local`` documents of its ``_replicator`` database: those are not replicated, not listed,
-and last as long as the database.
+On a server they are ``_local`` documents of its ``_replicator`` database: those are not replicated, not
+listed, and last as long as the database.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ class LetterBox:
     def __init__(self, store: LetterStore) -> None:
         self._store = store
         self._letters: dict[str, Letter] | None = None
+        self.names: frozenset[str] = frozenset()
+        """The documents that have one."""
 
     def __len__(self) -> int:
         return len(self._letters or {})
@@ -54,14 +56,14 @@ class LetterBox:
         """Reads them, once."""
         if self._letters is None:
             self._letters = {letter.key: letter for letter in await self._store.load()}
+            self._name()
 
     def letters(self) -> list[Letter]:
         """All of them, oldest first."""
         return sorted((self._letters or {}).values(), key=lambda letter: (letter.time, letter.id, letter.rev))
 
-    def names(self) -> set[str]:
-        """The documents that have one."""
-        return {letter.id for letter in (self._letters or {}).values()}
+    def _name(self) -> None:
+        self.names = frozenset(letter.id for letter in (self._letters or {}).values())
 
     async def add(self, letters: Iterable[Letter]) -> int:
         """Keeps them; how many of them are new. Raises TooManyLetters past LETTERS_MAX, and keeps none."""
@@ -74,6 +76,7 @@ class LetterBox:
         if fresh:
             await self._store.add(fresh)
             self._letters.update((letter.key, letter) for letter in fresh)
+            self._name()
         return len(fresh)
 
     async def remove(self, letters: Sequence[Letter]) -> None:
@@ -83,6 +86,7 @@ class LetterBox:
             await self._store.remove(letters)
             for letter in letters:
                 self._letters.pop(letter.key, None)
+            self._name()
 
 
 class ForgetfulStore:

@@ -14,6 +14,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -22,6 +23,7 @@ import msgspec
 from couchgrass.couch.auth import Auth
 from couchgrass.couch.pace import Pace
 from couchgrass.couch.transport import SERVER_GONE, TOO_MANY, HttpTransport
+from couchgrass.errors import CouchgrassError
 from couchgrass.replication.address import Address
 from couchgrass.replication.backoff import probe_delay_s
 
@@ -35,6 +37,9 @@ PROBE_S = 2.0
 
 MISSES = 2
 """So many answers must fail to come until a server counts as gone."""
+
+KEPT_PROBES = 2
+"""A server that answered so often on one connection keeps them; one that does not tells nothing by a new one."""
 
 POOL_SIZE = 64
 """Connections to one server for requests; live feeds have their own."""
@@ -73,11 +78,13 @@ class Server:
         self.pace = Pace()
         self.is_there = True
         self.next_probe_s = 0.0
-        self._tls: ssl.SSLContext | bool = tls.context() if base.startswith("https:") else True
+        self._tls = tls
+        self._context: ssl.SSLContext | None = None
         self._proxy = proxy
         self._auths: dict[tuple[str | None, str | None], Auth] = {}
         self._pool: aiohttp.ClientSession | None = None
-        self._feeding: dict[object, Callable[[], None]] = {}
+        self._feeding: dict[object, Callable[[str], None]] = {}
+        self._connections = 0
         self._watch: asyncio.Task[None] | None = None
         self._return: asyncio.Task[bool] | None = None
 
@@ -95,10 +102,22 @@ class Server:
             auth=auth,
             pace=self.pace,
             headers=dict(address.headers),
-            tls=self._tls,
+            tls=self._verified(),
             proxy=self._proxy,
             connect_s=connect_s,
         )
+
+    def _verified(self) -> ssl.SSLContext | bool:
+        """Raises CouchgrassError when the files for TLS can't be read."""
+        if not self.base.startswith("https:"):
+            return True
+        if self._context is None:
+            try:
+                self._context = self._tls.context()
+            except OSError as unreadable:
+                why = unreadable.strerror or type(unreadable).__name__
+                raise CouchgrassError(f"the TLS files of [replicator] can't be read: {why}") from unreadable
+        return self._context
 
     def pool(self) -> aiohttp.ClientSession:
         """The connections that all jobs share."""
@@ -108,8 +127,8 @@ class Server:
         return self._pool
 
     @contextmanager
-    def watched(self, gone: Callable[[], None]) -> Iterator[None]:
-        """While the block runs the server is watched; `gone` is called once when it is not there."""
+    def watched(self, gone: Callable[[str], None]) -> Iterator[None]:
+        """While the block runs the server is watched; `gone` hears once why what was begun there is void."""
         key = object()
         self._feeding[key] = gone
         if self._watch is None:
@@ -123,18 +142,47 @@ class Server:
                 self._watch = None
 
     async def _keep_watch(self) -> None:
-        misses = 0
-        while True:
-            await asyncio.sleep(WATCH_S if not misses else probe_delay_s(misses))
-            misses = 0 if await self.probe() else misses + 1
-            if misses >= MISSES:
-                misses = 0
-                await self.lost()
-                feeding, self._feeding = self._feeding, {}
-                for gone in feeding.values():
-                    gone()
-                self._watch = None
-                return
+        """Asks again and again, on one connection that is kept.
+
+        When that had to be made anew, the server may have been started again, perhaps from an older copy of its
+        disk: whoever works with it begins again from what is on its disk now.
+        """
+        misses = asked = 0
+        async with self._wire() as wire:
+            while True:
+                await asyncio.sleep(WATCH_S if not misses else probe_delay_s(misses))
+                before = self._connections
+                if await self.probe(wire):
+                    misses = 0
+                    is_new = self._connections != before
+                    if is_new and asked >= KEPT_PROBES:
+                        self._tell("it was started again, or its connections were cut")
+                    asked = 1 if is_new else asked + 1
+                    continue
+                misses += 1
+                if misses >= MISSES:
+                    await self.lost()
+                    self._watch = None
+                    self._tell("no answer")
+                    return
+
+    def _tell(self, why: str) -> None:
+        feeding, self._feeding = self._feeding, {}
+        for gone in feeding.values():
+            gone(why)
+
+    def _wire(self) -> aiohttp.ClientSession:
+        """A session with one connection, which counts how often that is made."""
+        trace = aiohttp.TraceConfig()
+
+        async def connected(*_: Any) -> None:
+            self._connections += 1
+
+        trace.on_connection_create_end.append(connected)
+        connector = aiohttp.TCPConnector(limit=1, keepalive_timeout=4 * WATCH_S)
+        return aiohttp.ClientSession(
+            connector=connector, trace_configs=[trace], cookie_jar=aiohttp.DummyCookieJar()
+        )
 
     async def lost(self) -> None:
         """Throws the pooled connections away: they lead nowhere."""
@@ -142,20 +190,23 @@ class Server:
         if pool is not None:
             await pool.close()
 
-    async def probe(self) -> bool:
-        """Is there somebody? On a connection of its own."""
-        connector = aiohttp.TCPConnector(force_close=True)
-        timeout = aiohttp.ClientTimeout(total=PROBE_S)
+    async def probe(self, wire: aiohttp.ClientSession | None = None) -> bool:
+        """Is there somebody? On a connection of its own unless `wire` has one."""
+        if wire is None:
+            async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
+                return await self.probe(session)
         there = False
         try:
-            async with (
-                aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
-                session.get(
-                    self.base + "/", ssl=self._tls, proxy=self._proxy, allow_redirects=False
-                ) as answer,
-            ):
+            async with wire.get(
+                self.base + "/",
+                ssl=self._verified(),
+                proxy=self._proxy,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=PROBE_S),
+            ) as answer:
+                await answer.read()
                 there = answer.status not in SERVER_GONE and answer.status != TOO_MANY
-        except (aiohttp.ClientError, TimeoutError, OSError):
+        except (aiohttp.ClientError, TimeoutError, OSError, CouchgrassError):
             pass
         self.is_there = there
         return there

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import aclosing
 
 from couchgrass.clock import Clock
@@ -26,6 +26,16 @@ from couchgrass.replication.spec import Replication
 
 PAGE_ROWS = 2000
 """Rows in one page of changes: about 250 kB, decoded in 2 ms."""
+
+LOOK_S = 60.0
+"""How often a job looks whether its target is the one that it began with."""
+
+NEAR_S = 0.03
+"""Two databases that both tell of themselves within this time are near each other."""
+
+NEAR_COPIERS = 2
+"""Copiers between near databases, at the most: two keep both busy, and what more of them bring only waits there,
+with everybody else's requests behind it. Over a long way there are `worker_processes`."""
 
 LAST_CHECKPOINT_S = 2.0
 """How long the checkpoint of a job that is stopped may take."""
@@ -68,6 +78,7 @@ class Run:
         )
         self._copier = Copier(source, target, self.totals, clock, batch_docs=wanted.worker_batch_size)
         self._inbox = Inbox(max(PAGE_ROWS, wanted.worker_batch_size * (wanted.worker_processes + 1)))
+        self._copiers = wanted.worker_processes
         self.is_abandoned = False
         self.progress: Progress | None = None
         self.source_seq: Seq | None = None
@@ -80,17 +91,24 @@ class Run:
         self._moved = asyncio.Event()
 
     async def run(self) -> None:
-        """Returns when the target has all that the source had; a continuous run goes on until it is cancelled.
+        """Returns when the target has all that the source had; a continuous run goes on until cancelled.
 
         Raises PeerLost, and what else keeps it from going on.
         """
-        infos = await self._infos()
         await self.letters.open()
+        asked_s = self._clock.monotonic()
+        try:
+            infos = await self._infos()
+        except CouchgrassError:
+            if not self.lag.has_caught_up:
+                self._resume_lag(await self.checkpoints.caught_up())
+            self.lag.broke()
+            raise
+        if self._clock.monotonic() - asked_s < NEAR_S:
+            self._copiers = min(self._copiers, NEAR_COPIERS)
         start = await self.checkpoints.open(infos)
         self.source_seq = infos[0].update_seq
-        now = self._clock.now()
-        at = self.checkpoints.caught_up_at
-        self.lag.resume(None if at is None else now - at, self._clock.monotonic())
+        self._resume_lag(self.checkpoints.caught_up_at)
         self.progress = Progress(start)
         try:
             await self._work(start)
@@ -104,6 +122,10 @@ class Run:
             self.lag.broke()
         await self._save()
 
+    def _resume_lag(self, caught_up_at: float | None) -> None:
+        age_s = None if caught_up_at is None else self._clock.now() - caught_up_at
+        self.lag.resume(age_s, self._clock.monotonic())
+
     async def _infos(self) -> tuple[Info, Info]:
         source = await _opened(self._source)
         try:
@@ -116,20 +138,24 @@ class Run:
         return source, target
 
     async def _work(self, start: Seq) -> None:
+        refused = self.letters.letters()
         try:
             async with asyncio.TaskGroup() as group:
                 beside = [
                     group.create_task(self._keep_checkpoints()),
                     group.create_task(self._keep_letters()),
+                    group.create_task(self._keep_looking()),
                 ]
-                copiers = [group.create_task(self._copy()) for _ in range(self._wanted.worker_processes)]
+                copiers = [group.create_task(self._copy()) for _ in range(self._copiers)]
                 await self._read(start)
                 await self._inbox.close()
                 await asyncio.gather(*copiers)
                 for task in beside:
                     task.cancel()
+            # Who asks for a replication once more asks for what was refused then, too.
+            await self._try_letters(refused)
         except BaseExceptionGroup as failed:
-            raise _first(failed) from failed
+            raise _cause(failed) from failed
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -184,6 +210,7 @@ class Run:
                         if bytes(last_seq) != bytes(since):
                             await self._inbox.put((), now, last_seq)
                         self._heard_s = None
+                        self.lag.broke()
                         return last_seq
                 self._refresh_lag()
         self._heard_s = None
@@ -206,10 +233,11 @@ class Run:
             self._note_caught_up()
 
     async def _copy_batch(self, batch: Batch) -> None:
+        changed = not self.letters.names.isdisjoint(batch.revs)
         letters = await self._copier.copy(batch.revs)
         if letters:
             self.totals.doc_write_failures += await self.letters.add(letters)
-        if len(self.letters) and not self.letters.names().isdisjoint(batch.revs):
+        if changed:
             self._retry.set()
 
     def _oldest_s(self) -> float | None:
@@ -245,6 +273,12 @@ class Run:
             self._moved.clear()
             await self._save()
 
+    async def _keep_looking(self) -> None:
+        """An idle job would else not notice that its target was replaced."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            await self.checkpoints.check()
+
     async def _save(self) -> None:
         assert self.progress is not None
         age = self.lag_s() if self.lag.has_caught_up else None
@@ -252,7 +286,7 @@ class Run:
         await self.checkpoints.save(self.progress.through, self.totals, at)
 
     async def _say_goodbye(self) -> None:
-        """The last checkpoint of a run that is stopped: if it does not work, the next run does a little again."""
+        """The last checkpoint of a run that is stopped: without it the next run does a little again."""
         try:
             async with asyncio.timeout(LAST_CHECKPOINT_S):
                 await self._save()
@@ -290,8 +324,9 @@ class Run:
         for start in range(0, len(letters), size):
             some = letters[start : start + size]
             refused = await self._copier.copy(by_document(some))
-            await self.letters.remove(settled(some, by_document(refused)))
+            # What comes in another's place is kept first, so that a power cut between the two loses nothing.
             await self.letters.add(refused)
+            await self.letters.remove(settled(some, by_document(refused)))
 
 
 async def _opened(side: Peer) -> Info:
@@ -301,10 +336,23 @@ async def _opened(side: Peer) -> Info:
         raise DatabaseNotFound(f"could not open {side.name}") from missing
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error that ended a run, out of its tasks' group."""
+def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error that ended a run, out of its tasks' group.
+
+    A bug tells most; then what a database said; that a peer is lost may only follow from the others.
+    """
+
+    def rank(error: BaseException) -> int:
+        if not isinstance(error, CouchgrassError):
+            return 0
+        return 2 if isinstance(error, PeerLost) else 1
+
+    return min(_errors(group), key=rank)
+
+
+def _errors(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
     for error in group.exceptions:
-        found = _first(error) if isinstance(error, BaseExceptionGroup) else error
-        if not isinstance(found, asyncio.CancelledError):
-            return found
-    return group.exceptions[0]
+        if isinstance(error, BaseExceptionGroup):
+            yield from _errors(error)
+        else:
+            yield error

@@ -2,8 +2,8 @@
 
 Jobs come from ``_replicator`` documents (`couchgrass.replication.run.documents`) and from ``_replicate``. All
 of them run while they fit into ``max_jobs``; past it they take turns (`replication.schedule`). They share one
-connection pool for each server, and the turns for copying a batch, so that a thousand of them are fair to each
-other and bounded in memory.
+connection pool for each server, and the turns for copying a batch, so that a thousand of them are fair to
+each other and bounded in memory.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from couchgrass.docdb.access import UserCtx
 from couchgrass.errors import CouchgrassError, NotFound
 from couchgrass.replication import schedule
 from couchgrass.replication.address import Address
+from couchgrass.replication.deadletter import Letter
 from couchgrass.replication.identity import RepId, replication_id
 from couchgrass.replication.lifecycle import Happening
 from couchgrass.replication.run.job import Job, Origin
@@ -35,6 +36,10 @@ log = logging.getLogger("couchgrass.replication")
 BATCHES_AT_ONCE = 8
 """Batches that all jobs between the same two servers copy at a time; they take turns in the order in which they
 came. Counted by the pair, so that a server that is slow keeps only its own jobs waiting."""
+
+LOCAL_BULKS_AT_ONCE = 2
+"""Requests with many documents that all jobs together have under way in the server of this process. Two keep
+it busy; with more, the other clients' requests wait behind them."""
 
 TRANSIENT_MAX = 1000
 """Jobs that ``_replicate`` may have under way."""
@@ -90,6 +95,7 @@ class Replicator:
         self._local = local
         self._peers = Peers(lambda: config().tls)
         self._turns: dict[tuple[str, str], asyncio.Semaphore] = {}
+        self._local_bulks = asyncio.Semaphore(LOCAL_BULKS_AT_ONCE)
         self._by_document: dict[tuple[str, str], Job] = {}
         self._stopping: set[asyncio.Future[None]] = set()
         self._due = asyncio.Event()
@@ -141,20 +147,38 @@ class Replicator:
         self.jobs[key] = job
         if origin.database is not None and origin.doc_id is not None:
             self._by_document[origin.database, origin.doc_id] = job
-        job.ended.add_done_callback(lambda _: self._due.set())
+        job.ended.add_done_callback(lambda _: self._over(job))
         self._take_turns()
         return job
 
+    async def letters_of(self, base: str) -> list[Letter]:
+        """The dead letters of a replication that may be over, oldest first."""
+        box = LetterBox(LocalStore(self._local(KEEPER), base))
+        await box.open()
+        return box.letters()
+
     async def remove(self, job: Job) -> None:
-        """Stops it and forgets it."""
-        self.jobs.pop(job.key, None)
-        self._running.discard(job.key)
+        """Stops it and forgets it; who waits for its end is told that it was cancelled."""
+        self._forget(job)
+        try:
+            await job.stop()
+        finally:
+            if not job.ended.done():
+                job.ended.cancel()
+            self._due.set()
+
+    def _forget(self, job: Job) -> None:
+        if self.jobs.get(job.key) is job:
+            del self.jobs[job.key]
+            self._running.discard(job.key)
         origin = (job.origin.database or "", job.origin.doc_id or "")
         if self._by_document.get(origin) is job:
             del self._by_document[origin]
-        await job.stop()
-        if not job.ended.done():
-            job.ended.cancel()
+
+    def _over(self, job: Job) -> None:
+        """It ended by itself. What a document asked for is removed by who watches the document."""
+        if job.origin.is_transient:
+            self._forget(job)
         self._due.set()
 
     def _turns_between(self, wanted: Replication) -> asyncio.Semaphore:
@@ -183,6 +207,7 @@ class Replicator:
             connections=wanted.http_connections,
             bulk_get=wanted.use_bulk_get,
             idle_s=max(wanted.connection_timeout_s, 1.0),
+            bulk_turns=self._local_bulks if address.url is None else None,
         )
 
     def _servers(self, wanted: Replication) -> list[Server]:
@@ -205,6 +230,7 @@ class Replicator:
         )
         for key in turn.stop:
             self._running.discard(key)
+            self.jobs[key].begin_stop()
             task = asyncio.ensure_future(self.jobs[key].stop())
             self._stopping.add(task)
             task.add_done_callback(self._stopped)
@@ -235,7 +261,10 @@ class Replicator:
             except TimeoutError:
                 pass
             self._due.clear()
-            self._take_turns()
+            try:
+                self._take_turns()
+            except Exception:  # the loop's edge: one bug must not keep all jobs from running
+                log.exception("taking turns failed")
 
     def by_document(self, database: str, doc_id: str) -> Job | None:
         """The job of a document."""

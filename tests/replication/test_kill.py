@@ -1,0 +1,71 @@
+"""Two real servers, either of them killed while a hundred thousand documents are copied: both end up equal."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from couchgrass.testing.call import call
+from couchgrass.testing.server import ServerProcess, running
+
+DOCS = 100_000
+BATCH = 5_000
+WAIT_S = 90.0
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Returns when the condition holds; a server that is down counts as no."""
+    end = time.monotonic() + WAIT_S
+    while time.monotonic() < end:
+        try:
+            if condition():
+                return
+        except OSError:
+            pass
+        time.sleep(0.02)
+    raise AssertionError("it did not come to that")
+
+
+def count(server: ServerProcess) -> int:
+    found: int = call(server.auth_url, "GET", "/db").json()["doc_count"]
+    return found
+
+
+def revs(server: ServerProcess) -> dict[str, str]:
+    rows = call(server.auth_url, "GET", "/db/_all_docs").json()["rows"]
+    return {row["id"]: row["value"]["rev"] for row in rows}
+
+
+def again(server: ServerProcess) -> None:
+    """``kill -9``, and a new start on the same port."""
+    server.kill()
+    server.start()
+
+
+@pytest.mark.timeout(240)
+def test_a_back_fill_survives_the_death_of_either_server(tmp_path: Path) -> None:
+    with running(tmp_path / "a") as source, running(tmp_path / "b") as target:
+        for server in (source, target):
+            assert call(server.auth_url, "PUT", "/db").status == 201
+        for start in range(0, DOCS, BATCH):
+            docs = [{"_id": f"{number:06d}", "n": number} for number in range(start, start + BATCH)]
+            assert call(source.auth_url, "POST", "/db/_bulk_docs", {"docs": docs}).status == 201
+        job = {"source": f"{source.auth_url}/db", "target": "db", "continuous": True}
+        assert call(target.auth_url, "PUT", "/_replicator/fill", job).status == 201
+        until(lambda: count(target) > DOCS // 10)
+        again(source)
+        assert count(target) < DOCS, "the copy was over before anything died"
+        until(lambda: count(target) > DOCS // 3)
+        again(target)
+        until(lambda: count(target) > DOCS // 2)
+        again(target)
+        until(lambda: count(target) == DOCS)
+        call(source.auth_url, "PUT", "/db/last", {"n": DOCS})
+        until(lambda: call(target.auth_url, "GET", "/db/last").status == 200)
+        assert revs(target) == revs(source)
+        row = call(target.auth_url, "GET", "/_scheduler/docs/_replicator/fill").json()
+        assert (row["state"], row["dead_letters"]) == ("running", 0), json.dumps(row)
