@@ -55,6 +55,8 @@ _EFFECTS = """
 PURE_MAY_NOT_CALL = frozenset(_EFFECTS.split())
 
 TESTED_BY: dict[str, str] = {
+    "couch/peer.py": "tests/couch/test_conformance.py",
+    "docdb/wire.py": "tests/couch/test_database.py",
     "docdb/selector_ops.py": "tests/docdb/test_selector.py",
     "docdb/selector_regex.py": "tests/docdb/test_selector.py",
 }

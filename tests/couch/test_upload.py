@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from couchgrass.couch.upload import PIECE_BYTES, Upload, sliced
+from tests.couch.asking import pieces
 
 
 def test_a_body_in_memory_is_cut_into_pieces_and_nothing_else() -> None:
@@ -53,12 +54,60 @@ def test_the_source_may_take_its_time() -> None:
     asyncio.run(run())
 
 
-def test_once_the_answer_has_begun_nothing_is_bounded_here() -> None:
+def test_once_the_answer_has_begun_nothing_more_is_sent() -> None:
     async def run() -> None:
+        sent: list[bytes] = []
+
+        async def send(upload: Upload) -> None:
+            async for piece in upload:
+                sent.append(bytes(piece))
+                upload.answered()
+
         async with asyncio.timeout(60) as bound:
-            upload = Upload(sliced(b"x"), 0.0, bound)
-            upload.answered()
-        assert [bytes(piece) async for piece in upload] == [b"x"]
+            upload = Upload(pieces(b"one", b"two"), 60, bound)
+            sender = asyncio.create_task(send(upload))
+            while not sent:
+                await asyncio.sleep(0)
+            await upload.end()
+        assert sender.cancelled()
+        assert sent == [b"one"]
+
+    asyncio.run(run())
+
+
+def test_its_source_is_free_once_it_has_ended() -> None:
+    async def run() -> None:
+        class Source:
+            """Only one may wait for it at a time, as with a socket."""
+
+            waits = False
+
+            def __aiter__(self) -> Source:
+                return self
+
+            async def __anext__(self) -> bytes:
+                assert not self.waits
+                self.waits = True
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    self.waits = False
+                raise AssertionError
+
+        async def send(upload: Upload) -> None:
+            async for _ in upload:
+                pass
+
+        source = Source()
+        async with asyncio.timeout(60) as bound:
+            upload = Upload(source, 60, bound)
+            await upload.end()
+            sender = asyncio.create_task(send(upload))
+            while not source.waits:
+                await asyncio.sleep(0)
+            await upload.end()
+            assert not source.waits
+            assert sender.cancelled()
 
     asyncio.run(run())
 

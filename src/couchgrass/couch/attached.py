@@ -269,7 +269,7 @@ async def _bytes(inner: _Parts, parts: Sequence[Part], name: str) -> AsyncIterat
 
 
 def _names_another(headers: Mapping[str, str], attachment: str) -> bool:
-    """Does a part say that it is another attachment? Names that servers escape in their own ways don't count."""
+    """Does a part say that it is another attachment? Names that servers escape differently don't count."""
     _, parameters = parse_parameters(headers.get("content-disposition", ""))
     name = parameters.get("filename")
     return name is not None and name != attachment and attachment.isprintable() and not _ODD & set(attachment)

@@ -224,6 +224,8 @@ class HttpTransport:
                     answer.release()
                 else:
                     answer.close()
+                if asked.upload is not None:
+                    await asked.upload.end()
         raise AssertionError("the last attempt has no session that could be refused")
 
     async def _open(self, asked: _Asked, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
@@ -253,6 +255,7 @@ class HttpTransport:
                 return answer
             answer.close()
         except FAILURES:
+            await upload.end()
             if upload.failed is not None:
                 raise upload.failed from None
             if not waits or upload.has_begun or not bound.expired():
@@ -319,7 +322,7 @@ def _why(broken: BaseException) -> str:
         return (os.strerror(number) if number else "connection failed").lower()
     if isinstance(broken, TimeoutError):
         return "no answer in time"
-    if isinstance(broken, aiohttp.ServerDisconnectedError | ConnectionError):
+    if isinstance(broken, aiohttp.ClientConnectionError | ConnectionError):
         return "the connection was closed"
     if isinstance(broken, aiohttp.InvalidURL):
         return "the URL is not valid"

@@ -26,14 +26,22 @@ class Upload:
         self._pieces = pieces
         self._idle_s = idle_s
         self._bound: asyncio.Timeout | None = bound
+        self._sender: asyncio.Task[None] | None = None
 
     def answered(self) -> None:
-        """The answer has begun; from now on its own pauses are bounded."""
+        """The answer has begun: what was not sent by now nobody wants."""
         self._bound = None
+
+    async def end(self) -> None:
+        """Returns when nobody goes over the pieces any more, so that their source is free for the next."""
+        sender = self._sender
+        if sender is not None and not sender.done():
+            sender.cancel()
+            await asyncio.wait({sender})
 
     async def __aiter__(self) -> Pieces:
         self.has_begun = True
-        sender = asyncio.current_task()
+        sender = self._sender = asyncio.current_task()
         while True:
             self._allow(None)
             try:
@@ -44,6 +52,12 @@ class Upload:
             self._allow(self._idle_s)
             if piece is None:
                 return
+            # A server that refuses a body may close the connection at once, and then the next write throws
+            # away what was not read yet: so reading goes first.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            if self._bound is None:
+                await asyncio.Event().wait()  # until the sender is cancelled, which closes the connection
             yield piece
             if asyncio.current_task() is not sender:
                 # aiohttp would send the rest into a new connection, as if it were the whole.
