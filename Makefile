@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check bench
+.PHONY: help setup run test check bench bench-replication
 
 PYTHON ?= python3
 ARGS ?=
@@ -29,7 +29,7 @@ define apt
 endef
 
 help: ## show the targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
 	@echo "  ARGS=\"...\" is passed on: make test ARGS=\"-k conflict\", make run ARGS=\"--port 5985\""
 
 setup: $(VENV)/.installed ## make .venv/bin/couchgrass
@@ -48,6 +48,9 @@ check: setup $(VENV)/.dev ## lint, formatting, types
 bench: setup $(VENV)/.dev $(VENV)/.node ## measure beside pouchdb-server, print JSON
 	@command -v wrk >/dev/null || $(call apt,wrk,the load generator of the benchmarks)
 	@$(WITH_NODE) $(BIN)/python -m bench.docdb $(ARGS)
+
+bench-replication: setup $(VENV)/.dev $(VENV)/.node ## the same for replication between two servers
+	@$(WITH_NODE) $(BIN)/python -m bench.replication $(ARGS)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -31,7 +31,7 @@ from typing import Any
 
 from bench import replication_long
 from bench.docdb import Start
-from bench.load import BODY
+from bench.load import BODY, load
 from bench.pair import Client, address, answered, copy_once, count, drop, make, milliseconds
 from bench.server import PEER, Server, call, ours, peer, scratch
 
@@ -99,23 +99,24 @@ def lag(source: Server, target: Server, writes: int) -> dict[str, float]:
 
 
 def starts(source: Server, target: Server) -> dict[str, float]:
-    """From before a job's document is written until the first document is across."""
+    """From before a job's document is written until the first document is across.
+
+    Nothing is taken away again: pouchdb-server ends when a job's document or database is deleted.
+    """
     call(target, "PUT", "/_replicator")
     took: list[float] = []
     for number in range(STARTS):
         name = f"start-{number}"
-        make(source, name, 10)
-        make(target, name)
+        for server, documents in ((source, 10), (target, 0)):
+            answered(server, "PUT", f"/{name}")
+            if documents:
+                load(server, name, 0, documents)
         job = {"source": address(source, name), "target": address(target, name), "continuous": True}
         client = Client(target)
         begin = time.perf_counter()
-        rev = answered(target, "PUT", f"/_replicator/{name}", job)["rev"]
+        answered(target, "PUT", f"/_replicator/{name}", job)
         client.shows(f"/{name}/doc-00000000", limit_s=60)
         took.append(time.perf_counter() - begin)
-        found = json.loads(call(target, "GET", f"/_replicator/{name}")[1])
-        call(target, "DELETE", f"/_replicator/{name}?rev={found.get('_rev', rev)}")
-        drop(source, name)
-        drop(target, name)
     return milliseconds(took)
 
 

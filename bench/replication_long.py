@@ -192,8 +192,7 @@ def _resume(away_s: float) -> dict[str, Any]:
         job = {"source": address(source, DB), "target": DB, "continuous": True}
         answered(target, "PUT", "/_replicator/link", job)
         load(source, DB, 0, 10)
-        reader = Client(target)
-        reader.shows(f"/{DB}/doc-00000009")
+        Client(target).shows(f"/{DB}/doc-00000009")
         assert source.pid is not None
         os.kill(source.pid, signal.SIGKILL)
         first.close()
@@ -201,7 +200,7 @@ def _resume(away_s: float) -> dict[str, Any]:
         again = stack.enter_context(ours(folder, source))
         up = time.perf_counter()
         name = secrets.token_hex(4)
-        writer = Client(again)
+        writer, reader = Client(again), Client(target)
         writer.status("PUT", f"/{DB}/{name}", BODY)
         reader.shows(f"/{DB}/{name}")
         return {"away_s": away_s, "resumed_s": round(time.perf_counter() - up, 2)}
