@@ -47,6 +47,9 @@ POOL_SIZE = 64
 KEPT_S = 30.0
 """How long an idle connection is kept."""
 
+SERVERS_MAX = 1000
+"""Servers that are known at a time, unless jobs work with more."""
+
 USERS_MAX = 1000
 """Sessions of different users that are kept for one server."""
 
@@ -140,6 +143,11 @@ class Server:
             if not self._feeding and self._watch is not None:
                 self._watch.cancel()
                 self._watch = None
+
+    @property
+    def is_idle(self) -> bool:
+        """True when no job works with it, or waits for it."""
+        return not self._feeding and self._return is None
 
     async def _keep_watch(self) -> None:
         """Asks again and again, on one connection that is kept.
@@ -251,6 +259,7 @@ class Peers:
     def __init__(self, tls: Callable[[], Tls]) -> None:
         self._tls = tls
         self._servers: dict[tuple[str, str | None, Tls], Server] = {}
+        self._closing: set[asyncio.Future[None]] = set()
 
     def server(self, address: Address) -> Server:
         """The server that a remote address is at."""
@@ -259,8 +268,17 @@ class Peers:
         key = (base, address.proxy, self._tls())
         found = self._servers.get(key)
         if found is None:
+            if len(self._servers) >= SERVERS_MAX:
+                self._give_up_some()
             found = self._servers[key] = Server(base, key[2], address.proxy)
         return found
+
+    def _give_up_some(self) -> None:
+        """Closes servers that no job is at. A job that comes back to one makes it anew."""
+        for key in [key for key, server in self._servers.items() if server.is_idle]:
+            task = asyncio.ensure_future(self._servers.pop(key).close())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
 
     def __len__(self) -> int:
         return len(self._servers)

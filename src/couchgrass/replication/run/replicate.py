@@ -27,6 +27,9 @@ from couchgrass.replication.spec import Replication
 PAGE_ROWS = 2000
 """Rows in one page of changes: about 250 kB, decoded in 2 ms."""
 
+SPARE_PAGES = 10
+"""Pages that a one-shot run reads at least past where its source ended when it began."""
+
 LOOK_S = 60.0
 """How often a job looks whether its target is the one that it began with."""
 
@@ -168,8 +171,13 @@ class Run:
             since = await self._follow(since, filter.selects)
 
     async def _catch_up(self, since: Seq) -> Seq:
-        """Pages until there are no more. A one-shot run ends where the source ended when it began."""
+        """Pages until there are no more.
+
+        A document that is written meanwhile moves to the end, so a one-shot run goes on there; but only for so
+        long that a source which is written faster than it is read does not keep it for ever.
+        """
         left: int | None = None
+        spare = 0
         while True:
             asked_s = self._clock.monotonic()
             page = await self._source.changes(since, self._wanted.filter, PAGE_ROWS)
@@ -177,10 +185,11 @@ class Run:
             if page.pending is not None:
                 if left is None:
                     left = page.pending + count
+                    spare = left + SPARE_PAGES * PAGE_ROWS
                 self.pending = page.pending
                 left -= count
             is_last = count < PAGE_ROWS
-            if not self._wanted.continuous and left is not None and left <= 0:
+            if not self._wanted.continuous and left is not None and left <= -spare:
                 is_last = True
             if is_last:
                 self._caught_up_s = asked_s

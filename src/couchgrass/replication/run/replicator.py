@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from urllib.parse import unquote
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -49,6 +50,8 @@ STOP_S = 1.8
 
 
 INTERVAL_S_MIN = 0.05
+SETTINGS_S = 1.0
+"""How soon a change of ``[replicator] interval`` is heeded."""
 
 KEEPER = UserCtx("couchgrass", ("_admin", "_replicator"), "internal")
 """As whom the replicator keeps its own notes, and reads and marks the documents that ask for jobs."""
@@ -94,7 +97,7 @@ class Replicator:
         self.crashes = 0
         self._local = local
         self._peers = Peers(lambda: config().tls)
-        self._turns: dict[tuple[str, str], asyncio.Semaphore] = {}
+        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Semaphore] = WeakValueDictionary()
         self._local_bulks = asyncio.Semaphore(LOCAL_BULKS_AT_ONCE)
         self._by_document: dict[tuple[str, str], Job] = {}
         self._stopping: set[asyncio.Future[None]] = set()
@@ -254,13 +257,18 @@ class Replicator:
             yield schedule.Job(key, state, job.wanted.continuous)
 
     async def _schedule_for_ever(self) -> None:
+        turned_s = self.clock.monotonic()
         while True:
+            interval_s = max(INTERVAL_S_MIN, self.config().interval_s)
             try:
-                async with asyncio.timeout(max(INTERVAL_S_MIN, self.config().interval_s)):
+                # The interval may be set to less meanwhile.
+                async with asyncio.timeout(min(interval_s, SETTINGS_S)):
                     await self._due.wait()
             except TimeoutError:
-                pass
+                if self.clock.monotonic() - turned_s < min(interval_s, self.config().interval_s):
+                    continue
             self._due.clear()
+            turned_s = self.clock.monotonic()
             try:
                 self._take_turns()
             except Exception:  # the loop's edge: one bug must not keep all jobs from running
