@@ -96,8 +96,8 @@ _missing = msgspec.json.Decoder(dict[str, Missing])
 
 class CouchDatabase:
     """One database. A request is repeated `retries` times; at most `connections` run at a time;
-    an answer may pause for `idle_s`. `bulk_turns` are taken by requests with many documents, and may be shared
-    with other databases of the same server.
+    an answer may pause for `idle_s`. `bulk_turns` are taken by requests with many documents, and may be
+    shared with other databases of the same server.
     """
 
     def __init__(
