@@ -160,7 +160,7 @@ def test_what_is_shown_and_printed_holds_no_secret(one: str, other: str) -> None
         ({}, (None, None)),
         ({"proxy": ""}, (None, None)),
         ({"proxy": "http://p:1"}, ("http://p:1", "http://p:1")),
-        ({"source_proxy": "socks5://p:1"}, ("socks5://p:1", None)),
+        ({"source_proxy": "https://p:1"}, ("https://p:1", None)),
         ({"target_proxy": "https://u:p@p:1"}, (None, "https://u:p@p:1")),
     ],
 )
@@ -182,6 +182,7 @@ def test_one_proxy_is_for_both_ends_or_each_has_its_own(body: Any, proxies: Any)
         ({"proxy": 5}, "Invalid proxy url"),
         ({"source_proxy": None}, "Invalid proxy url"),
         ({"proxy": "ftp://p"}, "proxy has an invalid url"),
+        ({"proxy": "socks5://p"}, "proxy has an invalid url"),
         ({"proxy": "secret@p"}, "proxy has an invalid url"),
     ],
 )
@@ -195,7 +196,7 @@ def test_proxies_that_are_none_are_refused(body: Any, reason: str) -> None:
     ("url", "shown"),
     [
         ("http://u:p@sproxy:12", "http://u:*****@sproxy:12"),
-        ("socks5://u:p@tproxy:34", "socks5://u:*****@tproxy:34"),
+        ("https://u:p@tproxy:34", "https://u:*****@tproxy:34"),
         ("http://u@proxy", "http://u@proxy"),
         ("http://proxy:1/", "http://proxy:1/"),
         ("http://u:p@q:r@proxy", "http://u:*****@proxy"),

@@ -25,6 +25,9 @@ from couchgrass.docdb.multipart import End, Event, Parser, PartBegin, PartData, 
 from couchgrass.docdb.wire import NotThere, Opened, Part, Wanted
 from couchgrass.errors import BadRequest, NotFound, PeerLost, TooLarge
 
+MISMATCH = "attachment_mismatch"
+"""The error of an attachment that comes whole, and has not the bytes that its document says."""
+
 DOCUMENT_BYTES_MAX = 128 * 1024 * 1024
 """What is held of a document, its attachments not counted unless they come inline."""
 
@@ -257,7 +260,7 @@ async def _bytes(inner: _Parts, parts: Sequence[Part], name: str) -> AsyncIterat
         if headers is None:
             raise PeerLost(f"{name}: the bytes of attachment {part.name} did not come")
         if _names_another(headers, part.name):
-            raise PeerLost(f"{name}: other bytes than those of attachment {part.name} came")
+            raise _mismatch(f"{name}: other bytes than those of attachment {part.name} came")
         size = 0
         async for data in inner.data():
             size += len(data)
@@ -265,7 +268,7 @@ async def _bytes(inner: _Parts, parts: Sequence[Part], name: str) -> AsyncIterat
                 break
             yield data
         if size != part.length:
-            raise PeerLost(f"{name}: attachment {part.name} has {part.length} bytes, {size} came")
+            raise _mismatch(f"{name}: attachment {part.name} has {part.length} bytes, {size} came")
 
 
 def _names_another(headers: Mapping[str, str], attachment: str) -> bool:
@@ -291,7 +294,7 @@ def _parts(leaf: _Leaf, name: str) -> list[Part]:
         if stub.follows:
             length = stub.length if stub.encoding is None else stub.encoded_length
             if length is None:
-                raise PeerLost(f"{name}: attachment {attachment} has no length")
+                raise _mismatch(f"{name}: attachment {attachment} has no length")
             parts.append(Part(attachment, stub.content_type, length, stub.encoding or "identity"))
     return parts
 
@@ -354,3 +357,8 @@ async def _framed(frames: Sequence[bytes], opened: Opened) -> AsyncIterator[byte
 
 def _text(value: Any) -> str:
     return json.encode(value).decode()
+
+
+def _mismatch(reason: str) -> PeerLost:
+    """A whole answer that contradicts itself: if it does so again, its document is to blame."""
+    return PeerLost(reason, error=MISMATCH)

@@ -36,7 +36,7 @@ _USERINFO: Final = re.compile(r"^(\s*(?:[a-z][a-z0-9+.-]*:/+|//)?)(?:[^@/?#]*:.*
 that nobody encoded."""
 
 _ENDPOINT: Final = ("http", "https")
-_PROXY: Final = ("http", "https", "socks5")
+_PROXY: Final = ("http", "https")
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):

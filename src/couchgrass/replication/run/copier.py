@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 
 from couchgrass.clock import Clock
+from couchgrass.couch.attached import MISMATCH
 from couchgrass.couch.peer import Peer
 from couchgrass.docdb.document import is_design
 from couchgrass.docdb.wire import Fetched, NotThere, Opened, Wanted
@@ -127,38 +129,51 @@ class Copier:
 
     # --- attachments -----------------------------------------------------------------------------
 
-    async def _copy_attached(self, wanted: Wanted) -> list[Letter]:
-        """One leaf with its attachments, begun anew when it is cut off on the way."""
+    async def _copy_attached(self, wanted: Wanted, *, is_last_look: bool = False) -> list[Letter]:
+        """One leaf with its attachments, begun anew when it is cut off on the way.
+
+        `is_last_look`: it was missing before, and is not looked for once more.
+        """
         pause_s = ATTACHED_PAUSE_S
         for tries in range(ATTACHED_TRIES):
             try:
-                return await self._stream(wanted)
+                letters, absent = await self._stream(wanted)
+                return letters + (self._not_given(absent) if is_last_look else await self._look_again(absent))
             except PeerLost as lost:
-                if lost.is_down or tries == ATTACHED_TRIES - 1:
+                is_last = tries == ATTACHED_TRIES - 1
+                if is_last and lost.error == MISMATCH:
+                    # The source's copy is damaged: this document must not keep all others back.
+                    return [self._letter(wanted, lost)]
+                if lost.is_down or is_last:
                     raise
+            except TooLarge as large:
+                return [self._letter(wanted, large)]
             await asyncio.sleep(pause_s)
             pause_s *= 2
         raise AssertionError("the last try returns or raises")
 
-    async def _stream(self, wanted: Wanted) -> list[Letter]:
+    async def _stream(self, wanted: Wanted) -> tuple[list[Letter], list[NotThere]]:
         letters: list[Letter] = []
         whole: list[Wanted] = []
         absent: list[NotThere] = []
-        async for one in self._source.open_revs(wanted.id, [wanted]):
-            if isinstance(one, NotThere):
-                absent.append(one)
-                continue
-            self._totals.docs_read += 1
-            refused = await self._put(one)
-            if refused is None:
-                self._totals.docs_written += 1
-            elif verdict_of(refused) is Verdict.WHOLE and wanted.known:
-                whole.append(Wanted(one.id, one.rev))
-            else:
-                letters.append(self._refused(one.id, one.rev, refused.error, refused.reason))
+        async with aclosing(self._source.open_revs(wanted.id, [wanted])) as leaves:  # type: ignore[type-var]
+            async for one in leaves:
+                if isinstance(one, NotThere):
+                    absent.append(one)
+                    continue
+                self._totals.docs_read += 1
+                refused = await self._put(one)
+                if refused is None:
+                    self._totals.docs_written += 1
+                elif verdict_of(refused) is Verdict.WHOLE and wanted.known:
+                    whole.append(Wanted(one.id, one.rev))
+                else:
+                    letters.append(self._refused(one.id, one.rev, refused.error, refused.reason))
         for again in whole:
-            letters += await self._stream(again)
-        return letters + await self._look_again(absent)
+            more, missing = await self._stream(again)
+            letters += more
+            absent += missing
+        return letters, absent
 
     async def _put(self, opened: Opened) -> CouchgrassError | None:
         try:
@@ -194,11 +209,13 @@ class Copier:
         letters = await self._write(plain)
         for found in fetched:
             if found.has_attachments:
-                letters += await self._copy_attached(Wanted(found.id, found.rev))
-        return letters + [
+                letters += await self._copy_attached(Wanted(found.id, found.rev), is_last_look=True)
+        return letters + self._not_given([one for one in answers if isinstance(one, NotThere)])
+
+    def _not_given(self, absent: Sequence[NotThere]) -> list[Letter]:
+        return [
             self._refused(one.id, one.rev, one.error, f"the source does not give it: {one.reason}")
-            for one in answers
-            if isinstance(one, NotThere)
+            for one in absent
         ]
 
     def _letter(self, wanted: Wanted, refused: CouchgrassError) -> Letter:

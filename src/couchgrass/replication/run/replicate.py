@@ -37,8 +37,8 @@ NEAR_S = 0.03
 """Two databases that both tell of themselves within this time are near each other."""
 
 NEAR_COPIERS = 2
-"""Copiers between near databases, at the most: two keep both busy, and what more of them bring only waits there,
-with everybody else's requests behind it. Over a long way there are `worker_processes`."""
+"""Copiers between near databases, at the most: two keep both busy, and what more of them bring only waits
+there, with everybody else's requests behind it. Over a long way there are `worker_processes`."""
 
 LAST_CHECKPOINT_S = 2.0
 """How long the checkpoint of a job that is stopped may take."""
