@@ -10,8 +10,9 @@ import pytest
 
 from couchgrass.couch.auth import Auth
 from couchgrass.couch.database import CouchDatabase
+from couchgrass.couch.in_process import AsgiTransport
 from couchgrass.couch.pace import Pace
-from couchgrass.couch.transport import AsgiTransport, HttpTransport, Transport, whole
+from couchgrass.couch.transport import HttpTransport, Transport, whole
 from couchgrass.docdb.access import UserCtx
 from couchgrass.docdb.http.app import App
 from couchgrass.errors import Forbidden

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from couchgrass.couch.transport import AsgiTransport, whole
+from couchgrass.couch.in_process import AsgiTransport
+from couchgrass.couch.transport import whole
 from couchgrass.docdb.access import UserCtx
 from couchgrass.errors import PeerLost
 from couchgrass.testing.asgi import Asked, asking

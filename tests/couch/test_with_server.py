@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from couchgrass.couch.auth import Auth
 from couchgrass.couch.database import CouchDatabase
-from couchgrass.couch.transport import AsgiTransport, Transport, whole
+from couchgrass.couch.in_process import AsgiTransport
+from couchgrass.couch.transport import Transport, whole
 from couchgrass.docdb.access import UserCtx
 from couchgrass.docdb.feed_filter import Filter
 from couchgrass.docdb.http.app import App

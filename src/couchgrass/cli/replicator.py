@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from couchgrass.couch.transport import AsgiTransport
+from couchgrass.couch.in_process import AsgiTransport
 from couchgrass.docdb.access import ADMIN_ROLE, Right, UserCtx
 from couchgrass.docdb.http.app import App
 from couchgrass.docdb.http.server import Server

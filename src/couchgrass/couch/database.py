@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -146,13 +146,15 @@ class CouchDatabase:
         *,
         query: Query = (),
         bytes_max: int = ANSWER_BYTES_MAX,
+        is_bulk: bool = False,
     ) -> bytes:
         """One request, repeated while its answer does not come. Raises what the peer refuses it with."""
         headers = _JSON if body is not None else {}
         pause_s = self._retry_s
         for attempt in range(self._retries + 1):
             try:
-                return await self._once(method, path, body, headers, query, bytes_max)
+                async with self._bulk_turns if is_bulk else nullcontext():
+                    return await self._once(method, path, body, headers, query, bytes_max)
             except PeerLost as lost:
                 if attempt == self._retries or lost.is_down:
                     raise
@@ -237,8 +239,9 @@ class CouchDatabase:
         return None if page.pending is None else page.pending + len(page.results)
 
     async def revs_diff(self, revs: Mapping[str, Sequence[str]]) -> dict[str, Missing]:
-        async with self._bulk_turns:
-            text = await self._ask("POST", "/_revs_diff", json.encode(revs), bytes_max=DOCUMENT_BYTES_MAX)
+        text = await self._ask(
+            "POST", "/_revs_diff", json.encode(revs), bytes_max=DOCUMENT_BYTES_MAX, is_bulk=True
+        )
         return self._read(_missing, text)
 
     async def bulk_get(self, wanted: Sequence[Wanted]) -> list[Fetched | NotThere]:
@@ -256,8 +259,7 @@ class CouchDatabase:
         query = [("revs", "true"), ("latest", "true")]
         most = ANSWER_BYTES_MAX if len(wanted) > 1 else DOCUMENT_BYTES_MAX
         body = json.encode({"docs": docs})
-        async with self._bulk_turns:
-            text = await self._ask("POST", "/_bulk_get", body, query=query, bytes_max=most)
+        text = await self._ask("POST", "/_bulk_get", body, query=query, bytes_max=most, is_bulk=True)
         results = self._read(_bulk_get, text).results
         if [result.id for result in results] != [one.id for one in wanted]:
             return _regrouped(wanted, results)
@@ -305,8 +307,7 @@ class CouchDatabase:
 
     async def bulk_docs(self, docs: Sequence[bytes]) -> list[Refusal]:
         body = b'{"new_edits":false,"docs":[' + b",".join(docs) + b"]}"
-        async with self._bulk_turns:
-            text = await self._ask("POST", "/_bulk_docs", body)
+        text = await self._ask("POST", "/_bulk_docs", body, is_bulk=True)
         rows = decoded(text, self.name)
         if not isinstance(rows, list):
             raise PeerLost(f"{self.name}: an answer can't be understood")

@@ -12,7 +12,7 @@ import pytest
 
 from couchgrass.clock import SystemClock
 from couchgrass.couch.database import CouchDatabase
-from couchgrass.couch.transport import AsgiTransport
+from couchgrass.couch.in_process import AsgiTransport
 from couchgrass.docdb.wire import ZERO
 from couchgrass.errors import Conflict, Forbidden, PeerLost
 from couchgrass.replication.progress import Totals

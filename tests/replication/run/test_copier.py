@@ -11,7 +11,7 @@ import pytest
 
 from couchgrass.clock import SystemClock
 from couchgrass.couch.database import CouchDatabase
-from couchgrass.couch.transport import AsgiTransport
+from couchgrass.couch.in_process import AsgiTransport
 from couchgrass.docdb.wire import Fetched, NotThere, Refusal, Wanted
 from couchgrass.errors import BadRequest, CouchgrassError, Forbidden, PeerLost, TooLarge, Unauthorized
 from couchgrass.replication.progress import Totals

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from couchgrass.couch.transport import AsgiTransport
+from couchgrass.couch.in_process import AsgiTransport
 from couchgrass.errors import PeerLost
 from couchgrass.replication import deadletter
 from couchgrass.replication.deadletter import Letter

@@ -123,7 +123,8 @@ class Checkpoints:
     async def check(self) -> None:
         """Raises Rewound when the target is not the one that the run began with; PeerLost.
 
-        A job that has nothing to copy would not notice it otherwise. That a source was replaced, its feed says.
+        A job that has nothing to copy would not notice it otherwise. That a source was replaced is told by
+        its feed.
         """
         assert self._infos is not None, "open comes first"
         target = self._sides[1]

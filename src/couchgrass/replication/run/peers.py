@@ -39,7 +39,8 @@ MISSES = 2
 """So many answers must fail to come until a server counts as gone."""
 
 KEPT_PROBES = 2
-"""A server that answered so often on one connection keeps them; one that does not tells nothing by a new one."""
+"""A server that answered so often on one connection keeps connections; of one that does not, a new one tells
+nothing."""
 
 POOL_SIZE = 64
 """Connections to one server for requests; live feeds have their own."""
@@ -152,8 +153,8 @@ class Server:
     async def _keep_watch(self) -> None:
         """Asks again and again, on one connection that is kept.
 
-        When that had to be made anew, the server may have been started again, perhaps from an older copy of its
-        disk: whoever works with it begins again from what is on its disk now.
+        When that had to be made anew, the server may have been started again, perhaps from an older copy of
+        its disk: whoever works with it begins again from what is on its disk now.
         """
         misses = asked = 0
         async with self._wire() as wire:

@@ -173,8 +173,8 @@ class Run:
     async def _catch_up(self, since: Seq) -> Seq:
         """Pages until there are no more.
 
-        A document that is written meanwhile moves to the end, so a one-shot run goes on there; but only for so
-        long that a source which is written faster than it is read does not keep it for ever.
+        A document that is written meanwhile moves to the end, so a one-shot run goes on there; but only for
+        so long that a source which is written faster than it is read does not keep it for ever.
         """
         left: int | None = None
         spare = 0

@@ -35,8 +35,8 @@ from couchgrass.replication.status import State
 log = logging.getLogger("couchgrass.replication")
 
 BATCHES_AT_ONCE = 8
-"""Batches that all jobs between the same two servers copy at a time; they take turns in the order in which they
-came. Counted by the pair, so that a server that is slow keeps only its own jobs waiting."""
+"""Batches that all jobs between the same two servers copy at a time; they take turns in the order in which
+they came. Counted by the pair, so that a server that is slow keeps only its own jobs waiting."""
 
 LOCAL_BULKS_AT_ONCE = 2
 """Requests with many documents that all jobs together have under way in the server of this process. Two keep
