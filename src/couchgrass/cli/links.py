@@ -37,10 +37,10 @@ EXAMPLES = """[bold]Try it[/]
 A job is shown by the server that runs it, so name both. Passwords are found as for [cyan]couchgrass link[/]
 (COUCHGRASS_A_PASSWORD for the first URL, COUCHGRASS_B_PASSWORD for the second, …).
 
-[bold]lag[/]: the age in seconds of the oldest change that the target may lack; while the source is away, the time
-since it was last heard. [bold]dead[/]: documents that the target refused; GET /_scheduler/docs/_replicator/JOB of
-the server that runs the job lists them. Apache CouchDB and Cloudant tell no lag; dead is there what failed
-since the job began."""
+[bold]lag[/]: the age in seconds of the oldest change that the target may lack; while the source is away,
+the time since it was last heard. [bold]dead[/]: documents that the target refused; the server that runs the
+job lists them at /_scheduler/docs/_replicator/JOB, where JOB is the name in --json. Apache CouchDB and
+Cloudant tell no lag; dead is there what failed since the job began."""
 
 
 def links(
