@@ -142,6 +142,8 @@ def _why(broken: BaseException) -> str:
             return f"its TLS certificate is refused: {broken.certificate_error}"
         case aiohttp.ClientConnectorDNSError():
             return "the name can't be resolved"
+        case aiohttp.ClientConnectorSSLError():
+            return "no TLS is spoken there: is it http:// instead of https://?"
         case aiohttp.ClientConnectorError():
             # asyncio's own text repeats the address instead of saying what is wrong.
             number = broken.os_error.errno

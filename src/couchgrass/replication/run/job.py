@@ -43,6 +43,9 @@ class Origin:
         self.doc_id = doc_id
         self.user = user
 
+    def __str__(self) -> str:
+        return "_replicate" if self.doc_id is None else f"{self.database}/{self.doc_id}"
+
     @property
     def is_transient(self) -> bool:
         """Asked for by ``_replicate``: it does not outlive the server."""
@@ -150,13 +153,13 @@ class Job:
                     return
                 continue
             except Exception as bug:
-                log.exception("replication %s failed", self.key)
+                log.exception("replication %s of %s failed", self.key, self.origin)
                 failed = CouchgrassError(f"The replicator failed: {type(bug).__name__}; its log says more.")
                 if not await self._crashed(failed, self._clock.monotonic() - began_s):
                     return
                 continue
             self._note(Happening.COMPLETED)
-            log.info("replication %s is complete", self.key)
+            log.info("replication %s of %s is complete", self.key, self.origin)
             self._end(None)
             return
 
@@ -207,7 +210,7 @@ class Job:
         if lasted_s >= HEALTHY_S:
             self.life.recovered()
         self._note(Happening.CRASHED, f"{why.error}: {why.reason}")
-        log.warning("replication %s crashed: %s: %s", self.key, why.error, why.reason)
+        log.warning("replication %s of %s crashed: %s: %s", self.key, self.origin, why.error, why.reason)
         if self.is_stopping:
             return False
         if self.origin.is_transient and not self.wanted.continuous:
