@@ -11,6 +11,7 @@ import pytest
 
 from couchgrass.docdb.access import UserCtx
 from couchgrass.errors import CouchgrassError
+from couchgrass.replication import backoff
 from couchgrass.replication.identity import RepId
 from couchgrass.replication.run.job import Job, Origin
 from couchgrass.replication.run.replicator import KEEPER, Duplicate
@@ -50,6 +51,24 @@ def test_jobs_that_do_not_fit_take_turns_and_all_get_theirs(tmp_path: Path) -> N
         await a.setting("replicator", "max_jobs", "100")
         for name in names:
             await become(partial(a.state, name), "running")
+
+    pair(tmp_path, work)
+
+
+def test_a_job_that_crashes_again_and_again_makes_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of its tries is young, its turn is not."""
+    monkeypatch.setattr(backoff, "CRASH_MAX_S", 0.05)
+
+    async def work(a: Side, b: Side) -> None:
+        await a.setting("replicator", "max_jobs", "1")
+        await a.setting("replicator", "interval", "400")
+        await a.put("/_replicator/bad", {"source": "nowhere", "target": "db", "continuous": True})
+        await become(partial(a.state, "bad"), "crashing")
+        await b.put("/db/x", {})
+        await a.put("/_replicator/good", {"source": b.at("db"), "target": "db", "continuous": True})
+        await until(partial(a.has, "/db/x"))
 
     pair(tmp_path, work)
 

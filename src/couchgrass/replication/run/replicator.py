@@ -251,7 +251,7 @@ class Replicator:
                 continue
             state: schedule.State
             if key in self._running:
-                state = schedule.Running(job.started_at or job.added_at)
+                state = schedule.Running(job.turn_at)
             else:
                 state = schedule.Waiting(job.life.since)
             yield schedule.Job(key, state, job.wanted.continuous)
