@@ -53,12 +53,6 @@ def replication_id(server_uuid: str, replication: Replication, filter_code: str 
     return RepId(base, "".join(name for name, asked in options.items() if asked))
 
 
-def parse_rep_id(text: str) -> RepId:
-    """An id as somebody gave it, perhaps with spaces for plus signs."""
-    base, plus, extension = text.replace(" ", "+").partition("+")
-    return RepId(base, plus + extension)
-
-
 def _endpoint(address: Address) -> list[Any]:
     if address.url is None:
         return ["local", address.database]

@@ -2,7 +2,8 @@
 
 - All jobs that can run do, while they fit into `max_jobs`; then nobody is ever stopped.
 - Past it they take turns. Those that wait longest start; continuous ones that have run longest stop for
-  them, at most `max_churn` a turn. One-shot jobs run to their end.
+  them, at most `max_churn` a turn. One-shot jobs run to their end, unless
+  they crash.
 - A crashed job keeps its turn while it waits for its next try.
 - When `max_jobs` was lowered, as many continuous jobs stop at once as are too many.
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from couchgrass.docdb.access import ADMIN_ROLE, check_server_admin
-from couchgrass.docdb.mount import Call, Mount, Told
+from couchgrass.docdb.mount import Call, Told
 from couchgrass.errors import (
     BadRequest,
     CouchgrassError,
@@ -46,10 +46,6 @@ class Api:
         self._replicator = replicator
         self._documents = documents
         self._node = node
-
-    def mounts(self) -> dict[str, Mount]:
-        """By the first segment of the path."""
-        return {"_replicate": self.replicate, "_scheduler": self.scheduler}
 
     # --- _replicate --------------------------------------------------------------------------------
 

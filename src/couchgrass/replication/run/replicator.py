@@ -254,7 +254,9 @@ class Replicator:
                 state = schedule.Running(job.turn_at)
             else:
                 state = schedule.Waiting(job.life.since)
-            yield schedule.Job(key, state, job.wanted.continuous)
+            # One that waits for its next try has nothing to lose.
+            may_stop = job.wanted.continuous or job.life.state is State.CRASHING
+            yield schedule.Job(key, state, may_stop)
 
     async def _schedule_for_ever(self) -> None:
         turned_s = self.clock.monotonic()
