@@ -131,13 +131,12 @@ class Replicator:
         key = str(rep_id)
         if key in self.jobs:
             raise Duplicate(self.jobs[key])
-        store = LocalStore(self._local(KEEPER), rep_id.base)
         job = Job(
             rep_id=rep_id,
             wanted=wanted,
             origin=origin,
             clock=self.clock,
-            letters=LetterBox(store),
+            letters=LetterBox(self.store(rep_id.base)),
             turns=self._turns_between(wanted),
             peers=lambda: (
                 self._database(wanted, wanted.source, user),
@@ -154,9 +153,13 @@ class Replicator:
         self._take_turns()
         return job
 
+    def store(self, base: str) -> LocalStore:
+        """Where the dead letters of a replication are kept."""
+        return LocalStore(self._local(KEEPER), base)
+
     async def letters_of(self, base: str) -> list[Letter]:
         """The dead letters of a replication that may be over, oldest first."""
-        box = LetterBox(LocalStore(self._local(KEEPER), base))
+        box = LetterBox(self.store(base))
         await box.open()
         return box.letters()
 
