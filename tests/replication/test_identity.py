@@ -23,6 +23,12 @@ def test_an_id_never_changes_between_versions() -> None:
     assert re.fullmatch("[0-9a-f]{32}", base())
 
 
+def test_each_user_has_ids_of_their_own() -> None:
+    wanted = parse(ENDS, Defaults())
+    users = (None, "", "anna", "bob")
+    assert len({replication_id("server", wanted, user=user).base for user in users}) == len(users)
+
+
 @pytest.mark.parametrize(
     ("members", "extension"),
     [

@@ -27,7 +27,7 @@ def add(a: Side, body: dict[str, Any], doc_id: str | None = None) -> Job:
     replicator = a.attached.replicator
     wanted = parse(body, Defaults())
     origin = Origin("_replicator", doc_id) if doc_id else Origin(user="admin")
-    return replicator.add(replicator.identify(wanted), wanted, origin, ADMIN)
+    return replicator.add(replicator.identify(wanted, ADMIN), wanted, origin, ADMIN)
 
 
 def test_jobs_that_do_not_fit_take_turns_and_all_get_theirs(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_what_was_asked_for_once_is_forgotten_when_it_has_ended(tmp_path: Path) 
 def test_keepers_are_trusted_and_ids_are_of_this_server(tmp_path: Path) -> None:
     async def work(a: Side, b: Side) -> None:
         wanted = parse({"source": "db", "target": "x"}, Defaults())
-        mine, other = a.attached.replicator.identify(wanted), b.attached.replicator.identify(wanted)
+        mine, other = (one.attached.replicator.identify(wanted, ADMIN) for one in (a, b))
         assert isinstance(mine, RepId) and mine != other
         assert KEEPER.is_server_admin
 

@@ -65,7 +65,7 @@ class Api:
             code = await self._replicator.filter_code(wanted, call.ctx)
         except CouchgrassError as failed:
             return _failed(failed)
-        rep_id = self._replicator.identify(wanted, code)
+        rep_id = self._replicator.identify(wanted, call.ctx, code)
         if wanted.cancel:
             return await self._cancel(call, str(rep_id))
         return await self._start(call, rep_id, wanted)

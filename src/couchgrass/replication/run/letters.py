@@ -15,6 +15,7 @@ import msgspec
 from couchgrass import json
 from couchgrass.couch.answers import decoded, refusal
 from couchgrass.couch.transport import Transport, whole
+from couchgrass.docdb.replicator_doc import DEAD_LETTER
 from couchgrass.errors import CouchgrassError, NotFound, PeerLost
 from couchgrass.replication.deadletter import LETTERS_MAX, Letter
 
@@ -109,7 +110,7 @@ class LocalStore:
     def __init__(self, transport: Transport, job: str, database: str = "_replicator") -> None:
         self._transport = transport
         self._path = f"/{database}"
-        self._prefix = f"_local/dead-letter-{job}-"
+        self._prefix = f"{DEAD_LETTER}{job}-"
 
     async def _ask(self, path: str, body: Any) -> Any:
         headers = {"content-type": "application/json"}

@@ -105,9 +105,10 @@ class Replicator:
         self._running: set[str] = set()
         self._loop_task = asyncio.create_task(self._schedule_for_ever())
 
-    def identify(self, wanted: Replication, filter_code: str | None = None) -> RepId:
-        """The id of a replication on this server."""
-        return replication_id(self.config().uuid, wanted, filter_code)
+    def identify(self, wanted: Replication, user: UserCtx, filter_code: str | None = None) -> RepId:
+        """The id of a replication on this server, which uses its databases as `user`."""
+        name = None if user.is_server_admin else user.name or ""
+        return replication_id(self.config().uuid, wanted, filter_code, user=name)
 
     async def filter_code(self, wanted: Replication, user: UserCtx) -> str | None:
         """The source text of a design document's filter, which is part of the replication's identity.
