@@ -233,7 +233,7 @@ def test_what_a_source_leaves_out_without_a_word_becomes_a_letter(
     class Silent(CouchDatabase):
         """A source that answers well, and leaves a document with attachments out of its answer."""
 
-        async def open_revs(self, doc_id: str, wanted: Sequence[Wanted]) -> Any:  # type: ignore[override]
+        async def open_revs(self, doc_id: str, wanted: Sequence[Wanted]) -> Any:
             return
             yield
 
