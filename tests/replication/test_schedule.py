@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from couchgrass.replication.schedule import Job, Running, State, Turn, Waiting, next_due_s, turn
+from couchgrass.replication.schedule import Job, Running, State, Turn, Waiting, turn
 
 TIMES = st.floats(0, 100)
-STATES: st.SearchStrategy[State] = st.builds(Running, TIMES) | st.builds(Waiting, TIMES, st.floats(0, 200))
+STATES: st.SearchStrategy[State] = st.builds(Running, TIMES) | st.builds(Waiting, TIMES)
 
 
 @st.composite
@@ -30,11 +30,6 @@ def test_all_start_while_they_fit() -> None:
     assert now(jobs, max_jobs=3) == Turn(start=("c", "b"))
 
 
-def test_a_crashed_job_waits_for_its_back_off() -> None:
-    jobs = [Job("a", Waiting(1, not_before_s=101)), Job("b", Waiting(2, not_before_s=100))]
-    assert now(jobs, max_jobs=3) == Turn(start=("b",))
-
-
 def test_the_longest_waiting_start_and_the_longest_running_stop() -> None:
     jobs = [
         *(Job("r2", Running(2)), Job("r1", Running(1)), Job("r3", Running(3))),
@@ -43,10 +38,6 @@ def test_the_longest_waiting_start_and_the_longest_running_stop() -> None:
     assert now(jobs, max_jobs=3, max_churn=2) == Turn(start=("w1", "w2"), stop=("r1", "r2"))
     assert now(jobs, max_jobs=4, max_churn=1) == Turn(start=("w1", "w2"), stop=("r1",))
     assert now(jobs, max_jobs=6) == Turn(start=("w1", "w2", "w3"))
-
-
-def test_nobody_stops_for_a_job_that_may_not_start_yet() -> None:
-    assert now([Job("r", Running(1)), Job("w", Waiting(2, not_before_s=200))], max_jobs=1) == Turn()
 
 
 def test_a_one_shot_job_runs_to_its_end() -> None:
@@ -72,7 +63,7 @@ def test_a_turn_keeps_the_bounds(jobs: list[Job], max_jobs: int, max_churn: int)
     found = now(jobs, max_jobs=max_jobs, max_churn=max_churn)
     by_id = {job.id: job for job in jobs}
     running = {job.id for job in jobs if isinstance(job.state, Running)}
-    ready = {job.id for job in jobs if isinstance(job.state, Waiting) and job.state.not_before_s <= 100}
+    ready = {job.id for job in jobs if isinstance(job.state, Waiting)}
     assert set(found.start) <= ready and set(found.stop) <= running
     assert len(set(found.start)) == len(found.start) and len(set(found.stop)) == len(found.stop)
     assert all(by_id[id].continuous for id in found.stop)
@@ -90,7 +81,7 @@ def test_a_turn_keeps_the_bounds(jobs: list[Job], max_jobs: int, max_churn: int)
 def test_no_slot_stays_empty_while_a_job_could_run(jobs: list[Job], max_jobs: int) -> None:
     found = now(jobs, max_jobs=max_jobs)
     running = sum(isinstance(job.state, Running) for job in jobs)
-    ready = sum(isinstance(job.state, Waiting) and job.state.not_before_s <= 100 for job in jobs)
+    ready = sum(isinstance(job.state, Waiting) for job in jobs)
     assert running - len(found.stop) + len(found.start) >= min(max_jobs, running + ready)
 
 
@@ -110,14 +101,3 @@ def test_nobody_starves(count: int, max_jobs: int, max_churn: int) -> None:
             waited[id] = 0 if isinstance(state, Running) else waited[id] + 1
             assert waited[id] <= bound
         assert sum(isinstance(state, Running) for state in states.values()) == min(count, max_jobs)
-
-
-def test_the_next_event_by_itself_is_the_end_of_a_back_off() -> None:
-    jobs = [
-        Job("r", Running(1)),
-        Job("a", Waiting(1, 90)),
-        Job("b", Waiting(1, 130)),
-        Job("c", Waiting(1, 110)),
-    ]
-    assert next_due_s(jobs, 100) == 110
-    assert next_due_s(jobs[:2], 100) is None

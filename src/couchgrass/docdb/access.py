@@ -15,7 +15,7 @@ every other ``/_…``: ``/_scheduler``, ``/_active_tasks``,             SERVER_A
 ``/_db_updates``, ``/_api/v2/api_keys``, …
 PUT, DELETE ``/db``; ``_purge``, ``_purged_infos_limit``              SERVER_ADMIN
 ``_all_docs`` and ``_changes`` of ``_users`` and ``_replicator``      SERVER_ADMIN
-the same of ``…/_replicator``, views of both                          DB_ADMIN
+the same of ``…/_replicator``; views, ``_local_docs`` of both         DB_ADMIN
 ``/db/_compact``, ``_view_cleanup``                                   `check_maintenance`
 GET, HEAD, POST that reads: documents, attachments, ``_local``,       READ
 ``_all_docs``, ``_changes``, ``_bulk_get``, ``_revs_diff``, …,

@@ -22,6 +22,8 @@ from couchgrass.errors import BadRequest, Forbidden
 
 REPLICATOR: Final = "_replicator"
 REPLICATOR_ROLE: Final = "_replicator"
+DEAD_LETTER: Final = "_local/dead-letter-"
+"""How the ids of the documents begin in which the replicator keeps what targets refused."""
 
 Check = Callable[[Mapping[str, Any]], None]
 """Raises BadRequest for a document that describes no replication."""
@@ -50,6 +52,12 @@ def sees_all(ctx: UserCtx, security: Security) -> bool:
 def check_may_change(old: Mapping[str, Any], ctx: UserCtx) -> None:
     """Raise Forbidden unless this stored document is the user's own. Not for who `sees_all`."""
     if old.get("owner", _NO_ONE) != ctx.name:
+        raise Forbidden(_OTHERS)
+
+
+def check_may_write_local(doc_id: str) -> None:
+    """Raise Forbidden for a local document of the replicator's own. Not for who `sees_all`."""
+    if doc_id.startswith(DEAD_LETTER):
         raise Forbidden(_OTHERS)
 
 

@@ -5,9 +5,10 @@ leave the URL at once, so that whoever shows or logs the URL can't show them. Wh
 first of these wins: ``auth.basic``, the URL's, an ``Authorization: Basic`` header.
 
 Specification: CouchDB 3.5 ``couch_replicator_parse:parse_rep_db``,
-``couch_replicator_utils:normalize_basic_auth``, ``couch_replicator_docs:strip_credentials``. Where we differ:
+``couch_replicator_utils:normalize_basic_auth``. Where we differ:
 local names are allowed; percent-encoded credentials are decoded; a URL with a query is refused, for no path
-could follow it; what can't be an end is refused without being repeated, for it may hold a password.
+could follow it, and so is one without a database; what can't be an end is refused without being repeated,
+for it may hold a password.
 """
 
 from __future__ import annotations
@@ -79,6 +80,8 @@ def parse_address(value: Any, proxy: str | None = None) -> Address:
     parts = _split(value.get("url"), "endpoint", _ENDPOINT)
     if parts.query or parts.fragment or "?" in value["url"] or "#" in value["url"]:
         raise _invalid("endpoint")
+    if not parts.path.strip("/"):
+        raise BadRequest("endpoint url names no database")
     userinfo, at, host = parts.netloc.rpartition("@")
     headers, from_header = _headers(value.get("headers"))
     credentials = _from_auth(value.get("auth")) or (at and _from_userinfo(userinfo)) or from_header
@@ -101,22 +104,6 @@ def parse_proxies(body: Mapping[str, Any]) -> tuple[str | None, str | None]:
                 raise BadRequest(f"`proxy` is mutually exclusive with `{name}`")
         source = target = both
     return _proxy(source), _proxy(target)
-
-
-def strip_credentials(value: Any) -> Any:
-    """A ``source`` or ``target`` for a reader who is neither admin nor its document's owner."""
-    if isinstance(value, str):
-        return _USERINFO.sub(r"\1", value)
-    if isinstance(value, Mapping):
-        kept = {name: member for name, member in value.items() if name not in ("headers", "auth")}
-        return {**kept, "url": strip_credentials(kept["url"])} if "url" in kept else kept
-    return value
-
-
-def without_secrets(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A replication document or request with nothing in it that logs in anywhere; the rest as it is."""
-    secret = ("source", "target", "proxy", "source_proxy", "target_proxy")
-    return {name: strip_credentials(value) if name in secret else value for name, value in body.items()}
 
 
 def hide_password(url: str) -> str:
@@ -142,7 +129,8 @@ def _split(url: Any, what: str, schemes: tuple[str, ...]) -> SplitResult:
         raise _invalid(what)
     try:
         parts = urlsplit(url)
-        sound = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+        host = (parts.hostname or "").encode("idna")
+        sound = parts.scheme in schemes and b"\\" not in host and bool(host) and parts.port != 0
     except ValueError:
         sound = False
     if not sound:

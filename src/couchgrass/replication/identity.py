@@ -2,7 +2,9 @@
 
 Pure. The base names the checkpoint documents, so it changes with everything that decides which documents are
 copied, from where and to where, and with nothing else. In particular it does not change with a scheme, a
-password or a token, so that renewing those does not copy everything again.
+password or a token, so that renewing those does not copy everything again. Who is no server admin has ids
+of their own: else they could keep an admin's replication from running, or have its checkpoints say what a
+server of theirs says. CouchDB 2 had the user in them for that.
 
 Specification: CouchDB 3.5 ``couch_replicator_ids``, version 4, whose ids are other numbers: a replicator
 reads only its own checkpoints.
@@ -39,8 +41,13 @@ class RepId(msgspec.Struct, frozen=True):
         return self.base + self.extension
 
 
-def replication_id(server_uuid: str, replication: Replication, filter_code: str | None = None) -> RepId:
-    """The id on the server `server_uuid`; `filter_code` is the source text of a design document's filter."""
+def replication_id(
+    server_uuid: str, replication: Replication, filter_code: str | None = None, *, user: str | None = None
+) -> RepId:
+    """The id on the server `server_uuid`; `filter_code` is the source text of a design document's filter.
+
+    `user` is who asks for it, None for server admins.
+    """
     named: list[Any] = [
         server_uuid,
         _endpoint(replication.source),
@@ -48,15 +55,11 @@ def replication_id(server_uuid: str, replication: Replication, filter_code: str 
         _filter(replication.filter, filter_code),
         None if replication.since_seq is None else json.decode(replication.since_seq),
     ]
+    if user is not None:
+        named.append(["user", user])
     base = hashlib.blake2b(_encode(named), digest_size=16).hexdigest()
     options = {"+continuous": replication.continuous, "+create_target": replication.create_target}
     return RepId(base, "".join(name for name, asked in options.items() if asked))
-
-
-def parse_rep_id(text: str) -> RepId:
-    """An id as somebody gave it, perhaps with spaces for plus signs."""
-    base, plus, extension = text.replace(" ", "+").partition("+")
-    return RepId(base, plus + extension)
 
 
 def _endpoint(address: Address) -> list[Any]:

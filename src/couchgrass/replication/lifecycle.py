@@ -25,7 +25,6 @@ class Happening(Enum):
     STOPPED = "stopped"
     CRASHED = "crashed"
     COMPLETED = "completed"
-    GIVEN_UP = "failed"
 
 
 NEXT: dict[tuple[State, Happening], State] = {
@@ -36,7 +35,6 @@ NEXT: dict[tuple[State, Happening], State] = {
     (State.RUNNING, Happening.CRASHED): State.CRASHING,
     (State.CRASHING, Happening.CRASHED): State.CRASHING,
     (State.RUNNING, Happening.COMPLETED): State.COMPLETED,
-    (State.RUNNING, Happening.GIVEN_UP): State.FAILED,
 }
 """Whatever is not here can't happen."""
 

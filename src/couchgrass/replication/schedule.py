@@ -2,8 +2,9 @@
 
 - All jobs that can run do, while they fit into `max_jobs`; then nobody is ever stopped.
 - Past it they take turns. Those that wait longest start; continuous ones that have run longest stop for
-  them, at most `max_churn` a turn. One-shot jobs run to their end.
-- A crashed job waits until its back-off is over, then it is one of those that wait.
+  them, at most `max_churn` a turn. One-shot jobs run to their end, unless
+  they crash.
+- A crashed job keeps its turn while it waits for its next try.
 - When `max_jobs` was lowered, as many continuous jobs stop at once as are too many.
 
 So each waiting job starts after a bounded number of turns: it waits longer than whatever was stopped for it.
@@ -21,16 +22,15 @@ import msgspec
 
 
 class Running(msgspec.Struct, frozen=True):
-    """Runs since `since_s`."""
+    """It is its turn since `since_s`."""
 
     since_s: float
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """Waits since `since_s`, when it was added, stopped or crashed; it may start from `not_before_s` on."""
+    """Waits since `since_s`, when it was added or stopped."""
 
     since_s: float
-    not_before_s: float = 0.0
 
 
 State: TypeAlias = Running | Waiting
@@ -61,9 +61,8 @@ def turn(
         match job.state:
             case Running(since_s):
                 running.append((since_s, job.id, job.continuous))
-            case Waiting(since_s, not_before_s):
-                if not_before_s <= now_s:
-                    ready.append((since_s, job.id))
+            case Waiting(since_s):
+                ready.append((since_s, job.id))
     running.sort()
     ready.sort()
     stoppable = [(since_s, id) for since_s, id, continuous in running if continuous]
@@ -76,9 +75,3 @@ def turn(
         start=tuple(id for _, id in ready[: free + churn]),
         stop=(*over, *tired[:churn]),
     )
-
-
-def next_due_s(jobs: Iterable[Job], now_s: float) -> float | None:
-    """When the next back-off is over, if any: until then nothing but an event changes the next turn."""
-    waiting = (job.state.not_before_s for job in jobs if isinstance(job.state, Waiting))
-    return min((at_s for at_s in waiting if at_s > now_s), default=None)

@@ -307,3 +307,26 @@ def test_a_batched_write_and_a_multipart_one_keep_the_rules_too(tmp_path: Path) 
         assert server.server.store.get("_replicator").totals.docs == 1
 
     asking(tmp_path / "data", work)
+
+
+@pytest.mark.parametrize("name", ["_replicator", "app/_replicator"])
+def test_dead_letters_are_the_replicators(tmp_path: Path, name: str) -> None:
+    async def work(server: Asked) -> None:
+        db = await opened(server, name)
+        kept = f"{db}/_local/dead-letter-1-2"
+        await server.admin("PUT", kept, {})
+        for method in ("PUT", "DELETE"):
+            body = {} if method == "PUT" else None
+            assert refusal(await server.ask(method, kept + "?rev=0-1", body, user=ANNA)) == OTHERS
+        docs = {"docs": [{"_id": "_local/dead-letter-1-2", "_rev": "0-1", "_deleted": True}]}
+        [row] = (await server.ask("POST", f"{db}/_bulk_docs", docs, user=ANNA)).json()
+        assert row["error"] == "forbidden"
+        assert (await server.ask("PUT", f"{db}/_local/mine", {}, user=ANNA)).status == 201
+        for target in ("/_local_docs?include_docs=true", "/_local_docs/queries"):
+            queries = None if "?" in target else {"queries": [{}]}
+            method = "GET" if queries is None else "POST"
+            assert (await server.ask(method, db + target, queries, user=ANNA)).status == 403
+            assert (await server.ask(method, db + target, queries, user=CAROL)).status == 200
+        assert (await server.ask("DELETE", kept + "?rev=0-1", user=CAROL)).status == 200
+
+    asking(tmp_path / "data", work)

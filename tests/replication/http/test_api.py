@@ -123,8 +123,9 @@ def test_who_is_signed_in_replicates_as_himself_and_sees_to_his_own(tmp_path: Pa
         status, begun = await a.ask("POST", "/_replicate", body, user=anna)
         assert status == 202
         await until(lambda: b.has("/db/one"))
-        assert (await a.ask("POST", "/_replicate", body, user=bob))[0] == 403
-        assert (await a.ask("POST", "/_replicate", {**body, "cancel": True}, user=bob))[0] in (401, 403)
+        by_id = {"cancel": True, "id": begun["_local_id"]}
+        assert (await a.ask("POST", "/_replicate", by_id, user=bob))[0] in (401, 403)
+        assert (await a.ask("POST", "/_replicate", {**body, "cancel": True}, user=bob))[0] == 404
         assert (await a.ask("GET", "/_scheduler/jobs", user=anna))[0] in (401, 403)
         [row] = (await a.json("GET", "/_scheduler/jobs"))["jobs"]
         assert (row["user"], row["database"], row["doc_id"]) == ("anna", None, None)
@@ -310,5 +311,21 @@ def test_a_client_without_a_session_can_sign_in_with_any_of_the_ways(tmp_path: P
             status, answer = await replicate(a, {"source": "db", "target": target, "create_target": True})
             assert status == 200, answer
             assert await b.ids(name) == {"one"}
+
+    pair(tmp_path, work)
+
+
+def test_nobody_takes_the_place_of_anothers_replication(tmp_path: Path) -> None:
+    """Neither does an admin's fail, nor are its checkpoints and dead letters another's to change."""
+
+    async def work(a: Side, b: Side) -> None:
+        anna = await a.user("anna")
+        await a.json("PUT", "/db/_security", {})
+        wanted = {"source": "db", "target": b.at("db"), "continuous": True}
+        assert (await a.ask("POST", "/_replicate", wanted, anna))[0] == 202
+        await a.put("/_replicator/on", wanted)
+        await become(lambda: a.state("on"), "running")
+        one, other = a.jobs.values()
+        assert one.rep_id.base != other.rep_id.base
 
     pair(tmp_path, work)

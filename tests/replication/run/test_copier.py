@@ -223,3 +223,25 @@ def test_nothing_is_copied_twice_by_copiers_that_meet(tmp_path: Path) -> None:
         assert await ends.there() == set(revs)
 
     between(tmp_path, work)
+
+
+def test_what_a_source_leaves_out_without_a_word_becomes_a_letter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copying, "MISSING_PAUSE_S", 0.0)
+
+    class Silent(CouchDatabase):
+        """A source that answers well, and leaves a document with attachments out of its answer."""
+
+        async def open_revs(self, doc_id: str, wanted: Sequence[Wanted]) -> Any:
+            return
+            yield
+
+    async def work(ends: Ends) -> None:
+        attachments = {"a": {"content_type": "text/plain", "data": "eA=="}}
+        revs = await ends.write({"_id": "attached", "_attachments": attachments}, {"_id": "plain"})
+        [letter] = await ends.copier.copy(revs)
+        assert (letter.id, letter.rev) == ("attached", revs["attached"][0])
+        assert await ends.there() == {"plain"}
+
+    between(tmp_path, work, source=Silent)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from couchgrass.couch.in_process import AsgiTransport
 from couchgrass.errors import PeerLost
 from couchgrass.replication import deadletter
 from couchgrass.replication.deadletter import Letter
@@ -84,8 +83,7 @@ def test_a_store_keeps_each_jobs_letters_apart(tmp_path: Path, monkeypatch: pyte
 
     async def work() -> None:
         async with side(tmp_path / "a") as a:
-            app = a.attached.replicator._local(KEEPER)._app  # type: ignore[attr-defined]
-            one, two = (LocalStore(AsgiTransport(app, KEEPER), job) for job in ("1a", "1b"))
+            one, two = map(a.attached.replicator.store, ("1a", "1b"))
             assert await one.load() == []
             many = [letter(number) for number in range(20)]
             await one.add(many)
@@ -96,10 +94,39 @@ def test_a_store_keeps_each_jobs_letters_apart(tmp_path: Path, monkeypatch: pyte
             await one.remove(many[:15])
             assert len(await one.load()) == 5
             assert await two.load() == many[5:6]
-            absent = LocalStore(AsgiTransport(app, KEEPER), "1", database="none")
+            absent = LocalStore(a.attached.replicator._local(KEEPER), "1", database="none")
             assert await absent.load() == []
 
     asyncio.run(work())
+
+
+def test_what_is_no_letter_keeps_no_job_from_its_letters(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def work() -> None:
+        async with side(tmp_path / "a") as a:
+            store = a.attached.replicator.store("1a")
+            await store.add([letter(1)])
+            for name, doc in (("x", {}), ("y", {"letter": {"id": 1}})):
+                await a.put(f"/_replicator/_local/dead-letter-1a-{name}", doc)
+            assert await store.load() == [letter(1)]
+            assert caplog.text.count("is no dead letter") == 2
+
+    asyncio.run(work())
+
+
+def test_a_job_says_where_its_letters_can_not_be_kept(tmp_path: Path) -> None:
+    async def work(a: Side, b: Side) -> None:
+        await b.put("/db/_design/rule", RULE)
+        await a.put("/db/bad", {"bad": True})
+        await a.json("DELETE", "/_replicator")
+        status, failed = await a.ask("POST", "/_replicate", {"source": "db", "target": b.at("db")})
+        assert (status, failed["error"]) == (500, "peer_lost")
+        assert failed["reason"].startswith("The list of dead letters can't be written")
+        await a.json("PUT", "/_replicator")
+        assert (await a.ask("POST", "/_replicate", {"source": "db", "target": b.at("db")}))[0] == 200
+
+    pair(tmp_path, work)
 
 
 # --- between two servers -----------------------------------------------------------------------------

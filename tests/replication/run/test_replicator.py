@@ -11,6 +11,7 @@ import pytest
 
 from couchgrass.docdb.access import UserCtx
 from couchgrass.errors import CouchgrassError
+from couchgrass.replication import backoff
 from couchgrass.replication.identity import RepId
 from couchgrass.replication.run.job import Job, Origin
 from couchgrass.replication.run.replicator import KEEPER, Duplicate
@@ -26,7 +27,7 @@ def add(a: Side, body: dict[str, Any], doc_id: str | None = None) -> Job:
     replicator = a.attached.replicator
     wanted = parse(body, Defaults())
     origin = Origin("_replicator", doc_id) if doc_id else Origin(user="admin")
-    return replicator.add(replicator.identify(wanted), wanted, origin, ADMIN)
+    return replicator.add(replicator.identify(wanted, ADMIN), wanted, origin, ADMIN)
 
 
 def test_jobs_that_do_not_fit_take_turns_and_all_get_theirs(tmp_path: Path) -> None:
@@ -50,6 +51,24 @@ def test_jobs_that_do_not_fit_take_turns_and_all_get_theirs(tmp_path: Path) -> N
         await a.setting("replicator", "max_jobs", "100")
         for name in names:
             await become(partial(a.state, name), "running")
+
+    pair(tmp_path, work)
+
+
+def test_a_job_that_crashes_again_and_again_makes_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of its tries is young, its turn is not."""
+    monkeypatch.setattr(backoff, "CRASH_MAX_S", 0.05)
+
+    async def work(a: Side, b: Side) -> None:
+        await a.setting("replicator", "max_jobs", "1")
+        await a.setting("replicator", "interval", "400")
+        await a.put("/_replicator/bad", {"source": "nowhere", "target": "db", "continuous": True})
+        await become(partial(a.state, "bad"), "crashing")
+        await b.put("/db/x", {})
+        await a.put("/_replicator/good", {"source": b.at("db"), "target": "db", "continuous": True})
+        await until(partial(a.has, "/db/x"))
 
     pair(tmp_path, work)
 
@@ -134,7 +153,7 @@ def test_what_was_asked_for_once_is_forgotten_when_it_has_ended(tmp_path: Path) 
 def test_keepers_are_trusted_and_ids_are_of_this_server(tmp_path: Path) -> None:
     async def work(a: Side, b: Side) -> None:
         wanted = parse({"source": "db", "target": "x"}, Defaults())
-        mine, other = a.attached.replicator.identify(wanted), b.attached.replicator.identify(wanted)
+        mine, other = (one.attached.replicator.identify(wanted, ADMIN) for one in (a, b))
         assert isinstance(mine, RepId) and mine != other
         assert KEEPER.is_server_admin
 

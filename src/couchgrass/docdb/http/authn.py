@@ -284,7 +284,7 @@ class Authn:
             access.check_maintenance(request.ctx, security)
         elif name in ("_users", "_replicator") and place in _ADMINS_LISTS:
             access.check_server_admin(request.ctx)
-        elif is_replicator_db(name) and place in _ADMINS_LISTS:
+        elif is_replicator_db(name) and place in (*_ADMINS_LISTS, "_local_docs"):
             access.allows(request.ctx, security, Right.DB_ADMIN)
         elif is_users_db(name, self._server.settings.couchdb.users_db_suffix):
             right = Right.DB_ADMIN if place in _LISTS else right

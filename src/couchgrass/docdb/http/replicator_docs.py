@@ -22,6 +22,7 @@ from couchgrass.docdb.replicator_doc import (
     REPLICATOR_ROLE,
     check_form,
     check_may_change,
+    check_may_write_local,
     check_user_ctx,
     is_replicator_db,
     owner_of,
@@ -51,7 +52,7 @@ def prepare(
         return {}
     refused: dict[int, CouchgrassError] = {}
     for place, write in enumerate(writes):
-        if is_design(write.edit.id) or is_local(write.edit.id):
+        if is_design(write.edit.id):
             continue
         try:
             _prepare(request, write, security, new_edits=new_edits)
@@ -62,6 +63,10 @@ def prepare(
 
 def _prepare(request: Request, write: Write, security: Security, *, new_edits: bool) -> None:
     edit, ctx, check = write.edit, request.ctx, request.server.check_replication
+    if is_local(edit.id):
+        if not is_db_admin(ctx, security):
+            check_may_write_local(edit.id)
+        return
     if not is_db_admin(ctx, security):
         for old in _stored(request.db, edit.id):
             check_may_change(old, ctx)

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from couchgrass.docdb.access import ADMIN_ROLE, check_server_admin
-from couchgrass.docdb.mount import Call, Mount, Told
+from couchgrass.docdb.mount import Call, Told
 from couchgrass.errors import (
     BadRequest,
     CouchgrassError,
@@ -47,10 +47,6 @@ class Api:
         self._documents = documents
         self._node = node
 
-    def mounts(self) -> dict[str, Mount]:
-        """By the first segment of the path."""
-        return {"_replicate": self.replicate, "_scheduler": self.scheduler}
-
     # --- _replicate --------------------------------------------------------------------------------
 
     async def replicate(self, call: Call) -> Told:
@@ -69,7 +65,7 @@ class Api:
             code = await self._replicator.filter_code(wanted, call.ctx)
         except CouchgrassError as failed:
             return _failed(failed)
-        rep_id = self._replicator.identify(wanted, code)
+        rep_id = self._replicator.identify(wanted, call.ctx, code)
         if wanted.cancel:
             return await self._cancel(call, str(rep_id))
         return await self._start(call, rep_id, wanted)

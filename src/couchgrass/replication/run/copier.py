@@ -156,8 +156,10 @@ class Copier:
         letters: list[Letter] = []
         whole: list[Wanted] = []
         absent: list[NotThere] = []
+        came = 0
         async with aclosing(self._source.open_revs(wanted.id, [wanted])) as leaves:  # type: ignore[type-var]
             async for one in leaves:
+                came += 1
                 if isinstance(one, NotThere):
                     absent.append(one)
                     continue
@@ -169,6 +171,8 @@ class Copier:
                     whole.append(Wanted(one.id, one.rev))
                 else:
                     letters.append(self._refused(one.id, one.rev, refused.error, refused.reason))
+        if not came:
+            absent.append(NotThere(wanted.id, wanted.rev, reason="the answer is empty"))
         for again in whole:
             more, missing = await self._stream(again)
             letters += more

@@ -242,7 +242,7 @@ class Documents:
                 wanted = entry.wanted = parse(doc, self._replicator.config().defaults)
                 user = self._user_of(wanted)
                 code = await self._replicator.filter_code(wanted, user)
-                rep_id = self._replicator.identify(wanted, code)
+                rep_id = self._replicator.identify(wanted, user, code)
                 owner = doc.get("owner")
                 origin = Origin(entry.database, entry.doc_id, owner if isinstance(owner, str) else None)
                 self._replicator.add(rep_id, wanted, origin, user)

@@ -78,6 +78,8 @@ class Job:
         self.life = Life(clock.now(), history_max)
         self.added_at = clock.now()
         self.started_at = 0.0
+        self.turn_at = 0.0
+        """When its turn began. It may start often in one turn, when it crashes."""
         self.run: Run | None = None
         self.next_try_at: float | None = None
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -99,7 +101,7 @@ class Job:
     def start(self) -> None:
         """Lets it run. Not while it runs."""
         assert self._task is None, "it runs already"
-        self.started_at = self._clock.now()
+        self.turn_at = self.started_at = self._clock.now()
         self._task = asyncio.create_task(self._live())
 
     def begin_stop(self) -> None:

@@ -6,7 +6,8 @@ listed, and last as long as the database.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -14,11 +15,14 @@ import msgspec
 from couchgrass import json
 from couchgrass.couch.answers import decoded, refusal
 from couchgrass.couch.transport import Transport, whole
+from couchgrass.docdb.replicator_doc import DEAD_LETTER
 from couchgrass.errors import CouchgrassError, NotFound, PeerLost
 from couchgrass.replication.deadletter import LETTERS_MAX, Letter
 
 PAGE = 1000
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
+
+log = logging.getLogger("couchgrass.replication")
 
 _letter = msgspec.json.Decoder(Letter)
 
@@ -106,7 +110,7 @@ class LocalStore:
     def __init__(self, transport: Transport, job: str, database: str = "_replicator") -> None:
         self._transport = transport
         self._path = f"/{database}"
-        self._prefix = f"_local/dead-letter-{job}-"
+        self._prefix = f"{DEAD_LETTER}{job}-"
 
     async def _ask(self, path: str, body: Any) -> Any:
         headers = {"content-type": "application/json"}
@@ -127,7 +131,7 @@ class LocalStore:
                 rows = (await self._ask("/_local_docs/queries", {"queries": [query]}))["results"][0]["rows"]
             except NotFound:
                 return []
-            found += [_letter.decode(json.encode(row["doc"]["letter"])) for row in rows]
+            found += filter(None, map(_read, rows))
             if len(rows) < PAGE:
                 return found
             start = rows[-1]["id"] + "\0"
@@ -141,7 +145,21 @@ class LocalStore:
         await self._write(docs)
 
     async def _write(self, docs: Sequence[Any]) -> None:
-        rows = await self._ask("/_bulk_docs", {"docs": docs})
+        try:
+            rows = await self._ask("/_bulk_docs", {"docs": docs})
+        except NotFound as gone:
+            raise PeerLost(
+                f"The list of dead letters can't be written: {gone.reason} (_replicator)"
+            ) from gone
         failed = next((row for row in rows if "error" in row), None)
         if failed is not None:
             raise PeerLost(f"The list of dead letters can't be written: {failed.get('reason')}")
+
+
+def _read(row: Mapping[str, Any]) -> Letter | None:
+    """The letter in a row; None, and a word in the log, when somebody has written something else there."""
+    try:
+        return _letter.decode(json.encode(row["doc"]["letter"]))
+    except (KeyError, msgspec.ValidationError) as bad:
+        log.error("%s is no dead letter: %r", row.get("id"), bad)
+        return None

@@ -42,9 +42,6 @@ KEPT_PROBES = 2
 """A server that answered so often on one connection keeps connections; of one that does not, a new one tells
 nothing."""
 
-POOL_SIZE = 64
-"""Connections to one server for requests; live feeds have their own."""
-
 KEPT_S = 30.0
 """How long an idle connection is kept."""
 

@@ -163,12 +163,12 @@ class Run:
     # --- reading ---------------------------------------------------------------------------------
 
     async def _read(self, start: Seq) -> None:
-        since, filter = start, self._wanted.filter
+        since = start
         while True:
             since = await self._catch_up(since)
             if not self._wanted.continuous:
                 return
-            since = await self._follow(since, filter.selects)
+            since = await self._follow(since)
 
     async def _catch_up(self, since: Seq) -> Seq:
         """Pages until there are no more.
@@ -204,7 +204,7 @@ class Run:
                 self._note_caught_up()
                 return since
 
-    async def _follow(self, since: Seq, selects: bool) -> Seq:
+    async def _follow(self, since: Seq) -> Seq:
         """The live feed, until it ends well."""
         async with self._source.feed(since, self._wanted.filter) as events, aclosing(events):  # type: ignore[type-var]
             self._heard_s = self._clock.monotonic()

@@ -105,9 +105,10 @@ class Replicator:
         self._running: set[str] = set()
         self._loop_task = asyncio.create_task(self._schedule_for_ever())
 
-    def identify(self, wanted: Replication, filter_code: str | None = None) -> RepId:
-        """The id of a replication on this server."""
-        return replication_id(self.config().uuid, wanted, filter_code)
+    def identify(self, wanted: Replication, user: UserCtx, filter_code: str | None = None) -> RepId:
+        """The id of a replication on this server, which uses its databases as `user`."""
+        name = None if user.is_server_admin else user.name or ""
+        return replication_id(self.config().uuid, wanted, filter_code, user=name)
 
     async def filter_code(self, wanted: Replication, user: UserCtx) -> str | None:
         """The source text of a design document's filter, which is part of the replication's identity.
@@ -131,13 +132,12 @@ class Replicator:
         key = str(rep_id)
         if key in self.jobs:
             raise Duplicate(self.jobs[key])
-        store = LocalStore(self._local(KEEPER), rep_id.base)
         job = Job(
             rep_id=rep_id,
             wanted=wanted,
             origin=origin,
             clock=self.clock,
-            letters=LetterBox(store),
+            letters=LetterBox(self.store(rep_id.base)),
             turns=self._turns_between(wanted),
             peers=lambda: (
                 self._database(wanted, wanted.source, user),
@@ -154,9 +154,13 @@ class Replicator:
         self._take_turns()
         return job
 
+    def store(self, base: str) -> LocalStore:
+        """Where the dead letters of a replication are kept."""
+        return LocalStore(self._local(KEEPER), base)
+
     async def letters_of(self, base: str) -> list[Letter]:
         """The dead letters of a replication that may be over, oldest first."""
-        box = LetterBox(LocalStore(self._local(KEEPER), base))
+        box = LetterBox(self.store(base))
         await box.open()
         return box.letters()
 
@@ -251,10 +255,12 @@ class Replicator:
                 continue
             state: schedule.State
             if key in self._running:
-                state = schedule.Running(job.started_at or job.added_at)
+                state = schedule.Running(job.turn_at)
             else:
                 state = schedule.Waiting(job.life.since)
-            yield schedule.Job(key, state, job.wanted.continuous)
+            # One that waits for its next try has nothing to lose.
+            may_stop = job.wanted.continuous or job.life.state is State.CRASHING
+            yield schedule.Job(key, state, may_stop)
 
     async def _schedule_for_ever(self) -> None:
         turned_s = self.clock.monotonic()
