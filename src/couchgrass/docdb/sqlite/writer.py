@@ -138,7 +138,7 @@ class Journal:
         return future
 
     def rest(self, idle_s: float) -> bool:
-        """Closes the writing connection if nothing was written for so long; the next operation opens it again.
+        """Closes the writing connection if nothing was written for so long; the next operation opens one.
         False when there is none to close.
 
         A thread of the pool does it, as it does everything with the connection.
