@@ -144,7 +144,7 @@ class _HttpReply:
         try:
             chunk = await self._answer.content.readany()
         except FAILURES as broken:
-            raise PeerLost(f"{self._name}: the answer was cut off: {_why(broken)}") from None
+            raise PeerLost(f"{self._name}: the answer was cut off: {why(broken)}") from None
         if not chunk:
             raise StopAsyncIteration
         return chunk
@@ -300,14 +300,14 @@ class HttpTransport:
     def _lost(self, broken: Exception) -> PeerLost:
         """To be raised without its cause, which may hold the request with its headers."""
         down = isinstance(broken, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
-        return PeerLost(f"{self.name}: {_why(broken)}", is_down=down)
+        return PeerLost(f"{self.name}: {why(broken)}", is_down=down)
 
 
 def _quoted(text: str) -> str:
     return quote(text, safe="")
 
 
-def _why(broken: BaseException) -> str:
+def why(broken: BaseException) -> str:
     """What went wrong, in few words and without a URL, which might hold a secret."""
     if isinstance(broken, aiohttp.ClientConnectorCertificateError):
         return f"its TLS certificate is refused: {broken.certificate_error}"
@@ -328,5 +328,5 @@ def _why(broken: BaseException) -> str:
     if isinstance(broken, aiohttp.ClientResponseError):
         return "its answer is no HTTP"
     if isinstance(broken, aiohttp.ClientPayloadError):
-        return "it is not whole"
+        return "the answer is not whole"
     return type(broken).__name__

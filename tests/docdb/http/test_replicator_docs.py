@@ -316,14 +316,14 @@ def test_dead_letters_are_the_replicators(tmp_path: Path, name: str) -> None:
         kept = f"{db}/_local/dead-letter-1-2"
         await server.admin("PUT", kept, {})
         for method in ("PUT", "DELETE"):
-            body = {} if method == "PUT" else None
+            body: Any = {} if method == "PUT" else None
             assert refusal(await server.ask(method, kept + "?rev=0-1", body, user=ANNA)) == OTHERS
         docs = {"docs": [{"_id": "_local/dead-letter-1-2", "_rev": "0-1", "_deleted": True}]}
         [row] = (await server.ask("POST", f"{db}/_bulk_docs", docs, user=ANNA)).json()
         assert row["error"] == "forbidden"
         assert (await server.ask("PUT", f"{db}/_local/mine", {}, user=ANNA)).status == 201
         for target in ("/_local_docs?include_docs=true", "/_local_docs/queries"):
-            queries = None if "?" in target else {"queries": [{}]}
+            queries: Any = None if "?" in target else {"queries": [{}]}
             method = "GET" if queries is None else "POST"
             assert (await server.ask(method, db + target, queries, user=ANNA)).status == 403
             assert (await server.ask(method, db + target, queries, user=CAROL)).status == 200
