@@ -231,10 +231,12 @@ def test_writing_a_local_document_gives_its_revision_or_a_conflict() -> None:
 )
 def test_pages_of_changes_of_all_makes(page: dict[str, Any], pending: int | None) -> None:
     async def work(peer: Scripted, transport: HttpTransport) -> None:
-        found = await database(transport).changes(ZERO, Filter(doc_ids=("a",)), 100, seq_interval=50)
+        peered = database(transport, idle_s=30.0)
+        found = await peered.changes(ZERO, Filter(doc_ids=("a",)), 100, seq_interval=50)
         assert json.loads(bytes(found.last_seq)) == page["last_seq"]
         [seen] = peer.seen
         assert (seen.method, seen.query["limit"], seen.query["seq_interval"]) == ("POST", "100", "50")
+        assert seen.query["timeout"] == "10000", "a long search is not silent for too long"
         assert await database(transport).pending(ZERO, Filter()) == pending
 
     with_plays(work, answers(200, page))

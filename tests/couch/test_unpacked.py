@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -13,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from couchgrass.couch.unpacked import is_packed, unpacked
+from couchgrass.couch.attached import MISMATCH
+from couchgrass.couch.unpacked import PIECE_BYTES, is_packed, unpacked
 from couchgrass.docdb.wire import Opened, Part
 from couchgrass.errors import PeerLost
 
@@ -89,21 +91,33 @@ def test_any_attachments_arrive_whole_however_they_are_cut(
 
 @pytest.mark.parametrize("lie", [-1, 1])
 def test_a_length_that_is_not_true_breaks_off(lie: int) -> None:
-    with pytest.raises(PeerLost):
+    with pytest.raises(PeerLost) as broken:
         collected(unpacked(opened([("a", TEXT, gzip.compress(TEXT))], lie=lie)))
+    assert broken.value.error == MISMATCH
 
 
 @pytest.mark.parametrize("packed", [b"no gzip at all", gzip.compress(TEXT)[:-20], zlib.compress(TEXT)])
 def test_bytes_that_are_no_gzip_break_off(packed: bytes) -> None:
-    with pytest.raises(PeerLost):
+    with pytest.raises(PeerLost) as broken:
         collected(unpacked(opened([("a", TEXT, packed)])))
+    assert broken.value.error == MISMATCH
+
+
+def test_a_packed_attachment_without_its_length_breaks_off() -> None:
+    leaf = opened([("a", TEXT, gzip.compress(TEXT))])
+    doc = json.loads(leaf.doc)
+    del doc["_attachments"]["a"]["length"]
+    with pytest.raises(PeerLost) as broken:
+        unpacked(Opened(leaf.id, leaf.rev, json.dumps(doc).encode(), leaf.parts, leaf.chunks))
+    assert broken.value.error == MISMATCH
 
 
 def test_bytes_that_do_not_come_break_off() -> None:
     whole = opened([("a", TEXT, gzip.compress(TEXT))])
     cut = Opened(whole.id, whole.rev, whole.doc, whole.parts, pieces(gzip.compress(TEXT)[:30], 10))
-    with pytest.raises(PeerLost):
+    with pytest.raises(PeerLost) as broken:
         collected(unpacked(cut))
+    assert broken.value.error == "peer_lost"
 
 
 def test_a_bomb_is_not_unpacked_past_its_length() -> None:
@@ -111,3 +125,21 @@ def test_a_bomb_is_not_unpacked_past_its_length() -> None:
     leaf = opened([("a", b"0" * 1000, bomb)])
     with pytest.raises(PeerLost):
         collected(unpacked(leaf))
+
+
+def test_what_little_becomes_much_comes_in_pieces() -> None:
+    """Else one chunk of a large attachment would be in memory as a thousand times as much."""
+    content = b"0" * 20_000_000
+    leaf = unpacked(opened([("a", content, gzip.compress(content))], cut=1 << 20))
+
+    async def follow() -> tuple[int, int]:
+        tracemalloc.start()
+        size = 0
+        async for piece in leaf.chunks:
+            size += len(piece)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return size, peak
+
+    size, peak = asyncio.run(follow())
+    assert size == len(content) and peak < 8 * PIECE_BYTES

@@ -57,6 +57,9 @@ OK = 200
 RETRY_S = 0.25
 """The first pause before a request is repeated; each further one is twice as long."""
 
+BEATS = 3
+"""How often a server that looks for rows of a page is to say so within the time that it may be silent."""
+
 SINGLE_AT_ONCE = 8
 """Documents asked for at a time where there is no ``_bulk_get``."""
 
@@ -224,7 +227,9 @@ class CouchDatabase:
 
     async def changes(self, since: Seq, filter: Filter, limit: int, *, seq_interval: int = 1) -> Changes:
         query, body = feed.request_of(filter, since)
-        query += [("feed", "normal"), ("limit", str(limit))]
+        # A server that passes over many documents says so this often: its silence would be the end.
+        silent_ms = max(1, int(self._idle_s * 1000 / BEATS))
+        query += [("feed", "normal"), ("limit", str(limit)), ("timeout", str(silent_ms))]
         if seq_interval > 1:
             query.append(("seq_interval", str(seq_interval)))
         method = "GET" if body is None else "POST"

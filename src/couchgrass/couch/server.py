@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import os
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Final
@@ -19,6 +18,7 @@ import aiohttp
 from yarl import URL
 
 from couchgrass import json
+from couchgrass.couch.transport import FAILURES, TOO_MANY, why
 from couchgrass.errors import BadRequest, CouchgrassError, PeerLost, TooLarge, from_answer
 
 TIMEOUT_S: Final = 30.0
@@ -26,7 +26,6 @@ CONNECT_S: Final = 10.0
 ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
 """A list of 100,000 jobs fits."""
 
-TOO_MANY: Final = 429
 TRIES_MAX: Final = 6
 """Cloudant's small plans allow few requests a second; with these pauses it has some 15 s to allow one
 more."""
@@ -117,8 +116,8 @@ class CouchServer:
                     if len(text) > ANSWER_BYTES_MAX:
                         raise TooLarge(f"{self.base}: an answer is larger than {ANSWER_BYTES_MAX} bytes")
                 return answer.status, bytes(text)
-        except (aiohttp.ClientError, TimeoutError, OSError) as broken:
-            raise PeerLost(f"{self.base}: {_why(broken)}") from broken
+        except FAILURES as broken:
+            raise PeerLost(f"{self.base}: {why(broken)}") from broken
 
     def _read(self, status: int, text: bytes) -> Any:
         try:
@@ -133,24 +132,3 @@ class CouchServer:
         if status >= 500:
             raise PeerLost(f"{self.base}: answered {status}")
         raise PeerLost(f"{self.base}: answered {status} and no JSON: is it a CouchDB?")
-
-
-def _why(broken: BaseException) -> str:
-    """What went wrong, in few words and without a URL, which might hold a secret."""
-    match broken:
-        case aiohttp.ClientConnectorCertificateError():
-            return f"its TLS certificate is refused: {broken.certificate_error}"
-        case aiohttp.ClientConnectorDNSError():
-            return "the name can't be resolved"
-        case aiohttp.ClientConnectorSSLError():
-            return "no TLS is spoken there: is it http:// instead of https://?"
-        case aiohttp.ClientConnectorError():
-            # asyncio's own text repeats the address instead of saying what is wrong.
-            number = broken.os_error.errno
-            return (os.strerror(number) if number else "connection failed").lower()
-        case TimeoutError():
-            return "no answer in time"
-        case aiohttp.ServerDisconnectedError() | ConnectionError():
-            return "the connection was closed"
-        case _:
-            return type(broken).__name__

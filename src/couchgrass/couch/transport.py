@@ -330,5 +330,5 @@ def why(broken: BaseException) -> str:
     if isinstance(broken, aiohttp.ClientResponseError):
         return "its answer is no HTTP"
     if isinstance(broken, aiohttp.ClientPayloadError):
-        return "it is not whole"
+        return "the answer is not whole"
     return type(broken).__name__

@@ -7,9 +7,10 @@ server of another make (pouchdb-server is one) takes such bytes for the attachme
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 from couchgrass import json
+from couchgrass.couch.attached import MISMATCH
 from couchgrass.docdb.wire import Opened, Part
 from couchgrass.errors import PeerLost
 
@@ -24,7 +25,7 @@ def is_packed(opened: Opened) -> bool:
 
 
 def unpacked(opened: Opened) -> Opened:
-    """The same leaf with all attachments as they are; `opened` is used up by it."""
+    """The same leaf with all attachments as they are; `opened` is used up by it. Raises PeerLost."""
     doc = json.decode(opened.doc)
     parts: list[Part] = []
     for part in opened.parts:
@@ -33,7 +34,10 @@ def unpacked(opened: Opened) -> Opened:
             # The digest is that of the packed bytes.
             for member in ("encoding", "encoded_length", "digest"):
                 stub.pop(member, None)
-            parts.append(Part(part.name, part.content_type, int(stub["length"])))
+            length = stub.get("length")
+            if type(length) is not int:
+                raise _broken(part)
+            parts.append(Part(part.name, part.content_type, length))
         else:
             parts.append(part)
     chunks = _unpacked(opened.parts, parts, opened.chunks)
@@ -52,7 +56,7 @@ async def _unpacked(
             if not rest:
                 rest = await anext(chunks, b"")
                 if not rest:
-                    raise _broken(part)
+                    raise PeerLost(f"The bytes of attachment {part.name} were cut off")
             some, rest = rest[:left], rest[left:]
             left -= len(some)
             for piece in [some] if inflate is None else _pieces(inflate, some, part):
@@ -67,20 +71,16 @@ async def _unpacked(
             raise PeerLost("More bytes of attachments came than were announced")
 
 
-def _pieces(inflate: zlib._Decompress, some: bytes | memoryview, part: Part) -> list[bytes]:
-    pieces = []
+def _pieces(inflate: zlib._Decompress, some: bytes | memoryview, part: Part) -> Iterator[bytes]:
     try:
-        while some:
-            piece = inflate.decompress(some, PIECE_BYTES)
-            if piece:
-                pieces.append(piece)
-            if sum(map(len, pieces)) > part.length or inflate.eof:
-                break
+        while some and not inflate.eof:
+            if piece := inflate.decompress(some, PIECE_BYTES):
+                yield piece
             some = inflate.unconsumed_tail
     except zlib.error as bad:
         raise _broken(part) from bad
-    return pieces
 
 
 def _broken(part: Part) -> PeerLost:
-    return PeerLost(f"The packed bytes of attachment {part.name} do not make {part.length} bytes")
+    """It comes whole, and will be no better the next time."""
+    return PeerLost(f"The packed bytes of attachment {part.name} are not what they should be", error=MISMATCH)
