@@ -30,6 +30,9 @@ from couchgrass.replication.status import State
 
 log = logging.getLogger("couchgrass.replication")
 
+SERVERS_AGAIN_S = 10.0
+"""How often a job that waits for a server looks up what is set for servers."""
+
 
 class Origin:
     """Whose job it is: the document that asks for it, or the user who asked ``_replicate``."""
@@ -232,8 +235,7 @@ class Job:
 
     async def _until_next(self, why: CouchgrassError) -> None:
         if isinstance(why, PeerLost):
-            away = await asyncio.gather(*(server.returned() for server in self._servers()))
-            if any(away):  # of which the server has said so, once for all its jobs
+            if any(await self._servers_there()):  # of which the server has said so, once for all its jobs
                 self.life.crashes = 0
                 return
             self._complain(why)
@@ -242,6 +244,20 @@ class Job:
         pause_s = delay_s(self.life.crashes, random.random())  # noqa: S311  jitter, not a secret
         self.next_try_at = self._clock.now() + pause_s
         await asyncio.sleep(pause_s)
+
+    async def _servers_there(self) -> list[bool]:
+        """Waits until all are; of each, whether it had been away."""
+        while True:
+            servers = self._servers()
+            asking = asyncio.gather(*(server.returned() for server in servers))
+            try:
+                # How a server is reached may be set anew meanwhile: then it is another one.
+                while self._servers() == servers:
+                    done, _ = await asyncio.wait({asking}, timeout=SERVERS_AGAIN_S)
+                    if done:
+                        return asking.result()
+            finally:
+                asking.cancel()
 
     def _complain(self, why: CouchgrassError) -> None:
         """Into the log, unless it is what was said last: a job that fails for days must not fill a disk."""
