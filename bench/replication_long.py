@@ -140,6 +140,7 @@ def jobs(number: int) -> dict[str, Any]:
         used = [cpu_s(server) for server in (source, target)]
         time.sleep(IDLE_S)
         used = [cpu_s(server) - before for server, before in zip((source, target), used, strict=True)]
+        rested = [(server.resident_mb() or {})["now"] for server in (source, target)]
         took = []
         for name in names[:: max(1, number // 20)]:
             answered(source, "PUT", f"/{name}/second", {"n": 2})
@@ -152,6 +153,7 @@ def jobs(number: int) -> dict[str, Any]:
         "started_mb": idle_mb,
         "databases_made_mb": made_mb,
         "running_mb": [one["now"] for one in memory],
+        "idle_mb": rested,
         "peak_mb": [one["peak"] for one in memory],
         "idle_cpu_s_per_minute": [round(one * 60 / IDLE_S, 2) for one in used],
         "write_median_ms": round(sorted(took)[len(took) // 2] * 1000, 1),

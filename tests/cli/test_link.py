@@ -132,6 +132,35 @@ def test_one_way_takes_what_matches_from_a_to_b_only(
     well("unlink", *urls, "--db", db_name)
 
 
+def test_a_target_s_rule_that_refuses_the_proof_is_told_at_once_and_is_no_failure(
+    pair: tuple[ServerProcess, ServerProcess], db_name: str
+) -> None:
+    a, b = pair
+    urls = (a.auth_url, b.auth_url)
+    for server in pair:
+        call(server.auth_url, "PUT", f"/{db_name}")
+    rule = "function (doc) { if (!doc._deleted && !doc.title) { throw({forbidden: 'a title is needed'}); } }"
+    call(b.auth_url, "PUT", f"/{db_name}/_design/rule", {"validate_doc_update": rule})
+    linked = well("link", *urls, "--db", db_name, "--no-design-docs")
+    assert linked["proofs"][db_name]["refused"].endswith("refuses it: a title is needed")
+    well("unlink", *urls, "--db", db_name)
+
+
+def test_a_link_whose_database_was_deleted_runs_again(
+    pair: tuple[ServerProcess, ServerProcess], db_name: str
+) -> None:
+    a, b = pair
+    urls = (a.auth_url, b.auth_url)
+    call(a.auth_url, "PUT", f"/{db_name}")
+    well("link", *urls, "--db", db_name)
+    call(a.auth_url, "DELETE", f"/{db_name}")
+    assert [done["text"].split()[0] for done in well("link", *urls, "--db", db_name)["done"]] == [
+        "database",
+        "rights",
+    ]
+    well("unlink", *urls, "--db", db_name)
+
+
 def test_no_secret_stays_in_the_process_list_or_is_printed(
     pair: tuple[ServerProcess, ServerProcess], db_name: str
 ) -> None:
@@ -184,7 +213,7 @@ def test_what_was_done_is_a_table_and_nothing_the_second_time() -> None:
         assert status == 0 and out.startswith("Nothing was to be done.\n2 of 2 jobs run.")
         status, out, _ = await said("links", a.auth_url, b.auth_url)
         assert status == 0 and out.count("running") == 2
-        assert re.search(rf"{a.url}/todos +running +– +0 +0 *\n→ {b.url}/todos", out)
+        assert re.search(rf"{a.url}/todos → {b.url}/todos +running +– +0 +0", out)
         status, out, _ = await said("unlink", a.auth_url, b.auth_url, "--all")
         assert status == 0 and out.endswith("All documents are where they were.\n")
         status, out, _ = await said("unlink", a.auth_url, b.auth_url, "--all")
@@ -218,6 +247,11 @@ def test_failures_say_what_to_do_and_hide_the_password() -> None:
         assert status == 1 and "create it on one of them first" in error
         status, _, error = await said("link", a.auth_url, b.url, "--db", "todos")
         assert status == 1 and "COUCHGRASS_B_PASSWORD" in error
+        https = b.auth_url.replace("http:", "https:")
+        status, _, error = await said("link", a.auth_url, https, "--db", "todos")
+        assert status == 1 and "is it http:// instead of https://?" in error
+        status, out, _ = await said("links", https)
+        assert (status, out) == (1, "")
         b.down = True
         status, _, error = await said("links", a.auth_url, b.auth_url)
         assert status == 1 and f"couchgrass links: {b.url}: the connection was closed" in error
@@ -237,7 +271,7 @@ def test_failures_say_what_to_do_and_hide_the_password() -> None:
         (("link", "http://a", "http://A/", "--all"), "http://a is named twice"),
         (("link", "http://u:sec/ret@a", "http://b", "--all"), "http://***@a"),
         (("link", "a", "http://b", "--all"), "must look like https://host:port"),
-        (("link", "http://a", "http://b", "--all", "--selector", "{"), "JSON"),
+        (("link", "http://a", "http://b", "--all", "--selector", "{"), "the selector is no JSON: {"),
         (("link", "http://a", "http://b", "--all", "--selector", "[]"), "a selector is a JSON object"),
         (("unlink", "http://a", "http://b"), "say which databases"),
         (("links", "ftp://a"), "is no server's URL"),

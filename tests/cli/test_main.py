@@ -61,3 +61,12 @@ def test_what_is_not_understood_is_named(arguments: tuple[str, ...], complaint: 
     status, text = said(*arguments)
     assert status == 2
     assert complaint in text
+
+
+def test_the_text_below_the_options_is_as_wide_as_the_window_and_examples_keep_their_lines() -> None:
+    text = CliRunner().invoke(app, ["unlink", "--help"], env={**WIDE, "COLUMNS": "200"}).output
+    assert any(
+        "passwords are found the same way" in line and "Databases and documents" in line
+        for line in text.splitlines()
+    )
+    assert any(line.strip() == "couchgrass unlink URL_A URL_B --db todos" for line in text.splitlines())

@@ -126,6 +126,14 @@ def test_rights_that_are_gone_are_given_again_and_the_job_stays() -> None:
     assert isinstance(step, SetRights) and (step.end, step.name) == (End.SOURCE, "ab-source")
 
 
+def test_a_key_gets_its_rights_again_in_a_database_that_is_made_again() -> None:
+    facts = linked(WISH)
+    facts = msgspec.structs.replace(facts, dbs={**facts.dbs, Side.A: DbFacts(None)})
+    created, rights = plan(WISH, A, B, "db", facts)
+    assert created == CreateDatabase(Side.A, "db")
+    assert isinstance(rights, SetRights) and (rights.end, rights.name) == (End.SOURCE, "ab-source")
+
+
 def test_too_many_rights_are_taken_back() -> None:
     facts = linked(WISH)
     more = {"cloudant": {"ab-source": ["_admin"]}, **CLOSED}

@@ -1,4 +1,4 @@
-"""Two real servers, either of them killed while 100,000 documents are copied: they end up equal."""
+"""Two real servers, one or the other killed while a hundred thousand documents are copied: both end equal."""
 
 from __future__ import annotations
 

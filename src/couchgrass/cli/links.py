@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 WATCH_S = 2.0
 UNKNOWN = "–"
+CALM = ("running", "completed")
+NEW_LINE = "\n"
+NUMBERS_WIDTH = 48
+"""What the columns beside the link take: below that, its target gets a line of its own."""
 
 EXAMPLES = """[bold]Try it[/]
 
@@ -33,8 +37,10 @@ EXAMPLES = """[bold]Try it[/]
 A job is shown by the server that runs it, so name both. Passwords are found as for [cyan]couchgrass link[/]
 (COUCHGRASS_A_PASSWORD for the first URL, COUCHGRASS_B_PASSWORD for the second, …).
 
-lag: the age in seconds of the oldest change that the target does not have. dead: documents that the target
-refused. Apache CouchDB and Cloudant tell no lag; dead is there what failed since the job began."""
+[bold]lag[/]: the age in seconds of the oldest change that the target may lack; while the source is away,
+the time since it was last heard. [bold]dead[/]: documents that the target refused; the server that runs the
+job lists them at /_scheduler/docs/_replicator/JOB, where JOB is the name in --json. Apache CouchDB and
+Cloudant tell no lag; dead is there what failed since the job began."""
 
 
 def links(
@@ -60,9 +66,10 @@ def links(
     if json:
         out.print_json(data=_as_json(rows, lost))
     else:
-        out.print(_table(rows))
+        if rows or not lost:
+            out.print(_table(rows))
         for server, reason in lost.items():
-            complain("links", reason if server in reason else f"{server}: {reason}")
+            complain("links", _unreached(server, reason))
     if lost:
         raise typer.Exit(FAILED)
 
@@ -98,26 +105,50 @@ async def _watch(addresses: Sequence[Address], json: bool) -> None:
     with Live(console=out, auto_refresh=False) as live:
         while True:
             rows, lost = await _look(addresses)
-            live.update(Group(_table(rows), *(Text(reason, "red") for reason in lost.values())), refresh=True)
+            unreached = [Text(_unreached(server, reason), "red") for server, reason in lost.items()]
+            live.update(Group(*unreached, *((_table(rows),) if rows or not lost else ())), refresh=True)
             await asyncio.sleep(WATCH_S)
 
 
 def _table(rows: Sequence[LinkRow]) -> Any:
+    """Troubles first, so that they are seen where not all rows have room; one that many jobs have, once."""
     if not rows:
         return "No replication runs there."
     table = lines(("link", "state", "lag", "pending", "dead"), ())
-    table.columns[0].ratio = 1
-    troubles = []
-    for row in rows:
-        link = f"{_end(row.source, row.server)}\n→ {_end(row.target, row.server)}"
-        color = "green" if row.state == "running" else "red" if row.error else "yellow"
+    for column in table.columns[2:]:
+        column.justify = "right"
+    ends = [(_end(row.source, row.server), _end(row.target, row.server)) for row in rows]
+    is_wide = max(len(source) + len(target) for source, target in ends) + NUMBERS_WIDTH <= out.width
+    troubled = sorted(zip(rows, ends, strict=True), key=lambda shown: shown[0].state in CALM)
+    for row, (source, target) in troubled:
+        link = f"{source}{' ' if is_wide else NEW_LINE}→ {target}"
+        color = "green" if row.state in CALM else "red" if row.error else "yellow"
         lag = UNKNOWN if row.lag_s is None else f"{row.lag_s:.1f} s"
-        numbers = (UNKNOWN if count is None else f"{count:,}" for count in (row.pending, row.dead_letters))
-        table.add_row(escape(link), f"[{color}]{escape(row.state)}[/]", lag, *numbers)
+        pending, dead = (
+            UNKNOWN if count is None else f"{count:,}" for count in (row.pending, row.dead_letters)
+        )
+        dead = f"[red]{dead}[/]" if row.dead_letters else dead
+        table.add_row(escape(link), f"[{color}]{escape(row.state)}[/]", lag, pending, dead)
+    return Group(*_troubles(rows), table)
+
+
+def _troubles(rows: Sequence[LinkRow]) -> list[Text]:
+    """Each error with the job that has it, or how many have it, and when the next of them tries again."""
+    same: dict[tuple[str, str], list[LinkRow]] = {}
+    for row in rows:
         if row.error:
-            again = f", next try {row.next_try}" if row.next_try else ""
-            troubles.append(Text(f"{_end(row.target, row.server)}: {row.error}{again}", "red"))
-    return Group(table, *troubles)
+            same.setdefault((row.server, row.error), []).append(row)
+    said = []
+    for (server, error), having in same.items():
+        who = f"job {having[0].name}" if len(having) == 1 else f"{len(having)} jobs"
+        again = min((row.next_try for row in having if row.next_try), default=None)
+        text = f"{server}: {who}: {error}" + (f", next try {again}" if again else "")
+        said.append(Text(text, "red"))
+    return said
+
+
+def _unreached(server: str, reason: str) -> str:
+    return reason if server in reason else f"{server}: {reason}"
 
 
 def _end(name: str, server: str) -> str:

@@ -6,6 +6,7 @@ import typer
 
 from couchgrass import __version__
 from couchgrass.cli import db, link, links, unlink
+from couchgrass.cli.paper import flowing
 
 app = typer.Typer(
     name="couchgrass",
@@ -15,10 +16,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(epilog=db.EXAMPLES)(db.db)
-app.command(epilog=link.EXAMPLES)(link.link)
-app.command(epilog=links.EXAMPLES)(links.links)
-app.command(epilog=unlink.EXAMPLES)(unlink.unlink)
+app.command(epilog=flowing(db.EXAMPLES))(db.db)
+app.command(epilog=flowing(link.EXAMPLES))(link.link)
+app.command(epilog=flowing(links.EXAMPLES))(links.links)
+app.command(epilog=flowing(unlink.EXAMPLES))(unlink.unlink)
 
 
 def _show_version(wanted: bool) -> None:

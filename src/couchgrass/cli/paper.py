@@ -24,6 +24,12 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 T = TypeVar("T")
 
 
+def flowing(text: str) -> str:
+    """Help whose paragraphs are as wide as the window; those that begin with a space keep their lines."""
+    paragraphs = (part if part.startswith(" ") else part.replace("\n", " ") for part in text.split("\n\n"))
+    return "\n\n".join(paragraphs)
+
+
 def complain(command: str, reason: str) -> None:
     """One line on stderr."""
     errors.print(f"[bold red]couchgrass {command}:[/] {escape(reason)}", highlight=False, soft_wrap=True)

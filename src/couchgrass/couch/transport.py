@@ -313,6 +313,8 @@ def why(broken: BaseException) -> str:
         return f"its TLS certificate is refused: {broken.certificate_error}"
     if isinstance(broken, aiohttp.ClientConnectorDNSError):
         return "the name can't be resolved"
+    if isinstance(broken, aiohttp.ClientConnectorSSLError):
+        return "no TLS is spoken there: is it http:// instead of https://?"
     if isinstance(broken, aiohttp.ClientConnectorError):
         # asyncio's own text repeats the address instead of saying what is wrong.
         number = broken.os_error.errno

@@ -105,11 +105,13 @@ def _job(job: Job, dbs: Mapping[Side, DbFacts], found: JobFacts) -> Iterator[Ste
     replaced = keys_of(doc) if doc is not None else {}
     kept = {end: key for end, key in found.keys.items() if key.signs_in and end in job.key_ends}
     for end in job.key_ends:
-        security = dbs[job.server(end).side].security or {}
+        db = dbs[job.server(end).side]
+        security = db.security or {}
         if end not in kept:
             kind = key_kind(security, has_api_keys=job.server(end).has_api_keys)
             yield MakeKey(job, end, kind, replaced[end].name if end in replaced else None)
-        elif with_key(security, kept[end].name, job.grant(end, security)) is not security:
+        elif not db.exists or with_key(security, kept[end].name, job.grant(end, security)) is not security:
+            # The rights of a database that was deleted and is made again went with it.
             yield SetRights(job, end, kept[end].name)
     why = _why(job, doc, len(kept))
     if why:

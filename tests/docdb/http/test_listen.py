@@ -96,3 +96,11 @@ def test_stopping_lets_requests_end_and_closes_the_others() -> None:
             out.close()
 
     asyncio.run(run())
+
+
+def test_small_answers_are_sent_at_once() -> None:
+    with bind("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        listener.setblocking(True)
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

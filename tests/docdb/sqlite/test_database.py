@@ -152,3 +152,21 @@ def test_a_scan_that_finds_its_database_closed_by_the_time_it_can_read_reads_not
         await store.remove("db")
 
     with_store(folder, work)
+
+
+def test_what_rests_is_opened_again_when_it_is_needed(folder: Path) -> None:
+    async def work(store: Store) -> None:
+        db = await store.create("db", {})
+        await db.submit(write("a"))
+        await db.scan(lambda connection: None)
+        db.rest(3600.0)
+        assert db._journal.connection is not None and db._readers
+        while db._journal.connection is not None:
+            db.rest(0.0)
+            await asyncio.sleep(0)
+        assert not db._readers
+        await db.submit(write("b"))
+        assert await db.scan(lambda connection: connection.execute("SELECT count(*) FROM docs").get) == 2
+        assert (db.totals.docs, db.totals.seq) == (2, 2)
+
+    with_store(folder, work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -327,5 +328,45 @@ def test_nobody_takes_the_place_of_anothers_replication(tmp_path: Path) -> None:
         await become(lambda: a.state("on"), "running")
         one, other = a.jobs.values()
         assert one.rep_id.base != other.rep_id.base
+
+    pair(tmp_path, work)
+
+
+def test_a_refusal_says_which_end_or_which_filter_it_is_about(tmp_path: Path) -> None:
+    async def work(a: Side, b: Side) -> None:
+        stranger = b.at("db", ("nobody", "wrong"))
+        status, said = await replicate(a, {"source": "db", "target": stranger})
+        assert (status, said["error"]) == (500, "unauthorized") and said["reason"].startswith(f"{b.url}/db: ")
+        status, said = await replicate(a, {"source": b.at("db"), "target": "db", "filter": "no/such"})
+        assert (status, said["error"]) == (500, "not_found")
+        assert said["reason"].startswith(f"{b.url}/db has no filter no/such")
+
+    pair(tmp_path, work)
+
+
+def test_dead_letters_are_tried_again_by_post_only(tmp_path: Path) -> None:
+    async def work(a: Side, b: Side) -> None:
+        await a.put("/_replicator/job", {"source": "db", "target": b.at("db"), "continuous": True})
+        await become(lambda: a.state("job"), "running")
+        path = "/_scheduler/docs/_replicator/job/_retry"
+        assert (await a.ask("GET", path))[0] == 405
+        assert await a.ask("POST", path, {}) == (202, {"ok": True, "dead_letters": 0})
+
+    pair(tmp_path, work)
+
+
+def test_a_server_that_is_away_is_what_a_job_says_is_wrong(tmp_path: Path) -> None:
+    async def work(a: Side, b: Side) -> None:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))  # and nobody listens
+            url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+            await a.put("/_replicator/job", {"source": f"{url}/db", "target": "db", "continuous": True})
+
+            async def told() -> bool:
+                info = (await a.row("job")).get("info") or {}
+                return info.get("error") == f"peer_lost: {url} is not there: connection refused"
+
+            await until(told)
+            assert (await a.row("job"))["next_try"] is not None
 
     pair(tmp_path, work)

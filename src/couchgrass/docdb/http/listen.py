@@ -42,6 +42,9 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         # A port whose last connections are only winding up is free.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Connections inherit it. Without it a row of a live feed waits up to 40 ms for the one before to be
+        # acknowledged.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         listener.setblocking(False)
         listener.bind(address)
         listener.listen(BACKLOG)

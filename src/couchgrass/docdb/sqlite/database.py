@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -93,6 +94,7 @@ class Database:
         self.offsets = Offsets(pool.loop, self.scan, self._track)
         self._readers: list[apsw.Connection] = []
         self._readers_lock = threading.Lock()
+        self._scanned_s = 0.0
 
     @property
     def reader(self) -> apsw.Connection:
@@ -118,12 +120,27 @@ class Database:
         try:
             return query(connection)
         finally:
+            self._scanned_s = time.monotonic()
             with self._readers_lock:
                 keep = len(self._readers) < READERS_KEPT and not self.closed
                 if keep:
                     self._readers.append(connection)
             if not keep:
                 leave(connection)
+
+    def rest(self, idle_s: float) -> int:
+        """Closes the connections that were not used for so long, but for the event loop's: each holds some
+        200 kB, and a database with nothing but feeds needs none of them. How many are being closed."""
+        if self.closed:
+            return 0
+        closing = int(self._journal.rest(idle_s))
+        if time.monotonic() - self._scanned_s < idle_s:
+            return closing
+        with self._readers_lock:
+            idle, self._readers = self._readers, []
+        if idle:
+            self._threads.submit(_leave_all, idle)
+        return closing + len(idle)
 
     def _further_reader(self) -> apsw.Connection:
         """One more reading connection. Raises NotFound if the database is closed by the time it is open:
@@ -200,3 +217,8 @@ def _stubs(*arguments: apsw.SQLiteValue) -> str:
     (atts,) = arguments
     assert isinstance(atts, bytes)
     return stored_stubs(atts)
+
+
+def _leave_all(connections: Sequence[apsw.Connection]) -> None:
+    for connection in connections:
+        leave(connection)

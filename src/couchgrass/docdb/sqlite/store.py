@@ -12,6 +12,7 @@ there wholly or not at all, and no log file of an older life can be taken for it
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import fcntl
 import os
 import re
@@ -39,6 +40,12 @@ NAME_BYTES_MAX = 238
 """CouchDB's limit on a database's name; the folder's own name may be three times as long."""
 
 SYSTEM_DATABASES = frozenset({"_users", "_replicator", "_global_changes"})
+REST_S = 20.0
+"""A database's connections that were not used for so long are closed."""
+
+TRIM_AFTER = 50
+"""After so many connections were closed, and none more, their memory is given back to the system."""
+
 SCAN_THREADS = 3
 """Threads for scans; on two cores more would only take turns."""
 
@@ -82,6 +89,8 @@ class Store:
         self._closing: dict[asyncio.Task[None], str] = {}
         self._names = {unquote(entry.name) for entry in self._databases.iterdir() if entry.is_dir()}
         self._sorted: list[str] | None = None
+        self._rested = 0
+        self._resting = asyncio.get_running_loop().call_later(REST_S, self._rest)
 
     @classmethod
     def open(cls, folder: Path, *, open_max: int = 500) -> Store:
@@ -142,6 +151,14 @@ class Store:
             task = asyncio.ensure_future(database.close())
             self._closing[task] = database.name
             task.add_done_callback(self._closing.pop)
+
+    def _rest(self) -> None:
+        closed = sum(database.rest(REST_S) for database in self._open.values())
+        self._rested += closed
+        if self._rested >= TRIM_AFTER and not closed:
+            self._rested = 0
+            self._threads.submit(give_back_memory)
+        self._resting = asyncio.get_running_loop().call_later(REST_S, self._rest)
 
     async def create(self, name: str, security: dict[str, Any]) -> Database:
         """Makes an empty database. Raises IllegalDatabaseName, NameTooLong or FileExists."""
@@ -215,6 +232,7 @@ class Store:
 
     async def close(self) -> None:
         """Closes every database after what it was given is on the disk; lets the folder go."""
+        self._resting.cancel()
         await asyncio.gather(*(database.close() for database in self._open.values()), *self._closing)
         self._open.clear()
         self._pool.stop()
@@ -303,3 +321,11 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def give_back_memory() -> None:
+    """Gives free memory back to the system, which the allocator of glibc does not do by itself when it lies
+    between what is in use. Takes a few milliseconds, and lets other threads run."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

@@ -116,6 +116,8 @@ class Journal:
         self._lock = threading.Lock()
         self._scheduled = False
         self._closed = False
+        self._to_rest = False
+        self._worked_s = time.monotonic()
         self._idle = threading.Event()
         self._idle.set()
 
@@ -134,6 +136,21 @@ class Journal:
             self._idle.clear()
         self._pool.schedule(self)
         return future
+
+    def rest(self, idle_s: float) -> bool:
+        """Closes the writing connection if nothing was written for so long; the next operation opens one.
+        False when there is none to close.
+
+        A thread of the pool does it, as it does everything with the connection.
+        """
+        with self._lock:
+            unused_s = time.monotonic() - self._worked_s
+            if self._scheduled or self._closed or self.connection is None or unused_s < idle_s:
+                return False
+            self._to_rest = self._scheduled = True
+            self._idle.clear()
+        self._pool.schedule(self)
+        return True
 
     def shut(self) -> None:
         """From now on takes no more. Does not block."""
@@ -163,10 +180,16 @@ class Journal:
         """One transaction for what waits. True when there is more."""
         with self._lock:
             batch, self._waiting = self._waiting[:TOGETHER_MAX], self._waiting[TOGETHER_MAX:]
-        self._moves = [] if self.tracking else None
-        self._commits = []
-        outcomes = self._outcomes(batch)
-        self._deliver(outcomes)
+            to_rest, self._to_rest = self._to_rest, False
+        if batch:
+            self._moves = [] if self.tracking else None
+            self._commits = []
+            outcomes = self._outcomes(batch)
+            self._deliver(outcomes)
+            self._worked_s = time.monotonic()
+        elif to_rest and self.connection is not None:
+            close(self.connection)
+            self.connection = None
         with self._lock:
             if self._waiting:
                 return True

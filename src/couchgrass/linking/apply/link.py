@@ -133,11 +133,13 @@ async def _prove(servers: Mapping[Side, CouchServer], db: str, asked: Asked, job
     doc = proof_doc(proof_id(a.base, b.base, db), secrets.token_hex(_RUN_BYTES), selector)
     if doc is None:
         return Proof(refused=NO_SUCH_PROOF)
+    hosted = _hosted(servers, jobs)
+    both_ways = not asked.wish.one_way
     try:
-        return await prove(a, b, db, doc, both_ways=not asked.wish.one_way, timeout_s=asked.timeout_s)
+        return await prove(a, b, db, doc, both_ways=both_ways, timeout_s=asked.timeout_s, jobs=hosted)
     except RequestTimeout as late:
         # A job that ran may have crashed on a document meanwhile: it knows why.
-        for waited in await until_running(_hosted(servers, jobs), 0.0, lambda count, state: None):
+        for waited in await until_running(hosted, 0.0, lambda count, state: None):
             late.add_note(f"job {waited.job}: {waited.state} {waited.reason}".rstrip())
         raise
 
@@ -183,7 +185,10 @@ def parse_selector(text: str) -> dict[str, object]:
     from couchgrass import json
     from couchgrass.docdb.selector import compile_selector
 
-    selector = json.decode(text)
+    try:
+        selector = json.decode(text)
+    except BadRequest as bad:
+        raise BadRequest(f"the selector is no JSON: {text}") from bad
     if not isinstance(selector, dict):
         raise BadRequest("a selector is a JSON object")
     compile_selector(selector)

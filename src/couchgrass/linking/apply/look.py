@@ -24,7 +24,9 @@ async def look_at_server(server: CouchServer, side: Side) -> Server:
     """What kind of server it is. Raises Unauthorized unless we are an admin there."""
     welcome = await server.ask("GET", "/")
     if not isinstance(welcome, dict) or "couchdb" not in welcome:
-        raise PeerLost(f"{server.base}: answers, but is no CouchDB")
+        raise PeerLost(
+            f"{server.base}: answers, but is no CouchDB: is it the server's own URL, without a database?"
+        )
     session = await server.ask("GET", "/_session")
     context = session.get("userCtx") or {}
     if "_admin" not in (context.get("roles") or []):

@@ -75,23 +75,38 @@ def _reason(row: Mapping[str, Any]) -> str:
     return str(info.get("error") or "") if isinstance(info, dict) else ""
 
 
+class _Refused(Exception):
+    """A job has the document among those that its target refuses."""
+
+
 async def prove(
-    a: CouchServer, b: CouchServer, db: str, doc: Mapping[str, Any], *, both_ways: bool, timeout_s: float
+    a: CouchServer,
+    b: CouchServer,
+    db: str,
+    doc: Mapping[str, Any],
+    *,
+    both_ways: bool,
+    timeout_s: float,
+    jobs: Sequence[tuple[CouchServer, str]] = (),
 ) -> Proof:
     """Writes `doc` at A, waits for it at B, edits it there, waits for that at A, and deletes it.
 
-    What a database's own rules refuse is no failure of the link: `Proof.refused`. Raises RequestTimeout.
+    What a database's own rules refuse is no failure of the link: `Proof.refused`. `jobs`, with the servers
+    that run them, are asked whether that is why it does not come. Raises RequestTimeout.
     """
     try:
         rev = await _put(a, db, doc)
     except (Forbidden, Unauthorized) as refusal:
         return Proof(refused=f"{a.base}: {refusal.reason}")
     try:
-        there = await _arrival(b, db, doc["_id"], rev, timeout_s)
+        there = await _arrival(b, db, doc["_id"], rev, timeout_s, jobs)
         back = None
         if both_ways:
             rev = await _put(b, db, {**doc, "back": True}, rev)
-            back = await _arrival(a, db, doc["_id"], rev, timeout_s)
+            back = await _arrival(a, db, doc["_id"], rev, timeout_s, jobs)
+    except _Refused as refused:
+        await _swept((a, b) if both_ways else (a,), db, doc)
+        return Proof(refused=str(refused))
     except BaseException:
         await _swept((a, b) if both_ways else (a,), db, doc)
         raise
@@ -109,7 +124,14 @@ async def _put(server: CouchServer, db: str, doc: Mapping[str, Any], rev: str | 
     return str(answer["rev"])
 
 
-async def _arrival(server: CouchServer, db: str, doc_id: str, rev: str | None, timeout_s: float) -> float:
+async def _arrival(
+    server: CouchServer,
+    db: str,
+    doc_id: str,
+    rev: str | None,
+    timeout_s: float,
+    jobs: Sequence[tuple[CouchServer, str]] = (),
+) -> float:
     """Seconds until the server shows this revision; None: until the document is gone."""
     begin = time.monotonic()
     pause = FIRST_S
@@ -120,8 +142,18 @@ async def _arrival(server: CouchServer, db: str, doc_id: str, rev: str | None, t
         if time.monotonic() - begin > timeout_s:
             what = "the proof's document" if rev is not None else "the proof's deletion"
             raise RequestTimeout(f"{server.base}: {what} did not come within {timeout_s:g} s")
+        if pause == SLOWEST_S:
+            await _check_letters(jobs, doc_id)
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, SLOWEST_S)
+
+
+async def _check_letters(jobs: Sequence[tuple[CouchServer, str]], doc_id: str) -> None:
+    """Raises _Refused. Only couchgrass has lists of dead letters."""
+    for server, name in jobs:
+        for letter in (await _row(server, name)).get("dead_letters_list") or ():
+            if letter["id"] == doc_id:
+                raise _Refused(f"the target of job {name} refuses it: {letter['reason']}")
 
 
 async def _swept(servers: Sequence[CouchServer], db: str, doc: Mapping[str, Any]) -> None:

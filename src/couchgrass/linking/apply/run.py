@@ -66,8 +66,9 @@ class Applier:
             case MakeKey():
                 return await self._make_key(step)
             case SetRights(job, end, name):
-                await self._set_rights(job, end, name)
-                return self._done(job.db, job.server(end).side, f"rights of key {name} corrected")
+                changed = await self._set_rights(job, end, name)
+                text = f"rights of key {name} corrected"
+                return self._done(job.db, job.server(end).side, text) if changed else None
             case WriteJob():
                 return await self._write_job(step)
             case RemoveJob():
@@ -102,13 +103,13 @@ class Applier:
         what = "reads here" if end is End.SOURCE else "writes here"
         return self._done(job.db, job.server(end).side, f"{step.kind.value} {key.name} made, which {what}")
 
-    async def _set_rights(self, job: Job, end: End, name: str) -> None:
+    async def _set_rights(self, job: Job, end: End, name: str) -> bool:
         server = self._servers[job.server(end).side]
 
         def change(security: Security) -> Security:
             return with_key(security, name, job.grant(end, security))
 
-        await _change_security(server, job.db, change, is_ours=job.server(end).is_ours)
+        return await _change_security(server, job.db, change, is_ours=job.server(end).is_ours)
 
     async def _revoke(self, side: Side, db: str, names: tuple[str, ...]) -> bool:
         server, is_ours = self._servers.get(side), side in self._ours

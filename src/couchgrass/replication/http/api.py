@@ -116,8 +116,10 @@ class Api:
     async def scheduler(self, call: Call) -> Told:
         """Everything below ``/_scheduler``."""
         path = list(call.path)
-        retry = call.method == "POST" and path[-1:] == ["_retry"]
+        retry = path[-1:] == ["_retry"]
         if retry:
+            if call.method != "POST":
+                raise MethodNotAllowed("POST")
             path.pop()
         elif call.method != "GET":
             raise MethodNotAllowed("GET", "HEAD")

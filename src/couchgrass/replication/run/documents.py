@@ -285,7 +285,7 @@ class Documents:
         elif self._replicator.config().update_docs and what is Happening.STARTED:
             self._write(entry, {STATE: "triggered", ID: job.rep_id.base})
         elif self._replicator.config().update_docs and what is Happening.CRASHED:
-            self._write(entry, {STATE: "error", REASON: job.life.error})
+            self._write(entry, {STATE: "error", REASON: job.error()})
 
     def _write(self, entry: Entry, members: Mapping[str, Any]) -> None:
         at = iso8601(self._replicator.clock.now())

@@ -43,6 +43,9 @@ class Origin:
         self.doc_id = doc_id
         self.user = user
 
+    def __str__(self) -> str:
+        return "_replicate" if self.doc_id is None else f"{self.database}/{self.doc_id}"
+
     @property
     def is_transient(self) -> bool:
         """Asked for by ``_replicate``: it does not outlive the server."""
@@ -86,6 +89,7 @@ class Job:
         self._servers = servers
         self._task: asyncio.Task[None] | None = None
         self._awake = asyncio.Event()
+        self._complained = ""
         self._retry_wanted = False
         self._heard = heard
         self.is_stopping = False
@@ -152,13 +156,13 @@ class Job:
                     return
                 continue
             except Exception as bug:
-                log.exception("replication %s failed", self.key)
+                log.exception("replication %s of %s failed", self.key, self.origin)
                 failed = CouchgrassError(f"The replicator failed: {type(bug).__name__}; its log says more.")
                 if not await self._crashed(failed, self._clock.monotonic() - began_s):
                     return
                 continue
             self._note(Happening.COMPLETED)
-            log.info("replication %s is complete", self.key)
+            log.info("replication %s of %s is complete", self.key, self.origin)
             self._end(None)
             return
 
@@ -209,7 +213,8 @@ class Job:
         if lasted_s >= HEALTHY_S:
             self.life.recovered()
         self._note(Happening.CRASHED, f"{why.error}: {why.reason}")
-        log.warning("replication %s crashed: %s: %s", self.key, why.error, why.reason)
+        if not isinstance(why, PeerLost):
+            self._complain(why)
         if self.is_stopping:
             return False
         if self.origin.is_transient and not self.wanted.continuous:
@@ -228,14 +233,30 @@ class Job:
     async def _until_next(self, why: CouchgrassError) -> None:
         if isinstance(why, PeerLost):
             away = await asyncio.gather(*(server.returned() for server in self._servers()))
-            if any(away):
+            if any(away):  # of which the server has said so, once for all its jobs
                 self.life.crashes = 0
                 return
+            self._complain(why)
         if isinstance(why, Rewound) and self.life.crashes <= 1:
             return
         pause_s = delay_s(self.life.crashes, random.random())  # noqa: S311  jitter, not a secret
         self.next_try_at = self._clock.now() + pause_s
         await asyncio.sleep(pause_s)
+
+    def _complain(self, why: CouchgrassError) -> None:
+        """Into the log, unless it is what was said last: a job that fails for days must not fill a disk."""
+        told = f"{why.error}: {why.reason}"
+        if told != self._complained:
+            self._complained = told
+            log.warning("replication %s of %s crashed: %s", self.key, self.origin, told)
+
+    def error(self) -> str | None:
+        """What is wrong, if something is."""
+        if self.life.state is State.CRASHING:
+            for server in self._servers():
+                if not server.is_there:
+                    return f"peer_lost: {server.base} is not there: {server.why}"
+        return self.life.error
 
     def updated_at(self) -> float:
         """When something was copied last, in seconds since the epoch."""

@@ -22,7 +22,7 @@ import msgspec
 
 from couchgrass.couch.auth import Auth
 from couchgrass.couch.pace import Pace
-from couchgrass.couch.transport import SERVER_GONE, TOO_MANY, HttpTransport
+from couchgrass.couch.transport import SERVER_GONE, TOO_MANY, HttpTransport, why
 from couchgrass.errors import CouchgrassError
 from couchgrass.replication.address import Address
 from couchgrass.replication.backoff import probe_delay_s
@@ -41,6 +41,9 @@ MISSES = 2
 KEPT_PROBES = 2
 """A server that answered so often on one connection keeps connections; of one that does not, a new one tells
 nothing."""
+
+GREETING_BYTES_MAX = 64 * 1024
+"""What is read of a server's answer to the question whether it is there."""
 
 KEPT_S = 30.0
 """How long an idle connection is kept."""
@@ -78,6 +81,8 @@ class Server:
         self.base = base
         self.pace = Pace()
         self.is_there = True
+        self.why = ""
+        """What was wrong when it was last asked, if it `is_there` no more."""
         self.next_probe_s = 0.0
         self._tls = tls
         self._context: ssl.SSLContext | None = None
@@ -211,10 +216,13 @@ class Server:
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=PROBE_S),
             ) as answer:
-                await answer.read()
+                await answer.content.read(GREETING_BYTES_MAX)
                 there = answer.status not in SERVER_GONE and answer.status != TOO_MANY
-        except (aiohttp.ClientError, TimeoutError, OSError, CouchgrassError):
-            pass
+                self.why = f"it answers {answer.status}"
+        except (aiohttp.ClientError, TimeoutError, OSError) as broken:
+            self.why = why(broken)
+        except CouchgrassError as refused:
+            self.why = refused.reason
         self.is_there = there
         return there
 
@@ -239,7 +247,7 @@ class Server:
         probes = 0
         while not await self.probe():
             if probes == 0:
-                log.warning("%s is not there", self.base)
+                log.warning("%s is not there: %s", self.base, self.why)
                 await self.lost()
             pause_s = probe_delay_s(probes)
             self.next_probe_s = time.monotonic() + pause_s

@@ -343,6 +343,11 @@ async def _opened(side: Peer) -> Info:
         return await side.info()
     except NotFound as missing:
         raise DatabaseNotFound(f"could not open {side.name}") from missing
+    except PeerLost:
+        raise
+    except CouchgrassError as refused:
+        refused.reason = f"{side.name}: {refused.reason}"  # which of the two it was
+        raise
 
 
 def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:

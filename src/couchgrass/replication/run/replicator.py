@@ -120,11 +120,14 @@ class Replicator:
             return None
         ddoc, _, function = name.partition("/")
         source = self._database(wanted, wanted.source, user)
-        design = await source.document(f"_design/{ddoc}")
+        try:
+            design = await source.document(f"_design/{ddoc}")
+        except NotFound as missing:
+            raise NotFound(f"{source.name} has no filter {name}: {missing.reason}") from missing
         filters = design.get("filters")
         code = filters.get(function) if isinstance(filters, dict) else None
         if not isinstance(code, str):
-            raise NotFound(f"_design/{ddoc} has no filter {function}")
+            raise NotFound(f"{source.name} has no filter {name}")
         return code
 
     def add(self, rep_id: RepId, wanted: Replication, origin: Origin, user: UserCtx) -> Job:

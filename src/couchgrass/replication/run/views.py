@@ -30,7 +30,7 @@ def job_view(job: Job) -> JobView:
         pid=f"<0.{int(job.rep_id.base[:6], 16)}.0>" if life.state is State.RUNNING else None,
         history=_history(life.history),
         counts=_counts(job),
-        error=life.error,
+        error=job.error(),
         error_count=life.crashes,
         started_on_s=job.started_at or None,
         updated_on_s=job.updated_at(),
