@@ -146,27 +146,3 @@ def test_sessions_of_many_users_are_bounded(monkeypatch: pytest.MonkeyPatch) -> 
         await server.close()
 
     asyncio.run(work())
-
-
-def test_nobody_asks_for_a_server_that_nobody_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else what was a wrong address once would be asked until the end of the process, and never given up."""
-
-    async def work() -> None:
-        server = Server("http://127.0.0.1:1", Tls(), None)
-        waits = [asyncio.create_task(server.returned()) for _ in range(2)]
-        await until(lambda: is_due(server))
-        asking = server._return
-        assert asking is not None
-        waits[0].cancel()
-        await asyncio.wait({waits[0]})
-        assert server._return is asking and not server.is_idle
-        waits[1].cancel()
-        again = asyncio.create_task(server.returned())
-        await asyncio.wait({asking, waits[1]})
-        assert asking.cancelled() and server._return is not None and not again.done()
-        again.cancel()
-        await asyncio.wait({again})
-        assert server.is_idle
-        await server.close()
-
-    asyncio.run(work())

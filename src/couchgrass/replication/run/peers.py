@@ -93,7 +93,6 @@ class Server:
         self._connections = 0
         self._watch: asyncio.Task[None] | None = None
         self._return: asyncio.Task[bool] | None = None
-        self._waiting = 0
 
     def transport(self, address: Address, connect_s: float) -> HttpTransport:
         """To this server, as this user."""
@@ -227,21 +226,14 @@ class Server:
         return there
 
     async def returned(self) -> bool:
-        """Waits until the server is there. True when it had been away. All who wait share the asking, which
-        ends with the last of them."""
+        """Waits until the server is there. True when it had been away. All who wait share the asking."""
         if self._return is None:
             self._return = asyncio.create_task(self._await_return())
-        asking = self._return
-        self._waiting += 1
-        try:
-            return await asyncio.shield(asking)
-        finally:
-            self._waiting -= 1
-            if asking.done() and self._return is asking:
-                self._return = None
-            if not self._waiting and self._return is not None:
-                self._return.cancel()
-                self._return = None
+            self._return.add_done_callback(self._forget_return)
+        return await asyncio.shield(self._return)
+
+    def _forget_return(self, task: asyncio.Task[bool]) -> None:
+        self._return = None
 
     async def _await_return(self) -> bool:
         probes = 0
