@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 
 from couchgrass.errors import BadRequest
+from couchgrass.replication.http import api
 from couchgrass.replication.http.api import _document
 
 from ..pair import Side, become, pair, until
@@ -368,5 +369,22 @@ def test_a_server_that_is_away_is_what_a_job_says_is_wrong(tmp_path: Path) -> No
 
             await until(told)
             assert (await a.row("job"))["next_try"] is not None
+
+    pair(tmp_path, work)
+
+
+def test_no_user_takes_the_room_of_all_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "TRANSIENT_MAX_OF_USER", 2)
+    monkeypatch.setattr(api, "TRANSIENT_MAX", 5)
+
+    async def work(a: Side, b: Side) -> None:
+        users = [await a.user("anna"), await a.user("bob"), ("admin", "in-process")]
+        await a.json("PUT", "/db/_security", {})
+        statuses = []
+        for user in users:
+            for number in range(3):
+                body = {"source": "db", "target": b.at("db"), "continuous": True, "doc_ids": [str(number)]}
+                statuses.append((await a.ask("POST", "/_replicate", body, user))[0])
+        assert statuses == [202, 202, 503, 202, 202, 503, 202, 503, 503]
 
     pair(tmp_path, work)

@@ -31,7 +31,7 @@ from couchgrass.replication.deadletter import Letter
 from couchgrass.replication.identity import RepId
 from couchgrass.replication.run.documents import Documents, is_replicator
 from couchgrass.replication.run.job import Job, Origin
-from couchgrass.replication.run.replicator import TRANSIENT_MAX, Replicator
+from couchgrass.replication.run.replicator import TRANSIENT_MAX, TRANSIENT_MAX_OF_USER, Replicator
 from couchgrass.replication.run.views import document_views, entry_view, job_view
 from couchgrass.replication.spec import Replication, check_query_params, parse
 from couchgrass.replication.status import doc_row, iso8601, job_row, paged, parse_states
@@ -73,14 +73,22 @@ class Api:
     async def _start(self, call: Call, rep_id: RepId, wanted: Replication) -> Told:
         job = self._replicator.jobs.get(str(rep_id))
         if job is None:
-            if len(self._replicator.transient()) >= TRANSIENT_MAX:
-                raise ServiceUnavailable(f"{TRANSIENT_MAX} replications are under way already: try later")
+            self._check_room(call)
             job = self._replicator.add(rep_id, wanted, Origin(user=call.ctx.name), call.ctx)
         elif job.origin.user != call.ctx.name and ADMIN_ROLE not in call.ctx.roles:
             raise Forbidden("Somebody else asked for this replication")
         if wanted.continuous:
             return Told(202, {"ok": True, "_local_id": job.key})
         return await self._wait(job, wanted)
+
+    def _check_room(self, call: Call) -> None:
+        """Raises ServiceUnavailable while as many replications as may be are under way."""
+        jobs, most = self._replicator.transient(), TRANSIENT_MAX
+        if ADMIN_ROLE not in call.ctx.roles and len(jobs) < most:
+            jobs = [job for job in jobs if job.origin.user == call.ctx.name]
+            most = TRANSIENT_MAX_OF_USER
+        if len(jobs) >= most:
+            raise ServiceUnavailable(f"{most} replications are under way already: try later")
 
     async def _wait(self, job: Job, wanted: Replication) -> Told:
         """Until a job that runs once is done. It goes on when nobody waits any more."""

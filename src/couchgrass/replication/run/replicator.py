@@ -45,6 +45,9 @@ it busy; with more, the other clients' requests wait behind them."""
 TRANSIENT_MAX = 1000
 """Jobs that ``_replicate`` may have under way."""
 
+TRANSIENT_MAX_OF_USER = 100
+"""How many of them one user may have who is no server admin, so that nobody takes the place of all others."""
+
 STOP_S = 1.8
 """How long all jobs together may take to stop."""
 
