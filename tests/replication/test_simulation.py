@@ -23,9 +23,10 @@ from couchgrass.docdb.revtree import Tree
 from couchgrass.docdb.wire import Change, Changes, FeedEvent, Opened, Refusal, Seq
 from couchgrass.replication import checkpoint
 from couchgrass.replication.run.checkpoints import Checkpoints
-from couchgrass.replication.run.letters import ForgetfulStore, LetterBox
+from couchgrass.replication.run.letters import LetterBox
 from couchgrass.replication.run.replicate import Run
 from couchgrass.replication.spec import Defaults, parse
+from couchgrass.testing.forgetful import ForgetfulStore
 from couchgrass.testing.sim_database import SimDatabase
 from couchgrass.testing.sim_loop import this_loop
 from couchgrass.testing.sim_network import Node

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from couchgrass.replication.run import documents
 from couchgrass.replication.run.documents import asked_of, epoch, generation, is_replicator
 from couchgrass.replication.status import iso8601
 from couchgrass.testing.call import call
@@ -167,6 +168,27 @@ def test_a_filter_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
         await a.put("/db/yes", {"yes": True})
         await until(lambda: b.has("/db/yes"))
         assert not await b.has("/db/no")
+
+    pair(tmp_path, work)
+
+
+def test_a_filter_whose_code_changes_passes_all_documents_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents, "FILTER_S", 0.05)
+
+    async def work(a: Side, b: Side) -> None:
+        await a.put("/db/_design/app", {"filters": {"some": "function(doc) { return doc._id == 'one'; }"}})
+        for name in ("one", "two"):
+            await a.put(f"/db/{name}", {})
+        body = {"source": "db", "target": b.at("db"), "filter": "app/some", "continuous": True}
+        await a.put("/_replicator/job", body)
+        await until(partial(b.has, "/db/one"))
+        [first] = a.jobs
+        await a.put("/db/_design/app", {"filters": {"some": "function(doc) { return doc._id == 'two'; }"}})
+        await until(partial(b.has, "/db/two"))
+        assert list(a.jobs) != [first] and len(a.jobs) == 1
+        assert await b.ids("db") == {"one", "two"}
 
     pair(tmp_path, work)
 

@@ -17,10 +17,11 @@ from couchgrass.replication.identity import RepId
 from couchgrass.replication.lifecycle import Happening
 from couchgrass.replication.run import peers
 from couchgrass.replication.run.job import Job, Origin
-from couchgrass.replication.run.letters import ForgetfulStore, LetterBox
+from couchgrass.replication.run.letters import LetterBox
 from couchgrass.replication.spec import Defaults, parse
 from couchgrass.replication.status import State
 from couchgrass.testing.call import call
+from couchgrass.testing.forgetful import ForgetfulStore
 from couchgrass.testing.server import running
 
 from ..pair import Side, become, pair, side, until

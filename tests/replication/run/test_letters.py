@@ -13,9 +13,10 @@ from couchgrass.replication import deadletter
 from couchgrass.replication.deadletter import Letter
 from couchgrass.replication.run import letters as stored
 from couchgrass.replication.run import replicate
-from couchgrass.replication.run.letters import ForgetfulStore, LetterBox, LocalStore, TooManyLetters
+from couchgrass.replication.run.letters import LetterBox, LocalStore, TooManyLetters
 from couchgrass.replication.run.replicator import KEEPER
 from couchgrass.testing.call import call
+from couchgrass.testing.forgetful import ForgetfulStore
 from couchgrass.testing.server import running
 
 from ..pair import Side, become, pair, side, until

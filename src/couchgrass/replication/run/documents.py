@@ -36,6 +36,9 @@ log = logging.getLogger("couchgrass.replication")
 SUFFIX = "/_replicator"
 NAME = "_replicator"
 AGAIN_S = 1.0
+FILTER_S = 60.0
+"""How often the code of a job's filter is looked at, as in CouchDB."""
+
 NAMES_BYTES_MAX = 64 * 1024 * 1024
 WRITE_TRIES = 5
 
@@ -236,17 +239,15 @@ class Documents:
             await self._replicator.remove(job)
 
     async def _begin(self, entry: Entry, doc: Mapping[str, Any]) -> None:
-        """Makes the job. Tried again while the source can't say what its filter is."""
+        """Makes the job; and another one when its filter's code changes, which then passes other documents.
+
+        Tried again while the source can't say what its filter is.
+        """
         while True:
             try:
-                wanted = entry.wanted = parse(doc, self._replicator.config().defaults)
-                user = self._user_of(wanted)
-                code = await self._replicator.filter_code(wanted, user)
-                rep_id = self._replicator.identify(wanted, user, code)
-                owner = doc.get("owner")
-                origin = Origin(entry.database, entry.doc_id, owner if isinstance(owner, str) else None)
-                self._replicator.add(rep_id, wanted, origin, user)
-                return
+                if not await self._job_is_over(entry, *await self._make(entry, doc)):
+                    return
+                continue
             except BadRequest as bad:
                 self._fail(entry, bad.reason)
                 return
@@ -263,6 +264,32 @@ class Documents:
             pause_s = delay_s(entry.error_count, random.random())  # noqa: S311  jitter, not a secret
             entry.next_try_at = self._replicator.clock.now() + pause_s
             await asyncio.sleep(pause_s)
+
+    async def _make(self, entry: Entry, doc: Mapping[str, Any]) -> tuple[Job, UserCtx, str | None]:
+        """The job, as whom it runs, and the code of its filter. Raises what keeps it from being made."""
+        wanted = entry.wanted = parse(doc, self._replicator.config().defaults)
+        user = self._user_of(wanted)
+        code = await self._replicator.filter_code(wanted, user)
+        rep_id = self._replicator.identify(wanted, user, code)
+        owner = doc.get("owner")
+        origin = Origin(entry.database, entry.doc_id, owner if isinstance(owner, str) else None)
+        return self._replicator.add(rep_id, wanted, origin, user), user, code
+
+    async def _job_is_over(self, entry: Entry, job: Job, user: UserCtx, code: str | None) -> bool:
+        """Waits until the code of the job's filter changes, then ends the job. False when that can't be."""
+        if code is None:
+            return False
+        while not entry.state.is_terminal:
+            await asyncio.sleep(FILTER_S)
+            try:
+                if await self._replicator.filter_code(job.wanted, user) == code:
+                    continue
+            except CouchgrassError:
+                continue  # of which the job says itself what is wrong
+            log.info("the filter of %s of %s has changed", entry.doc_id, entry.database)
+            await self._replicator.remove(job)
+            return True
+        return False
 
     def _fail(self, entry: Entry, reason: str) -> None:
         log.warning("document %s of %s asks for what can't be: %s", entry.doc_id, entry.database, reason)

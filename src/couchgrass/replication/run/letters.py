@@ -93,17 +93,6 @@ class LetterBox:
             self._name()
 
 
-class ForgetfulStore:
-    """For a job whose letters need not outlive it."""
-
-    async def load(self) -> list[Letter]:
-        return []
-
-    async def add(self, letters: Sequence[Letter]) -> None: ...
-
-    async def remove(self, letters: Sequence[Letter]) -> None: ...
-
-
 class LocalStore:
     """In the ``_local`` documents of a database, reached through `transport`."""
 
