@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from couchgrass.linking.naming import PREFIX, End, job_id, key_name, note_id, proof_id
+from couchgrass.linking.naming import PREFIX, End, checkpoint_id, job_id, key_name, note_id, proof_id
 
 A, B = "http://a.example", "http://b.example"
 
@@ -34,3 +34,7 @@ def test_the_note_is_one_for_both_directions_and_no_job() -> None:
     assert note_id(A, B, "todos") == note_id(B, A, "todos") != note_id(A, B, "notes")
     assert note_id(A, B, "todos").startswith(PREFIX)
     assert note_id(A, B, "a/b") != note_id(A, B, "a+b")
+
+
+def test_the_checkpoint_has_the_job_s_id_without_its_options() -> None:
+    assert checkpoint_id("f00+continuous+create_target") == checkpoint_id("f00") == "f00"

@@ -163,11 +163,22 @@ def test_a_job_that_failed_is_started_again() -> None:
 
 def test_a_job_that_moves_leaves_nothing_where_it_was() -> None:
     facts = linked(Wish(one_way=True))
-    facts = msgspec.structs.replace(facts, there=JobFacts(facts.there.docs, {}))
+    there = JobFacts(facts.there.docs, {}, {Side.B: "f00+continuous"})
+    facts = msgspec.structs.replace(facts, there=there)
     steps = plan(Wish(one_way=True, push=True), A, B, "db", facts)
-    assert kinds(steps) == ["RemoveJob", "Revoke", "DropKey", "MakeKey", "WriteJob"]
-    assert isinstance(steps[0], RemoveJob) and steps[0].side is Side.B
-    assert steps[1:3] == (Revoke(Side.A, "db", ("ab-source",)), DropKey(Side.A, "db", "ab-source"))
+    assert kinds(steps) == ["AddNote", "RemoveJob", "MakeKey", "WriteJob", "Revoke", "DropKey"]
+    assert steps[0] == AddNote(Side.B, "db", Note(checkpoints=("f00",)))
+    assert isinstance(steps[1], RemoveJob) and steps[1].side is Side.B
+    assert steps[4:] == (Revoke(Side.A, "db", ("ab-source",)), DropKey(Side.A, "db", "ab-source"))
+
+
+def test_an_account_that_a_job_has_on_its_new_host_too_stays() -> None:
+    here, there = Server(Side.A, "http://a.example"), Server(Side.B, "http://b.example")
+    (job,) = jobs_of(Wish(one_way=True), here, there, "db")
+    keys = {end: Key(key_name(job.id, end), "secret") for end in End}
+    facts = LinkFacts(BOTH, JobFacts({Side.B: document(job, keys, None)}))
+    steps = plan(Wish(one_way=True, push=True), here, there, "db", facts)
+    assert kinds(steps) == ["RemoveJob", "MakeKey", "MakeKey", "WriteJob"]
 
 
 def test_a_key_that_is_noted_and_that_no_job_has_goes() -> None:

@@ -46,6 +46,12 @@ def proof_id(one: str, other: str, db: str) -> str:
     return PROOF_PREFIX + _digest(*sorted((one, other)), db)
 
 
+def checkpoint_id(replication_id: str) -> str:
+    """The id below ``_local/`` under which a job keeps its checkpoints: its own without the options at the
+    end."""
+    return replication_id.partition("+")[0]
+
+
 def _readable(db: str) -> str:
     return re.sub(r"[^a-z0-9_-]", "-", db)[:_READABLE_MAX]
 

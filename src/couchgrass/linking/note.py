@@ -6,7 +6,8 @@ gone when a link is taken away. So each server keeps the names of its own keys, 
 read it. It is written before a key gets any right and shrinks when the key is gone. Accounts of ``_users``
 are not noted: their names follow from the job's (`naming.key_name`).
 
-When a job is taken away while the server at its other end is gone, its checkpoint there is noted as well.
+The checkpoints of a job that is taken away while the server at its other end is gone, or that moves to that
+server, are noted as well: by its host.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ import msgspec
 
 
 class Note(msgspec.Struct, frozen=True):
-    """`keys` are names of keys on the server that has the note; `checkpoints` are ids below ``_local/``, on
-    the other one."""
+    """`keys` are names of keys on the server that has the note; `checkpoints` are ids below ``_local/`` of
+    jobs that it ran, at both ends."""
 
     keys: tuple[str, ...] = ()
     checkpoints: tuple[str, ...] = ()

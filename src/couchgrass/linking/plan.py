@@ -5,8 +5,8 @@ the other side has them, so that a misspelt name makes none.
 
 The order within a plan is what makes it safe to be cut off: databases, then keys with their rights, then the
 document that starts the job, so that a job does not begin with a refusal and wait for its next try. A job
-that moves to the other server is ended before its keys go. What a run that was cut off has left is found by
-the servers' notes on their keys.
+that moves to the other server is ended first, and its old keys go last, when it has surely saved its
+checkpoint. What a run that was cut off has left is found by the servers' notes on their keys.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import msgspec
 
 from couchgrass.errors import Conflict, NotFound
 from couchgrass.linking.job import Job, Key, Server, Side, has_failed, is_right, keys_of
-from couchgrass.linking.naming import PREFIX, End
+from couchgrass.linking.naming import PREFIX, End, checkpoint_id, key_name
 from couchgrass.linking.note import Note
 from couchgrass.linking.security import key_kind, with_key
 from couchgrass.linking.steps import (
@@ -59,6 +59,8 @@ class JobFacts(msgspec.Struct, frozen=True):
     docs: Mapping[Side, Mapping[str, Any]] = {}
     keys: Mapping[End, Key] = {}
     """Those of the document on the job's host."""
+    replication_ids: Mapping[Side, str] = {}
+    """Those of documents that are not on the job's host, as far as their servers tell."""
 
 
 class LinkFacts(msgspec.Struct, frozen=True):
@@ -130,9 +132,11 @@ def _check(wish: Wish, a: Server, b: Server, db: str, facts: LinkFacts) -> None:
 
 
 def _job(job: Job, dbs: Mapping[Side, DbFacts], found: JobFacts) -> Iterator[Step]:
-    for side, stray in found.docs.items():
-        if side is not job.host.side:
-            yield from _retired(job, stray, side)
+    strays = [side for side in found.docs if side is not job.host.side]
+    for side in strays:
+        if side in found.replication_ids:
+            yield AddNote(side, job.db, Note(checkpoints=(checkpoint_id(found.replication_ids[side]),)))
+        yield RemoveJob(side, job.db, job.id, f"it moves to {job.host.base}")
     doc = found.docs.get(job.host.side)
     replaced = keys_of(doc) if doc is not None else {}
     kept = {end: key for end, key in found.keys.items() if key.signs_in and end in job.key_ends}
@@ -150,6 +154,11 @@ def _job(job: Job, dbs: Mapping[Side, DbFacts], found: JobFacts) -> Iterator[Ste
         yield WriteJob(job, kept, doc, why)
     for end in replaced.keys() - set(job.key_ends):
         yield from _dropped(job.server(end).side, job.db, replaced[end].name)
+    for side in strays:
+        for end, key in sorted(keys_of(found.docs[side]).items()):
+            # An account that the job has on its new host too is not another one.
+            if end not in job.key_ends or key.name != key_name(job.id, end):
+                yield from _dropped(job.server(end).side, job.db, key.name)
 
 
 def _why(job: Job, doc: Mapping[str, Any] | None, kept: int) -> str:
@@ -161,10 +170,3 @@ def _why(job: Job, doc: Mapping[str, Any] | None, kept: int) -> str:
     if kept < len(job.key_ends):
         return "given a new key"
     return "started again, it had failed" if has_failed(doc) else ""
-
-
-def _retired(job: Job, stray: Mapping[str, Any], side: Side) -> Iterator[Step]:
-    """The job moves to the other server: the document that is left behind, and its keys, go."""
-    yield RemoveJob(side, job.db, job.id, f"it moves to {job.host.base}")
-    for end, key in sorted(keys_of(stray).items()):
-        yield from _dropped(job.server(end).side, job.db, key.name)

@@ -7,13 +7,13 @@ last, when no job is left that would write them again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from couchgrass.linking.job import Side, keys_of
-from couchgrass.linking.naming import PREFIX, End
+from couchgrass.linking.naming import PREFIX, End, checkpoint_id
 from couchgrass.linking.note import Note
 from couchgrass.linking.security import without_keys
 from couchgrass.linking.steps import AddNote, CutNote, DropCheckpoint, DropKey, RemoveJob, Revoke, Step
@@ -43,63 +43,57 @@ class Remains(msgspec.Struct, frozen=True):
     jobs: tuple[Found, ...] = ()
     securities: Mapping[Side, Mapping[str, Any]] = {}
     users: Mapping[Side, tuple[str, ...]] = {}
-    checkpoints: frozenset[tuple[Side, str]] = frozenset()
     notes: Mapping[Side, Note] = {}
+
+    def keys(self, side: Side) -> tuple[str, ...]:
+        """Those on this server that have an account there, or rights in the database, or are noted."""
+        users, noted = self.users.get(side, ()), self.notes.get(side, Note()).keys
+        named = {
+            key.name for job in self.jobs for end, key in keys_of(job.doc).items() if job.side(end) is side
+        }
+        with_rights = (name for name in named if self.has_rights(side, (name,)))
+        return tuple(sorted({*users, *noted, *with_rights}))
+
+    def has_rights(self, side: Side, names: Iterable[str]) -> bool:
+        security = self.securities.get(side)
+        return security is not None and without_keys(security, names, is_ours=False) is not security
+
+    def checkpoints(self, hosts: Iterable[Side] = Side) -> tuple[str, ...]:
+        """The ids of those of the jobs on these servers, and of the jobs that they have noted."""
+        ids = {
+            checkpoint_id(job.replication_id)
+            for job in self.jobs
+            if job.replication_id is not None and job.host in hosts
+        }
+        noted = (self.notes[side].checkpoints for side in hosts if side in self.notes)
+        return tuple(sorted(ids.union(*noted)))
 
 
 def undo(db: str, remains: Remains, reachable: Iterable[Side]) -> tuple[Step, ...]:
     """The steps for one database; none when nothing is left."""
     answering = sorted(set(reachable))
-    notes = {side: remains.notes.get(side, Note()) for side in answering}
+    is_whole = len(answering) == len(Side)
     first: list[Step] = []
     keys: list[Step] = []
     last: list[Step] = []
     for side in answering:
-        noted = notes[side]
-        held = _held(remains, side)
-        names = sorted({*held, *remains.users.get(side, ()), *noted.keys})
+        noted, names = remains.notes.get(side, Note()), remains.keys(side)
         unnoted = Note(
-            tuple(name for name in held if not name.startswith(PREFIX)),
-            _unreached_checkpoints(remains, side, answering),
+            tuple(name for name in names if not name.startswith(PREFIX)),
+            () if is_whole else remains.checkpoints([side]),
         ).minus(noted)
         if unnoted != Note():
             first.append(AddNote(side, db, unnoted))
-        security = remains.securities.get(side)
-        if security is not None and without_keys(security, names, is_ours=False) is not security:
-            keys.append(Revoke(side, db, tuple(names)))
+        if remains.has_rights(side, names):
+            keys.append(Revoke(side, db, names))
         keys += [DropKey(side, db, name) for name in names]
-        if noted.checkpoints and len(answering) == len(Side):
-            last.append(CutNote(side, db, Note(checkpoints=noted.checkpoints)))
+        # One may be written between our look and the end of its job.
+        last += [DropCheckpoint(side, db, checkpoint) for checkpoint in remains.checkpoints()]
+    if is_whole:
+        last += [
+            CutNote(side, db, Note(checkpoints=note.checkpoints))
+            for side, note in sorted(remains.notes.items())
+            if note.checkpoints
+        ]
     first += [RemoveJob(job.host, db, str(job.doc["_id"])) for job in remains.jobs]
-    checkpoints = [
-        DropCheckpoint(side, db, checkpoint)
-        for side, checkpoint in sorted(remains.checkpoints)
-        if side in answering
-    ]
-    return (*first, *keys, *checkpoints, *last)
-
-
-def _held(remains: Remains, side: Side) -> tuple[str, ...]:
-    """The keys on this server that the jobs' documents name."""
-    names = {
-        key.name for job in remains.jobs for end, key in keys_of(job.doc).items() if job.side(end) is side
-    }
-    return tuple(sorted(names))
-
-
-def _unreached_checkpoints(remains: Remains, side: Side, answering: Sequence[Side]) -> tuple[str, ...]:
-    """Those that the jobs on this server have on one that is gone."""
-    if len(answering) == len(Side):
-        return ()
-    ids = {
-        checkpoint_id(job.replication_id)
-        for job in remains.jobs
-        if job.host is side and job.replication_id is not None
-    }
-    return tuple(sorted(ids))
-
-
-def checkpoint_id(replication_id: str) -> str:
-    """The id below ``_local/`` under which a job keeps its checkpoints: its own without the options at the
-    end."""
-    return replication_id.partition("+")[0]
+    return (*first, *keys, *last)

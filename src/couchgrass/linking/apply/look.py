@@ -13,7 +13,7 @@ from couchgrass.linking.naming import PREFIX, End, job_id, key_name, note_id
 from couchgrass.linking.note import Note, read_note
 from couchgrass.linking.plan import DbFacts, JobFacts, LinkFacts
 from couchgrass.linking.security import Security
-from couchgrass.linking.undo import Found, Remains, checkpoint_id
+from couchgrass.linking.undo import Found, Remains
 
 USERS = "_users"
 USER_PREFIX = "org.couchdb.user:"
@@ -125,7 +125,10 @@ async def _look_at_job(servers: Servers, job: Job) -> JobFacts:
     docs = {side: doc for side, doc in there.items() if doc is not None}
     keys = keys_of(docs.get(job.host.side, {}))
     tried = await asyncio.gather(*(_tried(servers[job.server(end).side], key) for end, key in keys.items()))
-    return JobFacts(docs, dict(zip(keys, tried, strict=True)))
+    strays = {side: doc for side, doc in docs.items() if side is not job.host.side}
+    ids = {side: await _replication_id(servers[side], doc) for side, doc in strays.items()}
+    told = {side: name for side, name in ids.items() if name is not None}
+    return JobFacts(docs, dict(zip(keys, tried, strict=True)), told)
 
 
 async def _tried(server: CouchServer, key: Key) -> Key:
@@ -178,18 +181,11 @@ async def look_for_remains(servers: Servers, bases: Mapping[Side, str], db: str)
         asyncio.gather(*(_jobs(server, side, ids) for side, server in servers.items())),
     )
     jobs = [job for of_one in jobs_of_each for job in of_one]
-    replications = {checkpoint_id(job.replication_id) for job in jobs if job.replication_id}
-    for note in notes.values():
-        replications.update(note.checkpoints)
-    users, checkpoints = await asyncio.gather(
-        asyncio.gather(*(_accounts(server, side, jobs, ids) for side, server in servers.items())),
-        _checkpoints(servers, db, replications),
-    )
+    users = await asyncio.gather(*(_accounts(server, side, jobs, ids) for side, server in servers.items()))
     return Remains(
         tuple(jobs),
         {side: one for side, one in securities.items() if one is not None},
         dict(zip(servers, users, strict=True)),
-        checkpoints,
         notes,
     )
 
@@ -216,9 +212,3 @@ async def _accounts(
     names |= {key.name for job in jobs for end, key in keys_of(job.doc).items() if job.side(end) is side}
     docs = await asyncio.gather(*(found(server, USERS, USER_PREFIX + name) for name in sorted(names)))
     return tuple(name for name, doc in zip(sorted(names), docs, strict=True) if doc is not None)
-
-
-async def _checkpoints(servers: Servers, db: str, names: set[str]) -> frozenset[tuple[Side, str]]:
-    places = [(side, name) for side in servers for name in sorted(names)]
-    docs = await asyncio.gather(*(found(servers[side], db, "_local", name) for side, name in places))
-    return frozenset(place for place, doc in zip(places, docs, strict=True) if doc is not None)

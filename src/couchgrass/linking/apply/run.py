@@ -99,9 +99,8 @@ class Applier:
                 )
             case AddNote(side, db, note):
                 changed = await self._note(side, db, lambda old: old.plus(note))
-                return (
-                    self._done(db, side, "noted what is to be found again", Deed.NOTED) if changed else None
-                )
+                text = f"noted, to be found again: {', '.join(_named(note))}"
+                return self._done(db, side, text, Deed.NOTED) if changed else None
             case CutNote(side, db, note):
                 changed = await self._note(side, db, lambda old: old.minus(note))
                 return self._done(db, side, "note deleted", Deed.NOTED) if changed else None
@@ -267,3 +266,7 @@ async def _delete(server: CouchServer | None, *segments: str) -> bool:
     except NotFound:
         return False
     return True
+
+
+def _named(note: Note) -> list[str]:
+    return [*(f"key {name}" for name in note.keys), *(f"checkpoint {name}" for name in note.checkpoints)]
