@@ -113,6 +113,81 @@ def test_databases_are_linked_both_ways_and_separated_again(
     assert well("unlink", *urls, "--db", db_name)["done"] == []
 
 
+def made_by_links(server: ServerProcess, db: str) -> dict[str, Any]:
+    """All that links leave on a server and in one of its databases."""
+    lists = ("_replicator/_all_docs", "_replicator/_local_docs", "_users/_all_docs", f"{db}/_local_docs")
+    left = {path: call(server.auth_url, "GET", f"/{path}").json().get("rows", []) for path in lists}
+    return {**left, "security": call(server.auth_url, "GET", f"/{db}/_security").json()}
+
+
+@pytest.mark.parametrize("mode", ["--pull", "--push"])
+def test_what_a_dead_server_had_of_a_link_goes_when_it_is_back(tmp_path: Path, mode: str) -> None:
+    with running(tmp_path / "a") as a, running(tmp_path / "b") as b:
+        urls = (a.auth_url, b.auth_url)
+        for server in (a, b):
+            call(server.auth_url, "PUT", "/todos")
+        before = [made_by_links(server, "todos") for server in (a, b)]
+        well("link", *urls, "--db", "todos", mode)
+        b.kill()
+        status, _, error = ran("unlink", *urls, "--all")
+        assert status == 1 and "run it again when it answers" in error
+        at_a = made_by_links(a, "todos")
+        (note,) = at_a.pop("_replicator/_local_docs")
+        assert at_a == {name: found for name, found in before[0].items() if name in at_a}
+        assert call(a.auth_url, "GET", f"/_replicator/{note['id']}").json()["keys"] == []
+        b.start()
+        assert (a.auth_url, b.auth_url) == urls
+        assert well("unlink", *urls, "--all")["changed"] is True
+        assert [made_by_links(server, "todos") for server in (a, b)] == before
+        assert well("unlink", *urls, "--all")["done"] == []
+
+
+def test_of_a_server_that_never_comes_back_nothing_is_left_on_the_other_one(tmp_path: Path) -> None:
+    with running(tmp_path / "a") as a, running(tmp_path / "b") as b:
+        urls = (a.auth_url, b.auth_url)
+        call(b.auth_url, "PUT", "/todos")
+        before = made_by_links(b, "todos")
+        well("link", *urls, "--db", "todos")
+        assert made_by_links(b, "todos") != before
+        a.kill()
+        assert ran("unlink", *urls, "--db", "todos")[0] == 1
+        left = made_by_links(b, "todos")
+        assert left.pop("_replicator/_local_docs") != before.pop("_replicator/_local_docs") == []
+        assert left == before
+
+
+def test_a_job_that_moves_to_and_fro_is_leaves_nothing(tmp_path: Path) -> None:
+    with running(tmp_path / "a") as a, running(tmp_path / "b") as b:
+        urls = (a.auth_url, b.auth_url)
+        for server in (a, b):
+            call(server.auth_url, "PUT", "/todos")
+        before = [made_by_links(server, "todos") for server in (a, b)]
+        for mode in ("--pull", "--push", "--pull"):
+            assert well("link", *urls, "--db", "todos", mode)["changed"] is True
+            assert [len(made_by_links(server, "todos")["_users/_all_docs"]) for server in (a, b)] == [1, 1]
+        well("unlink", *urls, "--db", "todos")
+        assert [made_by_links(server, "todos") for server in (a, b)] == before
+
+
+def test_many_databases_are_told_in_numbers(pair: tuple[ServerProcess, ServerProcess], db_name: str) -> None:
+    a, b = pair
+    urls = (a.auth_url, b.auth_url)
+    names = [f"{db_name}-{number}" for number in range(5)]
+    for name in names:
+        call(a.auth_url, "PUT", f"/{name}")
+    dbs = [argument for name in names for argument in ("--db", name)]
+    status, out, _ = ran("link", *urls, *dbs)
+    assert status == 0 and out.splitlines()[:3] == [
+        "5 databases: 5 databases created, 10 keys made, 10 jobs written.",
+        "--verbose shows each.",
+        "10 of 10 jobs run.",
+    ]
+    assert re.search(r"In 5 databases a document went there and back, in \d+ ms at the most;", out)
+    status, out, _ = ran("unlink", *urls, *dbs, "--verbose")
+    assert status == 0 and all(out.count(f"{name} ") >= 6 for name in names)
+    assert "rights taken from apikey-" in out and "--verbose" not in out
+
+
 @pytest.mark.parametrize("mode", ["--pull", "--push"])
 def test_one_way_takes_what_matches_from_a_to_b_only(
     pair: tuple[ServerProcess, ServerProcess], db_name: str, mode: str
@@ -271,6 +346,10 @@ def test_failures_say_what_to_do_and_hide_the_password() -> None:
         (("link", "http://a", "http://A/", "--all"), "http://a is named twice"),
         (("link", "http://u:sec/ret@a", "http://b", "--all"), "http://***@a"),
         (("link", "a", "http://b", "--all"), "must look like https://host:port"),
+        (
+            ("link", "http://a", "http://b", "--db", "x", "--db", "_users"),
+            "'_users' is one of the server's own",
+        ),
         (("link", "http://a", "http://b", "--all", "--selector", "{"), "the selector is no JSON: {"),
         (("link", "http://a", "http://b", "--all", "--selector", "[]"), "a selector is a JSON object"),
         (("unlink", "http://a", "http://b"), "say which databases"),

@@ -136,6 +136,32 @@ def test_a_server_that_wants_fewer_requests_is_asked_again(monkeypatch: pytest.M
     assert told(busy, busy, http("200 OK", b'{"ok":true}')) == {"ok": True}
 
 
+def test_a_server_is_asked_so_many_things_at_a_time_and_no_more() -> None:
+    async def main() -> None:
+        open_now, most = 0, 0
+        all_there = asyncio.Event()
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal open_now, most
+            await reader.readuntil(b"\r\n\r\n")
+            open_now += 1
+            most = max(most, open_now)
+            if open_now == module.AT_ONCE_MAX:
+                all_there.set()
+            await all_there.wait()
+            open_now -= 1
+            writer.write(http("200 OK", b"{}"))
+            await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        async with server, CouchServer(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as couch:
+            await asyncio.gather(*(couch.ask("GET", "/") for _ in range(3 * module.AT_ONCE_MAX)))
+        assert most == module.AT_ONCE_MAX
+
+    asyncio.run(main())
+
+
 def test_an_answer_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ANSWER_BYTES_MAX", 10)
     with pytest.raises(TooLarge):

@@ -26,6 +26,14 @@ CLOSED = {"members": {"roles": ["_admin"]}, "admins": {"roles": ["_admin"]}}
 Docs = dict[str, dict[str, Any]]
 
 
+def is_there(doc: dict[str, Any]) -> bool:
+    return not doc.get("_deleted")
+
+
+def is_local(name: str) -> bool:
+    return name.startswith("_local/")
+
+
 class Refused(Exception):
     def __init__(self, status: int, error: str, reason: str = "") -> None:
         self.answer = web.json_response({"error": error, "reason": reason}, status=status)
@@ -79,7 +87,8 @@ class Apache:
             raise Refused(409, "conflict", "Document update conflict.")
         if db == "_replicator" and self.refuses_jobs:
             raise Refused(403, "forbidden", "not here")
-        if db == "_replicator" and not body.get("_deleted") and isinstance(body["target"], str):
+        is_job = db == "_replicator" and not is_local(doc_id) and is_there(body)
+        if is_job and isinstance(body["target"], str):
             raise Refused(403, "forbidden", "local_endpoints_not_supported")
         generation = int(current["_rev"].partition("-")[0]) + 1 if current else 1
         digest = hashlib.md5(json.dumps([current and current["_rev"], body]).encode()).hexdigest()
@@ -90,7 +99,7 @@ class Apache:
 
     def jobs(self) -> Docs:
         jobs = self.dbs.get("_replicator", {})
-        return {name: doc for name, doc in jobs.items() if not doc.get("_deleted")}
+        return {name: doc for name, doc in jobs.items() if is_there(doc) and not is_local(name)}
 
     def row(self, name: str) -> dict[str, Any]:
         doc = self.jobs().get(name)
@@ -148,8 +157,12 @@ class Apache:
             case "PUT", [db, "_security"]:
                 self.security[db], self.writes = body, self.writes + 1
                 return {"ok": True}
-            case "GET", [db, "_all_docs"]:
-                return {"rows": [{"id": name, "doc": doc} for name, doc in self.jobs().items()]}
+            case "GET", [db, "_all_docs" | "_local_docs" as listed]:
+                first, last = (json.loads(request.query[key]) for key in ("startkey", "endkey"))
+                names = [name for name in sorted(self.dbs[db]) if is_there(self.dbs[db][name])]
+                wanted = [name for name in names if is_local(name) is (listed == "_local_docs")]
+                rows = [{"id": name, "doc": self.dbs[db][name]} for name in wanted if first <= name <= last]
+                return {"rows": rows}
             case method, [db, *names]:
                 doc_id = "/".join(names)
                 self.check(ctx, db, Right.READ if method == "GET" else Right.WRITE)
@@ -189,7 +202,7 @@ class Cluster:
             for name, doc in source.dbs[source_db].items():
                 there = target.dbs[target_db].get(name, {"_rev": "0-"})
                 newer = int(doc["_rev"].partition("-")[0]) > int(there["_rev"].partition("-")[0])
-                if newer and accepts(doc) and not name.startswith("_local/"):
+                if newer and accepts(doc) and not is_local(name):
                     target.dbs[target_db][name] = doc
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from couchgrass.linking.naming import PREFIX, End, job_id, key_name, proof_id
+from couchgrass.linking.naming import PREFIX, End, checkpoint_id, job_id, key_name, note_id, proof_id
 
 A, B = "http://a.example", "http://b.example"
 
@@ -28,3 +28,13 @@ def test_databases_that_read_alike_have_different_jobs() -> None:
 
 def test_the_proof_is_the_same_document_in_both_directions() -> None:
     assert proof_id(A, B, "todos") == proof_id(B, A, "todos") != proof_id(A, B, "notes")
+
+
+def test_the_note_is_one_for_both_directions_and_no_job() -> None:
+    assert note_id(A, B, "todos") == note_id(B, A, "todos") != note_id(A, B, "notes")
+    assert note_id(A, B, "todos").startswith(PREFIX)
+    assert note_id(A, B, "a/b") != note_id(A, B, "a+b")
+
+
+def test_the_checkpoint_has_the_job_s_id_without_its_options() -> None:
+    assert checkpoint_id("f00+continuous+create_target") == checkpoint_id("f00") == "f00"

@@ -10,10 +10,12 @@ import pytest
 
 from couchgrass.errors import Conflict, NotFound
 from couchgrass.linking.job import Job, Key, Server, Side, document
-from couchgrass.linking.naming import End
+from couchgrass.linking.naming import End, key_name
+from couchgrass.linking.note import Note
 from couchgrass.linking.plan import DbFacts, JobFacts, LinkFacts, Wish, jobs_of, plan
 from couchgrass.linking.security import KeyKind, with_key
 from couchgrass.linking.steps import (
+    AddNote,
     CreateDatabase,
     DropKey,
     MakeKey,
@@ -39,15 +41,18 @@ def key(job: Job, end: End) -> Key:
 def linked(wish: Wish, b: Server = B) -> LinkFacts:
     """What is there of a link that works."""
     security: dict[Side, Mapping[str, Any]] = {Side.A: CLOSED, Side.B: CLOSED}
+    notes = {side: Note() for side in Side}
     found = []
     for job in jobs_of(wish, A, b, "db"):
         keys = {end: key(job, end) for end in job.key_ends}
         for end, one in keys.items():
             side = job.server(end).side
             security[side] = with_key(security[side], one.name, job.grant(end, security[side]))
+            notes[side] = notes[side].plus(Note((one.name,)))
         doc = {**document(job, keys, None), "_rev": "1-x"}
         found.append(JobFacts({job.host.side: doc}, keys))
-    return LinkFacts({side: DbFacts(one) for side, one in security.items()}, *found)
+    there, back = (*found, JobFacts())[:2]
+    return LinkFacts({side: DbFacts(one) for side, one in security.items()}, there, back, notes)
 
 
 def kinds(steps: tuple[Step, ...]) -> list[str]:
@@ -158,8 +163,52 @@ def test_a_job_that_failed_is_started_again() -> None:
 
 def test_a_job_that_moves_leaves_nothing_where_it_was() -> None:
     facts = linked(Wish(one_way=True))
-    facts = msgspec.structs.replace(facts, there=JobFacts(facts.there.docs, {}))
+    there = JobFacts(facts.there.docs, {}, {Side.B: "f00+continuous"})
+    facts = msgspec.structs.replace(facts, there=there)
     steps = plan(Wish(one_way=True, push=True), A, B, "db", facts)
-    assert kinds(steps) == ["Revoke", "DropKey", "RemoveJob", "MakeKey", "WriteJob"]
-    assert isinstance(steps[2], RemoveJob) and steps[2].side is Side.B
-    assert steps[0] == Revoke(Side.A, "db", ("ab-source",)) and steps[1] == DropKey(Side.A, "db", "ab-source")
+    assert kinds(steps) == ["AddNote", "RemoveJob", "MakeKey", "WriteJob", "Revoke", "DropKey"]
+    assert steps[0] == AddNote(Side.B, "db", Note(checkpoints=("f00",)))
+    assert isinstance(steps[1], RemoveJob) and steps[1].side is Side.B
+    assert steps[4:] == (Revoke(Side.A, "db", ("ab-source",)), DropKey(Side.A, "db", "ab-source"))
+
+
+def test_an_account_that_a_job_has_on_its_new_host_too_stays() -> None:
+    here, there = Server(Side.A, "http://a.example"), Server(Side.B, "http://b.example")
+    (job,) = jobs_of(Wish(one_way=True), here, there, "db")
+    keys = {end: Key(key_name(job.id, end), "secret") for end in End}
+    facts = LinkFacts(BOTH, JobFacts({Side.B: document(job, keys, None)}))
+    steps = plan(Wish(one_way=True, push=True), here, there, "db", facts)
+    assert kinds(steps) == ["RemoveJob", "MakeKey", "MakeKey", "WriteJob"]
+
+
+def test_a_key_that_is_noted_and_that_no_job_has_goes() -> None:
+    facts = linked(WISH)
+    more = {**facts.notes, Side.B: facts.notes[Side.B].plus(Note(("left",)))}
+    facts = msgspec.structs.replace(facts, notes=more)
+    assert plan(WISH, A, B, "db", facts) == (
+        Revoke(Side.B, "db", ("left",)),
+        DropKey(Side.B, "db", "left"),
+    )
+
+
+def test_a_key_that_moves_away_cut_off_is_found_by_its_note() -> None:
+    facts = linked(Wish(one_way=True))
+    facts = msgspec.structs.replace(facts, there=JobFacts())  # the old job was removed, then it was cut off
+    assert kinds(plan(Wish(one_way=True, push=True), A, B, "db", facts)) == [
+        *("MakeKey", "WriteJob", "Revoke", "DropKey")
+    ]
+
+
+def test_a_key_that_is_not_noted_is_noted_and_an_account_need_not_be() -> None:
+    facts = linked(WISH)
+    bare = msgspec.structs.replace(facts, notes={})
+    assert plan(WISH, A, B, "db", bare) == (
+        AddNote(Side.A, "db", Note(("ab-source",))),
+        AddNote(Side.B, "db", Note(("ba-source",))),
+    )
+    (job, _) = jobs_of(WISH, A, B, "db")
+    account = Key(key_name(job.id, End.SOURCE), "secret", signs_in=True)
+    doc = document(job, {End.SOURCE: account}, None)
+    there = JobFacts({Side.B: doc}, {End.SOURCE: account})
+    steps = plan(Wish(one_way=True), A, B, "db", LinkFacts(BOTH, there))
+    assert kinds(steps) == ["SetRights"]

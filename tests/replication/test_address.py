@@ -109,7 +109,7 @@ def test_a_url_loses_its_credentials_and_its_last_slash(given_url: str, url: str
         ({"url": "http://u:p@h/db", "headers": basic("h", "hp"), "auth": auth("a", "ap")}, "a", "ap"),
         ({"url": "http://h/db", "headers": basic("h", "h:p")}, "h", "h:p"),
         ({"url": "http://h/db", "headers": {"authorization": "basic aDpw"}}, "h", "p"),
-        ({"url": "http://u:p@h/db", "auth": {"basic": {"username": "a"}}}, "u", "p"),
+        ({"url": "http://u:p@h/db", "auth": {"basic": {}}}, "u", "p"),
         ({"url": "http://u:p@h/db", "auth": {"plugin": {"x": 1}}}, "u", "p"),
         ({"url": "http://u:@h/db"}, "u", ""),
         ({"url": "http://u@h/db"}, None, None),
@@ -147,6 +147,16 @@ def test_headers_that_are_none_are_refused_and_not_repeated(extra: dict[str, Any
     with pytest.raises(BadRequest) as refused:
         parse_address({"url": "http://h/db", **extra})
     assert "secret" not in refused.value.reason and "\r" not in refused.value.reason
+
+
+@pytest.mark.parametrize(
+    "basic", [{"username": "a"}, {"password": "secret"}, {"username": "a", "password": None}, {"username": 1}]
+)
+@pytest.mark.parametrize("url", ["http://u:p@h/db", "http://h/db"])
+def test_half_of_an_auth_object_does_not_sign_in_as_somebody_else(url: str, basic: dict[str, Any]) -> None:
+    with pytest.raises(BadRequest, match=r"`auth\.basic` must have a `username` and a `password`") as refused:
+        parse_address({"url": url, "auth": {"basic": basic}})
+    assert "secret" not in refused.value.reason
 
 
 @given(SECRETS, SECRETS)

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from couchgrass.cli.paper import FAILED, complain, errors, misused, out, run, tell_done
+from couchgrass.cli.paper import FAILED, FEW, VERBOSE, complain, errors, misused, out, run, tell_done
 from couchgrass.errors import BadRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from couchgrass.linking.address import Address
     from couchgrass.linking.apply.link import Asked, Linked
     from couchgrass.linking.apply.prove import Proof
@@ -32,7 +34,9 @@ you give here[/], so 127.0.0.1 is right only when both run on this machine.
 that has just the rights that are needed there: a source's key reads and keeps checkpoints, a target's also
 writes and, for design documents, is the database's admin (not with --no-design-docs). With --pull between
 couchgrass servers there are reading keys only. The keys' passwords are in the _replicator documents and
-nowhere else. A proof, a document that goes there and back, is removed again; its tombstone stays.
+nowhere else; the names of API keys are also in a _local document of _replicator on their own server, so that
+unlink finds them when the other server is gone. A proof, a document that goes there and back, is removed
+again; its tombstone stays.
 
 Run it twice: nothing changes, and it says whether all runs. Take it away with [cyan]couchgrass unlink[/]."""
 
@@ -66,27 +70,34 @@ def link(
         float,
         typer.Option(min=1, metavar="SECONDS", help="How long jobs may take to run, and a document to come."),
     ] = 60.0,
+    verbose: Annotated[bool, typer.Option("--verbose", help=VERBOSE)] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")] = False,
 ) -> None:
     """Keep databases of two servers equal: couchgrass, Apache CouchDB or Cloudant."""
     if bool(db) == all_dbs:
         misused("link", "say which databases: --db NAME, as often as needed, or --all")
     from couchgrass.cli.credentials import addresses
-    from couchgrass.linking.apply.link import Asked, parse_selector
+    from couchgrass.linking.apply.link import Asked, check_names, parse_selector
     from couchgrass.linking.plan import Wish
 
     try:
+        check_names(db or ())
         a, b = addresses([url_a, url_b])
         parsed = None if selector is None else parse_selector(selector)
     except BadRequest as bad:
         misused("link", bad.reason)
     names = None if all_dbs else tuple(dict.fromkeys(db or ()))
-    _run((a, b), Asked(names, Wish(one_way, push, parsed, design_docs), timeout, proof), json=json)
+    _run(
+        (a, b),
+        Asked(names, Wish(one_way, push, parsed, design_docs), timeout, proof),
+        verbose=verbose,
+        json=json,
+    )
 
 
-def _run(pair: tuple[Address, Address], asked: Asked, *, json: bool) -> None:
-    from couchgrass.linking.apply.link import Show
+def _run(pair: tuple[Address, Address], asked: Asked, *, verbose: bool, json: bool) -> None:
     from couchgrass.linking.apply.link import link as make
+    from couchgrass.linking.apply.pair import Show
 
     done: list[Done] = []
     try:
@@ -94,13 +105,14 @@ def _run(pair: tuple[Address, Address], asked: Asked, *, json: bool) -> None:
             linked = run("link", make(pair, asked, Show(done.append, status.update)))
     except typer.Exit:
         if not json:
-            tell_done(done)
+            tell_done(done, verbose=verbose)
         raise
     if json:
         out.print_json(data=_as_json(done, linked))
     else:
-        tell_done(done)
+        tell_done(done, verbose=verbose)
         _tell(linked, asked, changed=bool(done))
+        _tell_proofs(linked.proofs, verbose=verbose)
     if linked.waited:
         _complain(linked)
         raise typer.Exit(FAILED)
@@ -121,8 +133,20 @@ def _tell(linked: Linked, asked: Asked, *, changed: bool) -> None:
         out.print(f"[green]{len(linked.jobs)} of {len(linked.jobs)} jobs run.[/]", highlight=False)
         if asked.proof is None and not changed:
             out.print("[dim]--proof sends a document there and back.[/]")
-    for db, proof in linked.proofs.items():
-        out.print(f"{escape(db)}: {escape(proof_line(proof))}", highlight=False, soft_wrap=True)
+
+
+def _tell_proofs(proofs: Mapping[str, Proof], *, verbose: bool) -> None:
+    """Each, or where they are many, how long the slowest took and those that failed."""
+    proved = [proof for proof in proofs.values() if proof.refused is None]
+    is_short = len(proofs) > FEW and not verbose
+    for db, proof in proofs.items():
+        if not is_short or proof.refused is not None:
+            out.print(f"{escape(db)}: {escape(proof_line(proof))}", highlight=False, soft_wrap=True)
+    if is_short and proved:
+        slowest = max((proof.there_s or 0.0) + (proof.back_s or 0.0) for proof in proved)
+        way = "there and back" if any(proof.back_s is not None for proof in proved) else "there"
+        text = f"In {len(proved):,} databases a document went {way}, in {slowest * 1000:.0f} ms at the most"
+        out.print(f"{text}; they are removed, their tombstones stay", highlight=False, soft_wrap=True)
 
 
 def proof_line(proof: Proof) -> str:

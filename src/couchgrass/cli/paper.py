@@ -20,6 +20,10 @@ out = Console()
 errors = Console(stderr=True)
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
+FEW = 4
+"""More databases than that are not told about one by one."""
+
+VERBOSE = f"Tell all that was done also when it is more than {FEW} databases."
 
 T = TypeVar("T")
 
@@ -64,7 +68,13 @@ def lines(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     return table
 
 
-def tell_done(done: Sequence[Done]) -> None:
-    """What was done on servers, if anything was."""
-    if done:
+def tell_done(done: Sequence[Done], *, verbose: bool) -> None:
+    """What was done on servers, if anything was: each thing, or where it is many databases, their numbers."""
+    from couchgrass.linking.steps import counted
+
+    dbs = {one.db for one in done}
+    if len(dbs) > FEW and not verbose:
+        out.print(f"{len(dbs):,} databases: {counted(done)}.", highlight=False, soft_wrap=True)
+        out.print("[dim]--verbose shows each.[/]")
+    elif done:
         out.print(lines(("database", "server", "done"), [(one.db, one.where, one.text) for one in done]))

@@ -31,6 +31,9 @@ TRIES_MAX: Final = 6
 more."""
 
 PAUSE_S: Final = 0.5
+AT_ONCE_MAX: Final = 8
+"""Requests to one server at a time. One that is told to wait keeps its place, so that a server that wants
+fewer gets fewer."""
 
 
 def path(*segments: str) -> str:
@@ -48,6 +51,7 @@ class CouchServer:
         self._credentials = None if user is None else (user, password or "")
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(CONNECT_S, timeout_s))
         self._session: aiohttp.ClientSession | None = None
+        self._places = asyncio.Semaphore(AT_ONCE_MAX)
 
     def __repr__(self) -> str:
         return f"CouchServer({self.base!r})"
@@ -89,11 +93,12 @@ class CouchServer:
             url += "?" + "&".join(
                 f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query.items()
             )
-        for attempt in range(TRIES_MAX):
-            status, text = await self._once(method, url, sent, headers)
-            if status != TOO_MANY or attempt + 1 == TRIES_MAX:
-                break
-            await asyncio.sleep(PAUSE_S * 2**attempt)
+        async with self._places:
+            for attempt in range(TRIES_MAX):
+                status, text = await self._once(method, url, sent, headers)
+                if status != TOO_MANY or attempt + 1 == TRIES_MAX:
+                    break
+                await asyncio.sleep(PAUSE_S * 2**attempt)
         try:
             return self._read(status, text)
         except PeerLost:

@@ -27,8 +27,12 @@ class End(StrEnum):
 def job_id(source: str, target: str, db: str) -> str:
     """The id of the ``_replicator`` document that brings `db` from one server to another, by their base
     URLs."""
-    readable = re.sub(r"[^a-z0-9_-]", "-", db)[:_READABLE_MAX]
-    return f"{PREFIX}{readable}-{_digest(source, target, db)}"
+    return f"{PREFIX}{_readable(db)}-{_digest(source, target, db)}"
+
+
+def note_id(one: str, other: str, db: str) -> str:
+    """The id below ``_local/`` of a server's note on one database's link, the same for both directions."""
+    return f"{PREFIX}{_readable(db)}-{_digest(*sorted((one, other)), db)}"
 
 
 def key_name(job: str, end: End) -> str:
@@ -40,6 +44,16 @@ def proof_id(one: str, other: str, db: str) -> str:
     """The id of the document that proves a link, the same in both directions: one tombstone stays of all
     runs."""
     return PROOF_PREFIX + _digest(*sorted((one, other)), db)
+
+
+def checkpoint_id(replication_id: str) -> str:
+    """The id below ``_local/`` under which a job keeps its checkpoints: its own without the options at the
+    end."""
+    return replication_id.partition("+")[0]
+
+
+def _readable(db: str) -> str:
+    return re.sub(r"[^a-z0-9_-]", "-", db)[:_READABLE_MAX]
 
 
 def _digest(*parts: str) -> str:

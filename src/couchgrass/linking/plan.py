@@ -4,21 +4,25 @@ Nothing that is right is written again: a plan for a link that works is empty. D
 the other side has them, so that a misspelt name makes none.
 
 The order within a plan is what makes it safe to be cut off: databases, then keys with their rights, then the
-document that starts the job, so that a job does not begin with a refusal and wait for its next try.
+document that starts the job, so that a job does not begin with a refusal and wait for its next try. A job
+that moves to the other server is ended first, and its old keys go last, when it has surely saved its
+checkpoint. What a run that was cut off has left is found by the servers' notes on their keys.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
 from couchgrass.errors import Conflict, NotFound
 from couchgrass.linking.job import Job, Key, Server, Side, has_failed, is_right, keys_of
-from couchgrass.linking.naming import End
+from couchgrass.linking.naming import PREFIX, End, checkpoint_id, key_name
+from couchgrass.linking.note import Note
 from couchgrass.linking.security import key_kind, with_key
 from couchgrass.linking.steps import (
+    AddNote,
     CreateDatabase,
     DropKey,
     MakeKey,
@@ -55,14 +59,17 @@ class JobFacts(msgspec.Struct, frozen=True):
     docs: Mapping[Side, Mapping[str, Any]] = {}
     keys: Mapping[End, Key] = {}
     """Those of the document on the job's host."""
+    replication_ids: Mapping[Side, str] = {}
+    """Those of documents that are not on the job's host, as far as their servers tell."""
 
 
 class LinkFacts(msgspec.Struct, frozen=True):
-    """All that is there of one database's link. `there` is the job from A to B."""
+    """All that is there of one database's link. `there` is the job from A to B; `notes` are the servers'."""
 
     dbs: Mapping[Side, DbFacts]
     there: JobFacts = JobFacts()
     back: JobFacts = JobFacts()
+    notes: Mapping[Side, Note] = {}
 
 
 def jobs_of(wish: Wish, a: Server, b: Server, db: str) -> tuple[Job, ...]:
@@ -81,10 +88,37 @@ def plan(wish: Wish, a: Server, b: Server, db: str, facts: LinkFacts) -> tuple[S
     link.
     """
     _check(wish, a, b, db, facts)
+    both = tuple(zip(jobs_of(wish, a, b, db), (facts.there, facts.back), strict=False))
+    known = {side: _known(both, side) for side in Side}
     steps: list[Step] = [CreateDatabase(side, db) for side in Side if not facts.dbs[side].exists]
-    for job, found in zip(jobs_of(wish, a, b, db), (facts.there, facts.back), strict=False):
+    for side, names in known.items():
+        new = Note(tuple(name for name in names if not name.startswith(PREFIX)))
+        new = new.minus(facts.notes.get(side, Note()))
+        if new.keys:
+            steps.append(AddNote(side, db, new))
+    for job, found in both:
         steps += _job(job, facts.dbs, found)
+    for side, names in known.items():
+        for name in facts.notes.get(side, Note()).keys:
+            if name not in names:
+                steps += _dropped(side, db, name)
     return tuple(steps)
+
+
+def _known(both: Iterable[tuple[Job, JobFacts]], side: Side) -> tuple[str, ...]:
+    """The keys on this server that the jobs' documents name."""
+    names = {
+        key.name
+        for job, found in both
+        for doc in found.docs.values()
+        for end, key in keys_of(doc).items()
+        if job.server(end).side is side
+    }
+    return tuple(sorted(names))
+
+
+def _dropped(side: Side, db: str, name: str) -> tuple[Step, Step]:
+    return Revoke(side, db, (name,)), DropKey(side, db, name)
 
 
 def _check(wish: Wish, a: Server, b: Server, db: str, facts: LinkFacts) -> None:
@@ -98,9 +132,11 @@ def _check(wish: Wish, a: Server, b: Server, db: str, facts: LinkFacts) -> None:
 
 
 def _job(job: Job, dbs: Mapping[Side, DbFacts], found: JobFacts) -> Iterator[Step]:
-    for side, stray in found.docs.items():
-        if side is not job.host.side:
-            yield from _retired(job, stray, side)
+    strays = [side for side in found.docs if side is not job.host.side]
+    for side in strays:
+        if side in found.replication_ids:
+            yield AddNote(side, job.db, Note(checkpoints=(checkpoint_id(found.replication_ids[side]),)))
+        yield RemoveJob(side, job.db, job.id, f"it moves to {job.host.base}")
     doc = found.docs.get(job.host.side)
     replaced = keys_of(doc) if doc is not None else {}
     kept = {end: key for end, key in found.keys.items() if key.signs_in and end in job.key_ends}
@@ -117,9 +153,12 @@ def _job(job: Job, dbs: Mapping[Side, DbFacts], found: JobFacts) -> Iterator[Ste
     if why:
         yield WriteJob(job, kept, doc, why)
     for end in replaced.keys() - set(job.key_ends):
-        side = job.server(end).side
-        yield Revoke(side, job.db, (replaced[end].name,))
-        yield DropKey(side, job.db, replaced[end].name)
+        yield from _dropped(job.server(end).side, job.db, replaced[end].name)
+    for side in strays:
+        for end, key in sorted(keys_of(found.docs[side]).items()):
+            # An account that the job has on its new host too is not another one.
+            if end not in job.key_ends or key.name != key_name(job.id, end):
+                yield from _dropped(job.server(end).side, job.db, key.name)
 
 
 def _why(job: Job, doc: Mapping[str, Any] | None, kept: int) -> str:
@@ -131,11 +170,3 @@ def _why(job: Job, doc: Mapping[str, Any] | None, kept: int) -> str:
     if kept < len(job.key_ends):
         return "given a new key"
     return "started again, it had failed" if has_failed(doc) else ""
-
-
-def _retired(job: Job, stray: Mapping[str, Any], side: Side) -> Iterator[Step]:
-    """The job moves to the other server: the document that is left behind, and its keys, go."""
-    for end, key in sorted(keys_of(stray).items()):
-        yield Revoke(job.server(end).side, job.db, (key.name,))
-        yield DropKey(job.server(end).side, job.db, key.name)
-    yield RemoveJob(side, job.db, job.id, f"it moves to {job.host.base}")

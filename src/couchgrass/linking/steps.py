@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from typing import Any
 
 import msgspec
 
 from couchgrass.linking.job import Job, Key, Side
 from couchgrass.linking.naming import End
+from couchgrass.linking.note import Note
 from couchgrass.linking.security import KeyKind
 
 
@@ -23,7 +26,8 @@ class CreateDatabase(msgspec.Struct, frozen=True):
 
 
 class MakeKey(msgspec.Struct, frozen=True):
-    """A new key for one end of a job, its rights in the database, in place of the key `replaces`."""
+    """A new key for one end of a job, noted, with its rights in the database, in place of the key
+    `replaces`."""
 
     job: Job
     end: End
@@ -66,7 +70,7 @@ class Revoke(msgspec.Struct, frozen=True):
 
 
 class DropKey(msgspec.Struct, frozen=True):
-    """The account of a key is deleted, where the server has one."""
+    """The account of a key is deleted, where the server has one, and it leaves the server's note."""
 
     side: Side
     db: str
@@ -81,12 +85,68 @@ class DropCheckpoint(msgspec.Struct, frozen=True):
     id: str
 
 
-Step = CreateDatabase | MakeKey | SetRights | WriteJob | RemoveJob | Revoke | DropKey | DropCheckpoint
+class AddNote(msgspec.Struct, frozen=True):
+    """The server's note on the link gets more in it."""
+
+    side: Side
+    db: str
+    note: Note
+
+
+class CutNote(msgspec.Struct, frozen=True):
+    """This leaves the server's note on the link; one that is empty is deleted."""
+
+    side: Side
+    db: str
+    note: Note
+
+
+Step = (
+    CreateDatabase
+    | MakeKey
+    | SetRights
+    | WriteJob
+    | RemoveJob
+    | Revoke
+    | DropKey
+    | DropCheckpoint
+    | AddNote
+    | CutNote
+)
+
+
+class Deed(StrEnum):
+    """What kind of thing was done, as it is counted: a noun and what became of it."""
+
+    DATABASE_CREATED = "database created"
+    KEY_MADE = "key made"
+    KEY_CORRECTED = "key corrected"
+    JOB_WRITTEN = "job written"
+    JOB_REMOVED = "job removed"
+    KEY_REVOKED = "key revoked"
+    KEY_DELETED = "key deleted"
+    CHECKPOINT_DELETED = "checkpoint deleted"
+    NOTED = "note taken"
 
 
 class Done(msgspec.Struct, frozen=True):
-    """What was done, as a line for people: `where` is a server's URL."""
+    """What was done, as a line for people: `where` is a server's URL. `count` is for `deed`."""
 
     db: str
     where: str
     text: str
+    deed: Deed
+    count: int = 1
+
+
+def counted(done: Iterable[Done]) -> str:
+    """All that was done, in numbers: ``2 databases created, 1 key made``."""
+    total: Counter[Deed] = Counter()
+    for one in done:
+        total[one.deed] += one.count
+    shown = []
+    for deed in Deed:
+        if total[deed]:
+            noun, _, became = deed.value.partition(" ")
+            shown.append(f"{total[deed]:,} {noun}{'' if total[deed] == 1 else 's'} {became}")
+    return ", ".join(shown)

@@ -1,7 +1,8 @@
 """Decides what it takes to take a link away: its jobs, keys and checkpoints. Databases and documents stay.
 
-What a key may do goes before the job's document does, since that alone knows the key: whoever is cut off in
-between finds it again. The checkpoints go last, when no job is left that would write them again.
+The jobs go first, so that none runs into a key that is gone, and each saves its last checkpoint. Whoever is
+cut off after that finds the rest by the servers' notes and the names of the accounts. The checkpoints go
+last, when no job is left that would write them again.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from typing import Any
 import msgspec
 
 from couchgrass.linking.job import Side, keys_of
-from couchgrass.linking.naming import End
+from couchgrass.linking.naming import PREFIX, End, checkpoint_id
+from couchgrass.linking.note import Note
 from couchgrass.linking.security import without_keys
-from couchgrass.linking.steps import DropCheckpoint, DropKey, RemoveJob, Revoke, Step
+from couchgrass.linking.steps import AddNote, CutNote, DropCheckpoint, DropKey, RemoveJob, Revoke, Step
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -35,38 +37,63 @@ class Remains(msgspec.Struct, frozen=True):
     """All that is left of one database's link, on the servers that answer.
 
     `securities` has the databases that are there, `users` the accounts of ``_users`` that exist, of those
-    whose names a link may have made.
+    whose names a link may have made, `notes` what the servers noted.
     """
 
     jobs: tuple[Found, ...] = ()
     securities: Mapping[Side, Mapping[str, Any]] = {}
     users: Mapping[Side, tuple[str, ...]] = {}
-    checkpoints: frozenset[tuple[Side, str]] = frozenset()
+    notes: Mapping[Side, Note] = {}
+
+    def keys(self, side: Side) -> tuple[str, ...]:
+        """Those on this server that have an account there, or rights in the database, or are noted."""
+        users, noted = self.users.get(side, ()), self.notes.get(side, Note()).keys
+        named = {
+            key.name for job in self.jobs for end, key in keys_of(job.doc).items() if job.side(end) is side
+        }
+        with_rights = (name for name in named if self.has_rights(side, (name,)))
+        return tuple(sorted({*users, *noted, *with_rights}))
+
+    def has_rights(self, side: Side, names: Iterable[str]) -> bool:
+        security = self.securities.get(side)
+        return security is not None and without_keys(security, names, is_ours=False) is not security
+
+    def checkpoints(self, hosts: Iterable[Side] = Side) -> tuple[str, ...]:
+        """The ids of those of the jobs on these servers, and of the jobs that they have noted."""
+        ids = {
+            checkpoint_id(job.replication_id)
+            for job in self.jobs
+            if job.replication_id is not None and job.host in hosts
+        }
+        noted = (self.notes[side].checkpoints for side in hosts if side in self.notes)
+        return tuple(sorted(ids.union(*noted)))
 
 
 def undo(db: str, remains: Remains, reachable: Iterable[Side]) -> tuple[Step, ...]:
     """The steps for one database; none when nothing is left."""
-    answering = set(reachable)
-    steps: list[Step] = []
-    for side in sorted(answering):
-        names = set(remains.users.get(side, ()))
-        held = {
-            key.name for job in remains.jobs for end, key in keys_of(job.doc).items() if job.side(end) is side
-        }
-        security = remains.securities.get(side)
-        if security is not None and without_keys(security, names | held, is_ours=False) is not security:
-            steps.append(Revoke(side, db, tuple(sorted(names | held))))
-        steps += [DropKey(side, db, name) for name in sorted(names | held)]
-    steps += [RemoveJob(job.host, db, str(job.doc["_id"])) for job in remains.jobs]
-    steps += [
-        DropCheckpoint(side, db, checkpoint)
-        for side, checkpoint in sorted(remains.checkpoints)
-        if side in answering
-    ]
-    return tuple(steps)
-
-
-def checkpoint_id(replication_id: str) -> str:
-    """The id below ``_local/`` under which a job keeps its checkpoints: its own without the options at the
-    end."""
-    return replication_id.partition("+")[0]
+    answering = sorted(set(reachable))
+    is_whole = len(answering) == len(Side)
+    first: list[Step] = []
+    keys: list[Step] = []
+    last: list[Step] = []
+    for side in answering:
+        noted, names = remains.notes.get(side, Note()), remains.keys(side)
+        unnoted = Note(
+            tuple(name for name in names if not name.startswith(PREFIX)),
+            () if is_whole else remains.checkpoints([side]),
+        ).minus(noted)
+        if unnoted != Note():
+            first.append(AddNote(side, db, unnoted))
+        if remains.has_rights(side, names):
+            keys.append(Revoke(side, db, names))
+        keys += [DropKey(side, db, name) for name in names]
+        # One may be written between our look and the end of its job.
+        last += [DropCheckpoint(side, db, checkpoint) for checkpoint in remains.checkpoints()]
+    if is_whole:
+        last += [
+            CutNote(side, db, Note(checkpoints=note.checkpoints))
+            for side, note in sorted(remains.notes.items())
+            if note.checkpoints
+        ]
+    first += [RemoveJob(job.host, db, str(job.doc["_id"])) for job in remains.jobs]
+    return (*first, *keys, *last)

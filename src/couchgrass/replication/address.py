@@ -7,8 +7,9 @@ first of these wins: ``auth.basic``, the URL's, an ``Authorization: Basic`` head
 Specification: CouchDB 3.5 ``couch_replicator_parse:parse_rep_db``,
 ``couch_replicator_utils:normalize_basic_auth``. Where we differ:
 local names are allowed; percent-encoded credentials are decoded; a URL with a query is refused, for no path
-could follow it, and so is one without a database; what can't be an end is refused without being repeated,
-for it may hold a password.
+could follow it, and so is one without a database; an ``auth.basic`` with a user and no password, or the other
+way round, is refused, where CouchDB signs in as the user in the URL, or as nobody, without a word; what can't
+be an end is refused without being repeated, for it may hold a password.
 """
 
 from __future__ import annotations
@@ -172,6 +173,8 @@ def _from_auth(auth: Any) -> tuple[str, str] | None:
     match auth.get("basic"):
         case {"username": str(username), "password": str(password)}:
             return username, password
+        case {"username": _} | {"password": _}:
+            raise BadRequest("`auth.basic` must have a `username` and a `password`, both strings")
     return None
 
 

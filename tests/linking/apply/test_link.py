@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-
 import pytest
 
 from couchgrass.errors import (
@@ -12,59 +9,15 @@ from couchgrass.errors import (
     Conflict,
     Forbidden,
     NotFound,
-    PeerLost,
     RequestTimeout,
     Unauthorized,
 )
 from couchgrass.linking.address import parse_address
-from couchgrass.linking.apply.link import Asked, Linked, Show, Unlinked, link, parse_selector, unlink
+from couchgrass.linking.apply.link import Asked, check_names, link, parse_selector
+from couchgrass.linking.apply.pair import Show
 from couchgrass.linking.plan import Wish
-from couchgrass.linking.steps import Done
-from tests.linking.apache import CLOSED, Apache, apaches
-
-TODOS = Asked(("todos",), timeout_s=5.0)
-
-
-class Pair:
-    """Two servers and what was said while they were linked."""
-
-    def __init__(self, a: Apache, b: Apache) -> None:
-        self.a, self.b = a, b
-        self.addresses = (parse_address(a.auth_url), parse_address(b.auth_url))
-        self.done: list[Done] = []
-        self.said: list[str] = []
-
-    async def link(self, asked: Asked = TODOS) -> Linked:
-        self.done.clear()
-        return await link(self.addresses, asked, Show(self.done.append, self.said.append))
-
-    async def unlink(self, dbs: tuple[str, ...] | None = None) -> Unlinked:
-        self.done.clear()
-        return await unlink(self.addresses, dbs, Show(self.done.append, self.said.append))
-
-    @property
-    def writes(self) -> int:
-        return self.a.writes + self.b.writes
-
-    @property
-    def accounts(self) -> list[str]:
-        return [
-            name
-            for server in (self.a, self.b)
-            for name, doc in server.dbs.get("_users", {}).items()
-            if not doc.get("_deleted")
-        ]
-
-
-def with_pair(work: Callable[[Pair], Awaitable[None]]) -> None:
-    """Two servers of which the first one has the database ``todos``."""
-
-    async def main() -> None:
-        async with apaches(2) as (a, b):
-            a.create("todos")
-            await work(Pair(a, b))
-
-    asyncio.run(main())
+from tests.linking.apache import CLOSED
+from tests.linking.apply.couples import TODOS, Pair, with_pair
 
 
 def test_a_link_is_made_proved_and_carries_documents_both_ways() -> None:
@@ -195,44 +148,6 @@ def test_a_job_that_does_not_run_is_told_and_nothing_is_proved() -> None:
     with_pair(work)
 
 
-def test_unlink_takes_everything_away_but_the_documents() -> None:
-    async def work(pair: Pair) -> None:
-        await pair.link()
-        pair.a.put("todos", "kept", {})
-        for server in (pair.a, pair.b):
-            for job in (*pair.a.jobs(), *pair.b.jobs()):
-                server.put("todos", f"_local/id{job}", {"history": []})
-        unlinked = await pair.unlink(("todos",))
-        assert unlinked.unreached == {}
-        for server in (pair.a, pair.b):
-            assert server.jobs() == {} and server.security["todos"] == CLOSED
-            left = [name for name, doc in server.dbs["todos"].items() if not doc.get("_deleted")]
-            assert left == ["kept"]
-        assert pair.accounts == []
-        before = pair.writes
-        assert (await pair.unlink(("todos",))).dbs == ("todos",) and (await pair.unlink()).dbs == ()
-        assert pair.writes == before and pair.done == []
-
-    with_pair(work)
-
-
-def test_one_server_is_cleaned_when_the_other_one_is_gone() -> None:
-    async def work(pair: Pair) -> None:
-        await pair.link()
-        pair.b.down = True
-        unlinked = await pair.unlink()
-        assert unlinked.unreached == {pair.b.url: f"{pair.b.url}: the connection was closed"}
-        assert not pair.a.jobs() and pair.a.security["todos"] == CLOSED
-        assert len(pair.b.jobs()) == 1 and len(pair.accounts) == 2
-        pair.a.down = True
-        with pytest.raises(PeerLost):
-            await pair.unlink()
-        pair.a.down = pair.b.down = False
-        assert (await pair.unlink()).unreached == {} and pair.accounts == []
-
-    with_pair(work)
-
-
 def test_no_secret_is_said_and_what_is_asked_of_strangers_is_refused() -> None:
     async def work(pair: Pair) -> None:
         await pair.link()
@@ -291,5 +206,31 @@ def test_a_proof_that_does_not_come_back_says_how_the_job_is_and_is_removed() ->
             )
         assert late.value.__notes__ == [f"job {name}: pending" for name in pair.b.jobs()]
         assert [doc["_deleted"] for doc in pair.a.dbs["todos"].values()] == [True]
+
+    with_pair(work)
+
+
+def test_the_server_s_own_databases_are_refused_before_anyone_is_asked() -> None:
+    async def work(pair: Pair) -> None:
+        pair.a.down = pair.b.down = True
+        for db in ("_users", "_replicator", "_anything"):
+            with pytest.raises(BadRequest, match=f"'{db}' is one of the server's own"):
+                await pair.link(Asked(("todos", db)))
+        check_names(["todos", "a_b"])
+
+    with_pair(work)
+
+
+def test_many_databases_are_told_in_their_order_whatever_ended_first() -> None:
+    async def work(pair: Pair) -> None:
+        names = [f"db{number:02}" for number in range(20)]
+        for name in names:
+            pair.a.create(name)
+        linked = await pair.link(Asked(tuple(names)))
+        assert list(dict.fromkeys(done.db for done in pair.done)) == names == list(linked.proofs)
+        of_first = [done.text.split()[-1] for done in pair.done if done.db == "db00"]
+        for name in names:
+            assert [done.text.split()[-1] for done in pair.done if done.db == name] == of_first
+        assert len(pair.accounts) == 4 * len(names)
 
     with_pair(work)

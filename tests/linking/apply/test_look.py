@@ -19,6 +19,7 @@ from couchgrass.linking.apply.look import (
 )
 from couchgrass.linking.job import Server, Side
 from couchgrass.linking.plan import LinkFacts, Wish, jobs_of
+from couchgrass.linking.undo import Remains
 from couchgrass.testing.call import call
 from couchgrass.testing.server import ServerProcess
 from tests.linking.apache import ADMIN, apaches
@@ -79,7 +80,7 @@ def test_where_nothing_is_linked_nothing_is_found(couch_server: ServerProcess, d
         facts = await look_at_link(both, (one, other))
         assert facts == LinkFacts(facts.dbs) and not facts.dbs[Side.A].exists
         remains = await look_for_remains({Side.A: server}, {Side.A: here.base, Side.B: there.base}, db_name)
-        assert (remains.jobs, remains.users, remains.checkpoints) == ((), {Side.A: ()}, frozenset())
+        assert remains == Remains(users={Side.A: ()})
         assert await scheduled(server, one.id) is None
 
     on_ours(couch_server, work)

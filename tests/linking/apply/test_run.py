@@ -10,10 +10,13 @@ from typing import Any
 from couchgrass.couch.server import CouchServer, path
 from couchgrass.linking.apply.run import Applier
 from couchgrass.linking.job import Job, Server, Side, keys_of
-from couchgrass.linking.naming import End
+from couchgrass.linking.naming import End, note_id
+from couchgrass.linking.note import Note
 from couchgrass.linking.security import KeyKind
 from couchgrass.linking.steps import (
+    AddNote,
     CreateDatabase,
+    CutNote,
     DropCheckpoint,
     DropKey,
     MakeKey,
@@ -31,7 +34,8 @@ ELSEWHERE = Server(Side.B, "http://elsewhere.example", is_ours=True)
 @asynccontextmanager
 async def applying(server: ServerProcess) -> AsyncIterator[Applier]:
     async with CouchServer(server.url, server.user, server.password) as asked:
-        yield Applier({Side.A: asked}, frozenset({Side.A}))
+        bases = {Side.A: server.url, Side.B: ELSEWHERE.base}
+        yield Applier({Side.A: asked}, frozenset({Side.A}), bases)
 
 
 def done(server: ServerProcess, *steps: Step) -> list[str]:
@@ -52,17 +56,23 @@ def security(server: ServerProcess, db: str) -> Any:
     return call(server.auth_url, "GET", f"/{db}/_security").json()
 
 
+def noted(server: ServerProcess, db: str) -> bool:
+    place = path("_replicator", "_local", note_id(server.url, ELSEWHERE.base, db))
+    return call(server.auth_url, "GET", place).status == 200
+
+
 def test_a_key_is_made_given_to_a_job_and_taken_away(couch_server: ServerProcess, db_name: str) -> None:
     job = Job(db_name, source=ELSEWHERE, target=here(couch_server), host=ELSEWHERE)
     for kind in KeyKind:
         assert len(done(couch_server, CreateDatabase(Side.A, db_name))) == (kind is KeyKind.API_KEY)
         before = security(couch_server, db_name)
         (said,) = done(couch_server, MakeKey(job, End.TARGET, kind))
+        assert noted(couch_server, db_name) == (kind is KeyKind.API_KEY)
         name = said.removeprefix(kind.value).removesuffix("made, which writes here").strip()
         assert name in str(security(couch_server, db_name))
         drop = (Revoke(Side.A, db_name, (name,)), DropKey(Side.A, db_name, name))
         assert len(done(couch_server, *drop)) == 2 and done(couch_server, *drop) == []
-        assert security(couch_server, db_name) == before
+        assert security(couch_server, db_name) == before and not noted(couch_server, db_name)
 
 
 def test_a_job_is_written_and_removed(couch_server: ServerProcess, db_name: str) -> None:
@@ -99,3 +109,12 @@ def test_a_checkpoint_is_deleted(couch_server: ServerProcess, db_name: str) -> N
 def test_nothing_is_done_to_what_is_not_there(couch_server: ServerProcess) -> None:
     gone = (Revoke(Side.A, "no-such-db", ("key",)), DropKey(Side.B, "no-such-db", "key"))
     assert done(couch_server, *gone) == []
+
+
+def test_a_note_grows_shrinks_and_is_gone_when_it_is_empty(couch_server: ServerProcess, db_name: str) -> None:
+    one, both = Note(("one",)), Note(("one", "other"), ("f00",))
+    for step, changes in ((AddNote, (one, both)), (CutNote, (one, both))):
+        for note in changes:
+            assert len(done(couch_server, step(Side.A, db_name, note))) == 1
+            assert done(couch_server, step(Side.A, db_name, note)) == []
+    assert not noted(couch_server, db_name)

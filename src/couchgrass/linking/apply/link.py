@@ -1,32 +1,26 @@
-"""Makes links and takes them away, from the first look to the proof."""
+"""Makes links, from the first look to the proof."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from couchgrass.couch.server import CouchServer
-from couchgrass.errors import BadRequest, Conflict, PeerLost, RequestTimeout
+from couchgrass.errors import BadRequest, Conflict, RequestTimeout
 from couchgrass.linking.address import Address
-from couchgrass.linking.apply.look import (
-    databases,
-    linked_databases,
-    look_at_link,
-    look_at_server,
-    look_for_remains,
-)
+from couchgrass.linking.apply.abreast import abreast
+from couchgrass.linking.apply.look import SYSTEM_PREFIX, databases, look_at_link, look_at_server
+from couchgrass.linking.apply.pair import Show, applied, opened
 from couchgrass.linking.apply.prove import Proof, Waited, prove, until_running
 from couchgrass.linking.apply.run import Applier
 from couchgrass.linking.job import Job, Server, Side, effective_selector
 from couchgrass.linking.naming import proof_id
 from couchgrass.linking.plan import Wish, jobs_of, plan
 from couchgrass.linking.proof import proof_doc
-from couchgrass.linking.steps import Done
-from couchgrass.linking.undo import undo
+from couchgrass.linking.steps import Step
 
 NO_SUCH_PROOF: Final = "no document is found that the selector surely lets pass: write one yourself and look"
 
@@ -42,13 +36,6 @@ class Asked(msgspec.Struct, frozen=True):
     proof: bool | None = None
 
 
-class Show(msgspec.Struct, frozen=True):
-    """Who hears of progress: of each thing `done`, and of what goes on `now`."""
-
-    done: Callable[[Done], None]
-    now: Callable[[str], None]
-
-
 class Linked(msgspec.Struct, frozen=True):
     """How it ended: the jobs, those among them that do not run, and the proofs by database."""
 
@@ -57,22 +44,16 @@ class Linked(msgspec.Struct, frozen=True):
     proofs: Mapping[str, Proof]
 
 
-@asynccontextmanager
-async def _opened(pair: tuple[Address, Address]) -> AsyncIterator[dict[Side, CouchServer]]:
-    a, b = (CouchServer(address.base, address.user, address.password) for address in pair)
-    async with a, b:
-        yield {Side.A: a, Side.B: b}
-
-
 async def link(pair: tuple[Address, Address], asked: Asked, show: Show) -> Linked:
     """Links databases of two servers.
 
     Raises what a server refuses with, PeerLost when one does not answer, NotFound when there is nothing to
     link.
     """
-    async with _opened(pair) as servers:
+    check_names(asked.dbs or ())
+    async with opened(pair) as servers:
         show.now("looking at both servers")
-        a, b = [await look_at_server(server, side) for side, server in servers.items()]
+        a, b = await abreast(servers.items(), lambda pair: look_at_server(pair[1], pair[0]))
         if a.uuid is not None and a.uuid == b.uuid:
             raise Conflict(
                 f"{a.base} and {b.base} are one server, or copies of one with the same [couchdb] uuid"
@@ -83,10 +64,24 @@ async def link(pair: tuple[Address, Address], asked: Asked, show: Show) -> Linke
         waited = await _wait(servers, jobs, asked.timeout_s, show)
         proofs = {}
         if not waited and asked.proof is not False:
-            for db in dbs if asked.proof else changed:
+
+            async def proved(db: str) -> Proof:
                 show.now(f"proving {db}")
-                proofs[db] = await _prove(servers, db, asked, [job for job in jobs if job.db == db])
+                return await _prove(servers, db, asked, [job for job in jobs if job.db == db])
+
+            proving = dbs if asked.proof else changed
+            proofs = dict(zip(proving, await abreast(proving, proved), strict=True))
         return Linked(jobs, waited, proofs)
+
+
+def check_names(dbs: Iterable[str]) -> None:
+    """Raises BadRequest for a database that can't be linked."""
+    for db in dbs:
+        if db.startswith(SYSTEM_PREFIX):
+            raise BadRequest(
+                f"'{db}' is one of the server's own databases, which are not linked: its accounts, jobs and "
+                "settings are each server's own, and a key that could change them could do all"
+            )
 
 
 async def _all(servers: Mapping[Side, CouchServer], wish: Wish) -> tuple[str, ...]:
@@ -102,16 +97,16 @@ async def _make(
     """Plans all, so that a misspelt name stops it before anything is written; then does it. The changed
     ones."""
     both = msgspec.structs.replace(wish, one_way=False)
-    plans = {}
-    for db in dbs:
+
+    async def planned(db: str) -> tuple[Step, ...]:
         show.now(f"looking at {db}")
         there, back = jobs_of(both, a, b, db)
-        plans[db] = plan(wish, a, b, db, await look_at_link(servers, (there, back)))
-    applier = Applier(servers, frozenset(server.side for server in (a, b) if server.is_ours))
-    for db, steps in plans.items():
-        show.now(f"linking {db}")
-        async for done in applier.apply(steps):
-            show.done(done)
+        return plan(wish, a, b, db, await look_at_link(servers, (there, back)))
+
+    plans = dict(zip(dbs, await abreast(dbs, planned), strict=True))
+    ours = frozenset(server.side for server in (a, b) if server.is_ours)
+    applier = Applier(servers, ours, {server.side: server.base for server in (a, b)})
+    await applied(applier, plans, show, "linking")
     return [db for db, steps in plans.items() if steps]
 
 
@@ -146,38 +141,6 @@ async def _prove(servers: Mapping[Side, CouchServer], db: str, asked: Asked, job
 
 def _hosted(servers: Mapping[Side, CouchServer], jobs: Sequence[Job]) -> list[tuple[CouchServer, str]]:
     return [(servers[job.host.side], job.id) for job in jobs]
-
-
-class Unlinked(msgspec.Struct, frozen=True):
-    """`unreached` are servers that did not answer, with the reason: what is there of the link is left."""
-
-    dbs: tuple[str, ...]
-    unreached: Mapping[str, str]
-
-
-async def unlink(pair: tuple[Address, Address], dbs: tuple[str, ...] | None, show: Show) -> Unlinked:
-    """Takes links away, on one server too when the other one is gone. Raises PeerLost when both are."""
-    async with _opened(pair) as servers:
-        known: dict[Side, Server] = {}
-        unreached: dict[str, str] = {}
-        for side, server in servers.items():
-            show.now(f"looking at {server.base}")
-            try:
-                known[side] = await look_at_server(server, side)
-            except PeerLost as lost:
-                unreached[server.base] = lost.reason
-        if not known:
-            raise PeerLost("; ".join(unreached.values()))
-        bases = {side: server.base for side, server in servers.items()}
-        reached = {side: servers[side] for side in known}
-        names = dbs if dbs is not None else tuple(await linked_databases(reached, bases))
-        applier = Applier(reached, frozenset(side for side, server in known.items() if server.is_ours))
-        for db in names:
-            show.now(f"unlinking {db}")
-            steps = undo(db, await look_for_remains(reached, bases, db), reached)
-            async for done in applier.apply(steps):
-                show.done(done)
-        return Unlinked(names, unreached)
 
 
 def parse_selector(text: str) -> dict[str, object]:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 from couchgrass.couch.server import CouchServer, path
 from couchgrass.errors import CouchgrassError, NotFound, NotImplementedHere, PeerLost, Unauthorized
 from couchgrass.linking.job import REPLICATOR, Job, Key, Server, Side, database_of, keys_of
-from couchgrass.linking.naming import PREFIX, End, job_id, key_name
+from couchgrass.linking.naming import PREFIX, End, job_id, key_name, note_id
+from couchgrass.linking.note import Note, read_note
 from couchgrass.linking.plan import DbFacts, JobFacts, LinkFacts
 from couchgrass.linking.security import Security
-from couchgrass.linking.undo import Found, Remains, checkpoint_id
+from couchgrass.linking.undo import Found, Remains
 
 USERS = "_users"
 USER_PREFIX = "org.couchdb.user:"
 SYSTEM_PREFIX = "_"
 
 Servers = Mapping[Side, CouchServer]
+T = TypeVar("T")
 
 
 async def look_at_server(server: CouchServer, side: Side) -> Server:
@@ -88,11 +91,27 @@ async def scheduled(server: CouchServer, job: str) -> dict[str, Any] | None:
 async def look_at_link(servers: Servers, jobs: tuple[Job, Job]) -> LinkFacts:
     """Everything there is of one database's link; `jobs` are the one there and the one back."""
     there, back = jobs
-    return LinkFacts(
-        dbs={side: DbFacts(await security(server, there.db)) for side, server in servers.items()},
-        there=await _look_at_job(servers, there),
-        back=await _look_at_job(servers, back),
+    bases = {side: server.base for side, server in servers.items()}
+    securities, found_there, found_back, notes = await asyncio.gather(
+        _of_each(servers, lambda server: security(server, there.db)),
+        _look_at_job(servers, there),
+        _look_at_job(servers, back),
+        _notes(servers, bases, there.db),
     )
+    dbs = {side: DbFacts(one) for side, one in securities.items()}
+    return LinkFacts(dbs, found_there, found_back, notes)
+
+
+async def _of_each(servers: Servers, work: Callable[[CouchServer], Awaitable[T]]) -> dict[Side, T]:
+    """What `work` finds on each server, at the same time."""
+    found = await asyncio.gather(*(work(server) for server in servers.values()))
+    return dict(zip(servers, found, strict=True))
+
+
+async def _notes(servers: Servers, bases: Mapping[Side, str], db: str) -> dict[Side, Note]:
+    name = note_id(bases[Side.A], bases[Side.B], db)
+    docs = await _of_each(servers, lambda server: found(server, REPLICATOR, "_local", name))
+    return {side: read_note(doc) for side, doc in docs.items() if doc is not None}
 
 
 async def security(server: CouchServer, db: str) -> Security | None:
@@ -102,14 +121,14 @@ async def security(server: CouchServer, db: str) -> Security | None:
 
 
 async def _look_at_job(servers: Servers, job: Job) -> JobFacts:
-    docs = {}
-    for side, server in servers.items():
-        doc = await found(server, REPLICATOR, job.id)
-        if doc is not None:
-            docs[side] = doc
+    there = await _of_each(servers, lambda server: found(server, REPLICATOR, job.id))
+    docs = {side: doc for side, doc in there.items() if doc is not None}
     keys = keys_of(docs.get(job.host.side, {}))
-    tried = {end: await _tried(servers[job.server(end).side], key) for end, key in keys.items()}
-    return JobFacts(docs, tried)
+    tried = await asyncio.gather(*(_tried(servers[job.server(end).side], key) for end, key in keys.items()))
+    strays = {side: doc for side, doc in docs.items() if side is not job.host.side}
+    ids = {side: await _replication_id(servers[side], doc) for side, doc in strays.items()}
+    told = {side: name for side, name in ids.items() if name is not None}
+    return JobFacts(docs, dict(zip(keys, tried, strict=True)), told)
 
 
 async def _tried(server: CouchServer, key: Key) -> Key:
@@ -122,39 +141,62 @@ async def _tried(server: CouchServer, key: Key) -> Key:
 
 
 async def linked_databases(servers: Servers, bases: Mapping[Side, str]) -> list[str]:
-    """The databases that the two servers' ``_replicator`` documents link, whether they still exist or not."""
-    query = {"startkey": f'"{PREFIX}"', "endkey": f'"{PREFIX}\ufff0"', "include_docs": "true"}
+    """The databases that the two servers' ``_replicator`` documents link, whether they still exist or not,
+    and those that they have notes on."""
     a, b = bases[Side.A], bases[Side.B]
     names = set()
     for server in servers.values():
-        try:
-            answer = await server.ask("GET", path(REPLICATOR, "_all_docs"), query=query)
-        except NotFound:
-            continue
-        for row in answer["rows"]:
-            db = database_of(row.get("doc") or {})
-            if db is not None and row["id"] in (job_id(a, b, db), job_id(b, a, db)):
+        for doc in await _ours_in(server, "_all_docs", ""):
+            db = database_of(doc)
+            if db is not None and doc.get("_id") in (job_id(a, b, db), job_id(b, a, db)):
+                names.add(db)
+        for doc in await _ours_in(server, "_local_docs", "_local/"):
+            db = doc.get("db")
+            if isinstance(db, str) and doc.get("_id") == "_local/" + note_id(a, b, db):
                 names.add(db)
     return sorted(names)
+
+
+async def _ours_in(server: CouchServer, view: str, before: str) -> list[Mapping[str, Any]]:
+    """The documents of ``_replicator`` with a link's prefix, as the list has them."""
+    query = {
+        "startkey": f'"{before}{PREFIX}"',
+        "endkey": f'"{before}{PREFIX}\ufff0"',
+        "include_docs": "true",
+    }
+    try:
+        answer = await server.ask("GET", path(REPLICATOR, view), query=query)
+    except NotFound:
+        return []
+    return [row["doc"] for row in answer["rows"] if row.get("doc")]
 
 
 async def look_for_remains(servers: Servers, bases: Mapping[Side, str], db: str) -> Remains:
     """What is left of one database's link on the servers in `servers`, which may be one of the two."""
     a, b = bases[Side.A], bases[Side.B]
     ids = {job_id(a, b, db): Side.A, job_id(b, a, db): Side.B}
-    jobs: list[Found] = []
-    for side, server in servers.items():
-        for name, source in ids.items():
-            doc = await found(server, REPLICATOR, name)
-            if doc is not None:
-                jobs.append(Found(side, doc, source, await _replication_id(server, doc)))
-    securities, users = {}, {}
-    for side, server in servers.items():
-        there = await security(server, db)
-        if there is not None:
-            securities[side] = there
-        users[side] = await _accounts(server, side, jobs, ids)
-    return Remains(tuple(jobs), securities, users, await _checkpoints(servers, db, jobs))
+    securities, notes, jobs_of_each = await asyncio.gather(
+        _of_each(servers, lambda server: security(server, db)),
+        _notes(servers, bases, db),
+        asyncio.gather(*(_jobs(server, side, ids) for side, server in servers.items())),
+    )
+    jobs = [job for of_one in jobs_of_each for job in of_one]
+    users = await asyncio.gather(*(_accounts(server, side, jobs, ids) for side, server in servers.items()))
+    return Remains(
+        tuple(jobs),
+        {side: one for side, one in securities.items() if one is not None},
+        dict(zip(servers, users, strict=True)),
+        notes,
+    )
+
+
+async def _jobs(server: CouchServer, side: Side, ids: Mapping[str, Side]) -> list[Found]:
+    jobs = []
+    for name, source in ids.items():
+        doc = await found(server, REPLICATOR, name)
+        if doc is not None:
+            jobs.append(Found(side, doc, source, await _replication_id(server, doc)))
+    return jobs
 
 
 async def _replication_id(server: CouchServer, doc: Mapping[str, Any]) -> str | None:
@@ -168,15 +210,5 @@ async def _accounts(
 ) -> tuple[str, ...]:
     names = {key_name(name, end) for name in ids for end in End}
     names |= {key.name for job in jobs for end, key in keys_of(job.doc).items() if job.side(end) is side}
-    there = [name for name in sorted(names) if await found(server, USERS, USER_PREFIX + name) is not None]
-    return tuple(there)
-
-
-async def _checkpoints(servers: Servers, db: str, jobs: list[Found]) -> frozenset[tuple[Side, str]]:
-    names = {checkpoint_id(job.replication_id) for job in jobs if job.replication_id}
-    there = set()
-    for side, server in servers.items():
-        for name in names:
-            if await found(server, db, "_local", name) is not None:
-                there.add((side, name))
-    return frozenset(there)
+    docs = await asyncio.gather(*(found(server, USERS, USER_PREFIX + name) for name in sorted(names)))
+    return tuple(name for name, doc in zip(sorted(names), docs, strict=True) if doc is not None)

@@ -11,6 +11,7 @@ import msgspec
 
 from couchgrass.couch.server import CouchServer, path
 from couchgrass.errors import CouchgrassError, Forbidden, RequestTimeout, Unauthorized
+from couchgrass.linking.apply.abreast import AT_ONCE_MAX, abreast
 from couchgrass.linking.apply.look import found
 from couchgrass.linking.job import REPLICATOR
 
@@ -47,8 +48,9 @@ async def until_running(
     pause = FIRST_S
     states: dict[str, Waited] = {}
     while waiting:
-        for name, server in list(waiting.items()):
-            row = await _row(server, name)
+        names = list(waiting)
+        rows = await abreast(names, lambda name: _row(waiting[name], name), at_once_max=2 * AT_ONCE_MAX)
+        for name, row in zip(names, rows, strict=True):
             states[name] = Waited(name, str(row.get("state") or "not started"), _reason(row))
             if states[name].state == RUNNING:
                 del waiting[name], states[name]
