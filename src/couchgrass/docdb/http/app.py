@@ -11,7 +11,7 @@ import itertools
 import logging
 import os
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from couchgrass import __version__, json
@@ -36,6 +36,9 @@ UNAUTHORIZED = 401
 _ALLOW_ORIGIN = b"access-control-allow-origin"
 _NO_BODY = frozenset({204, 304})
 _REQUEST_ID = re.compile(rb"[0-9A-Za-z_-]{1,36}")
+
+PART_BYTES_MAX = 512 * 1024
+"""What is handed to the HTTP server at a time."""
 
 UNWATCHED_PIECES = 8
 """A stream that goes on past this many pieces (about 2 MB) looks whether its client is still there."""
@@ -178,7 +181,8 @@ class App:
             sent = 0
             if request.method != "HEAD":
                 async for piece in answer.pieces:
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+                    for part in _parts(piece):
+                        await send({"type": "http.response.body", "body": part, "more_body": True})
                     sent += 1
                     if sent == UNWATCHED_PIECES and not answer.watches:
                         gone = asyncio.create_task(request.disconnected())
@@ -189,6 +193,13 @@ class App:
                 gone.cancel()
             await answer.pieces.aclose()  # type: ignore[attr-defined]
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _parts(piece: bytes) -> Iterable[bytes]:
+    """A large piece in parts: what waits for a slow client is counted in parts, not in bytes."""
+    if len(piece) <= PART_BYTES_MAX:
+        return (piece,)
+    return (piece[at : at + PART_BYTES_MAX] for at in range(0, len(piece), PART_BYTES_MAX))
 
 
 def _asked(request: Request) -> str:

@@ -18,7 +18,7 @@ from couchgrass.docdb.sqlite.reads import BODY_SQL, HEAD_SQL, STUBS_SQL
 
 _SIZES = (
     "SELECT group_concat(CASE WHEN docs.rev=wanted_rev AND docs.tree IS NULL"
-    " THEN length(docs.body)+ifnull(length(docs.atts),0) ELSE -1 END)"
+    " THEN length(docs.body)+ifnull(length(docs.atts),0)+ifnull(length(docs.path),0)*2 ELSE -1 END)"
     " FROM (SELECT value->>'id' AS wanted,value->>'rev' AS wanted_rev FROM json_each(?))"
     " LEFT JOIN docs ON docs.id=wanted"
 )
