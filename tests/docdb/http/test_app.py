@@ -258,7 +258,7 @@ def test_an_answer_that_is_cut_off_is_in_the_log(server_data: Path) -> None:
         content = {"content-type": "image/png"}
         assert call(server.auth_url, "PUT", "/db/a/x", b"x" * 300_000, headers=content).status == 201
         damage = apsw.Connection(str(server_data / "databases" / "db" / "data.sqlite"))
-        damage.execute("UPDATE chunks SET data=7")
+        damage.execute("UPDATE chunks SET data=7 WHERE chunk=(SELECT max(chunk) FROM chunks)")
         damage.close()
         with closing(http.client.HTTPConnection("127.0.0.1", server.port)) as asked:
             asked.request("GET", "/db/a/x", headers={"authorization": basic(server.user, server.password)})
