@@ -20,6 +20,7 @@ FOUND = Found(Side.B, DOC, Side.A, "f00+continuous")
 GRANTED = with_key(CLOSED, "key", JOB.grant(End.SOURCE, CLOSED))
 
 
+CHECKPOINT = Note(checkpoints=("f00",))
 NOTED = {Side.A: Note(("key",)), Side.B: Note()}
 
 
@@ -31,11 +32,13 @@ def test_the_job_goes_first_then_its_key_and_then_the_checkpoints() -> None:
         NOTED,
     )
     assert undo("db", remains, Side) == (
+        AddNote(Side.B, "db", CHECKPOINT),
         RemoveJob(Side.B, "db", JOB.id),
         Revoke(Side.A, "db", ("key",)),
         DropKey(Side.A, "db", "key"),
         DropCheckpoint(Side.A, "db", "f00"),
         DropCheckpoint(Side.B, "db", "f00"),
+        CutNote(Side.B, "db", CHECKPOINT),
     )
 
 
@@ -50,13 +53,14 @@ def test_an_account_whose_job_is_gone_is_found_by_its_name() -> None:
 
 
 def test_a_key_that_only_the_job_knows_is_noted_before_the_job_goes() -> None:
-    unnoted = (AddNote(Side.A, "db", Note(("key",))), RemoveJob(Side.B, "db", JOB.id))
+    to_note = (AddNote(Side.A, "db", Note(("key",))), AddNote(Side.B, "db", CHECKPOINT))
+    unnoted = (*to_note, RemoveJob(Side.B, "db", JOB.id))
     remains = Remains((FOUND,), {Side.A: GRANTED, Side.B: CLOSED})
-    assert undo("db", remains, Side)[:3] == (*unnoted, Revoke(Side.A, "db", ("key",)))
+    assert undo("db", remains, Side)[:4] == (*unnoted, Revoke(Side.A, "db", ("key",)))
     remains = Remains((FOUND,), {Side.A: CLOSED, Side.B: CLOSED}, {Side.A: ("key",)})
-    assert undo("db", remains, Side)[:3] == (*unnoted, DropKey(Side.A, "db", "key"))
+    assert undo("db", remains, Side)[:4] == (*unnoted, DropKey(Side.A, "db", "key"))
     remains = Remains((FOUND,), {Side.A: CLOSED, Side.B: CLOSED})
-    assert undo("db", remains, Side)[0] == RemoveJob(Side.B, "db", JOB.id)
+    assert undo("db", remains, Side)[:2] == unnoted[1:]
 
 
 def test_a_key_whose_job_is_on_a_server_that_is_gone_is_found_by_the_note() -> None:
@@ -69,16 +73,15 @@ def test_a_key_whose_job_is_on_a_server_that_is_gone_is_found_by_the_note() -> N
 
 def test_nothing_is_tried_on_a_server_that_is_gone_and_the_checkpoint_there_is_noted() -> None:
     remains = Remains((FOUND,), {Side.B: CLOSED})
-    noted = Note(checkpoints=("f00",))
     assert undo("db", remains, [Side.B]) == (
-        AddNote(Side.B, "db", noted),
+        AddNote(Side.B, "db", CHECKPOINT),
         RemoveJob(Side.B, "db", JOB.id),
         DropCheckpoint(Side.B, "db", "f00"),
     )
-    later = Remains((), {Side.B: CLOSED}, notes={Side.B: noted})
+    later = Remains((), {Side.B: CLOSED}, notes={Side.B: CHECKPOINT})
     assert undo("db", later, [Side.B]) == (DropCheckpoint(Side.B, "db", "f00"),)
     assert undo("db", later, Side) == (
         DropCheckpoint(Side.A, "db", "f00"),
         DropCheckpoint(Side.B, "db", "f00"),
-        CutNote(Side.B, "db", noted),
+        CutNote(Side.B, "db", CHECKPOINT),
     )

@@ -6,8 +6,8 @@ gone when a link is taken away. So each server keeps the names of its own keys, 
 read it. It is written before a key gets any right and shrinks when the key is gone. Accounts of ``_users``
 are not noted: their names follow from the job's (`naming.key_name`).
 
-The checkpoints of a job that is taken away while the server at its other end is gone, or that moves to that
-server, are noted as well: by its host.
+The checkpoints of a job that is taken away, or that moves to the other server, are noted as well, by its
+host, until they are gone from both servers.
 """
 
 from __future__ import annotations

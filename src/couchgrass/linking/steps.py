@@ -126,7 +126,7 @@ class Deed(StrEnum):
     KEY_REVOKED = "key revoked"
     KEY_DELETED = "key deleted"
     CHECKPOINT_DELETED = "checkpoint deleted"
-    NOTED = "note taken"
+    KEY_NOTED = "key noted"
 
 
 class Done(msgspec.Struct, frozen=True):

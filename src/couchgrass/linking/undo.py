@@ -1,8 +1,8 @@
 """Decides what it takes to take a link away: its jobs, keys and checkpoints. Databases and documents stay.
 
-The jobs go first, so that none runs into a key that is gone, and each saves its last checkpoint. Whoever is
-cut off after that finds the rest by the servers' notes and the names of the accounts. The checkpoints go
-last, when no job is left that would write them again.
+The jobs go first, so that none runs into a key that is gone. Whoever is cut off after that finds the rest by
+the servers' notes and the names of the accounts. The checkpoints go last, when no job is left that would
+write them again; they stay noted until they are gone from both servers.
 """
 
 from __future__ import annotations
@@ -72,7 +72,6 @@ class Remains(msgspec.Struct, frozen=True):
 def undo(db: str, remains: Remains, reachable: Iterable[Side]) -> tuple[Step, ...]:
     """The steps for one database; none when nothing is left."""
     answering = sorted(set(reachable))
-    is_whole = len(answering) == len(Side)
     first: list[Step] = []
     keys: list[Step] = []
     last: list[Step] = []
@@ -80,7 +79,7 @@ def undo(db: str, remains: Remains, reachable: Iterable[Side]) -> tuple[Step, ..
         noted, names = remains.notes.get(side, Note()), remains.keys(side)
         unnoted = Note(
             tuple(name for name in names if not name.startswith(PREFIX)),
-            () if is_whole else remains.checkpoints([side]),
+            remains.checkpoints([side]),
         ).minus(noted)
         if unnoted != Note():
             first.append(AddNote(side, db, unnoted))
@@ -89,11 +88,8 @@ def undo(db: str, remains: Remains, reachable: Iterable[Side]) -> tuple[Step, ..
         keys += [DropKey(side, db, name) for name in names]
         # One may be written between our look and the end of its job.
         last += [DropCheckpoint(side, db, checkpoint) for checkpoint in remains.checkpoints()]
-    if is_whole:
-        last += [
-            CutNote(side, db, Note(checkpoints=note.checkpoints))
-            for side, note in sorted(remains.notes.items())
-            if note.checkpoints
-        ]
+    if len(answering) == len(Side):
+        noted_of = {side: Note(checkpoints=remains.checkpoints([side])) for side in answering}
+        last += [CutNote(side, db, note) for side, note in noted_of.items() if note != Note()]
     first += [RemoveJob(job.host, db, str(job.doc["_id"])) for job in remains.jobs]
     return (*first, *keys, *last)

@@ -99,11 +99,11 @@ class Applier:
                 )
             case AddNote(side, db, note):
                 changed = await self._note(side, db, lambda old: old.plus(note))
-                text = f"noted, to be found again: {', '.join(_named(note))}"
-                return self._done(db, side, text, Deed.NOTED) if changed else None
+                text = f"key {', '.join(note.keys)} noted"
+                return self._done(db, side, text, Deed.KEY_NOTED) if changed and note.keys else None
             case CutNote(side, db, note):
-                changed = await self._note(side, db, lambda old: old.minus(note))
-                return self._done(db, side, "note deleted", Deed.NOTED) if changed else None
+                await self._note(side, db, lambda old: old.minus(note))
+                return None
 
     def _done(self, db: str, side: Side, text: str, deed: Deed, count: int = 1) -> Done:
         return Done(db, self._servers[side].base, text, deed, count)
@@ -123,6 +123,7 @@ class Applier:
         job, end, side = step.job, step.end, step.job.server(step.end).side
         server = self._servers[side]
         if step.kind is KeyKind.API_KEY:
+            await self._ensure(side, REPLICATOR)  # first, so that the key is noted in the next moment
             key = self._made[job.id, end] = await _api_key(server)
             await self._note(side, job.db, lambda old: old.plus(Note((key.name,))))
         else:
@@ -266,7 +267,3 @@ async def _delete(server: CouchServer | None, *segments: str) -> bool:
     except NotFound:
         return False
     return True
-
-
-def _named(note: Note) -> list[str]:
-    return [*(f"key {name}" for name in note.keys), *(f"checkpoint {name}" for name in note.checkpoints)]
