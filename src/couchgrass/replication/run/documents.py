@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from couchgrass import json
 from couchgrass.couch import feed
 from couchgrass.couch.database import CouchDatabase
@@ -388,16 +390,9 @@ def _already(job: Job) -> str:
 
 def statistics(job: Job) -> dict[str, Any]:
     """A job's counts, as they are written into its document."""
-    totals = job.totals
-    run = job.run
+    seq = None if job.run is None else json.decode(job.run.checkpoints.last)
     return {
-        "revisions_checked": totals.revisions_checked,
-        "missing_revisions_found": totals.missing_revisions_found,
-        "docs_read": totals.docs_read,
-        "docs_written": totals.docs_written,
+        **msgspec.structs.asdict(job.totals),
         "changes_pending": 0,
-        "doc_write_failures": totals.doc_write_failures,
-        "bulk_get_docs": totals.bulk_get_docs,
-        "bulk_get_attempts": totals.bulk_get_attempts,
-        "checkpointed_source_seq": None if run is None else json.decode(run.checkpoints.last),
+        "checkpointed_source_seq": seq,
     }

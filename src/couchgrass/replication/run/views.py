@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import msgspec
+
 from couchgrass.docdb.stats import Family, Sample
 from couchgrass.replication.run.documents import Documents, Entry
 from couchgrass.replication.run.job import Job
@@ -51,18 +53,12 @@ def _rounded(lag_s: float | None) -> float | None:
 
 
 def _counts(job: Job) -> Counts | None:
-    run, totals = job.run, job.totals
+    run = job.run
     if run is None or run.progress is None:
         return None
     return Counts(
-        revisions_checked=totals.revisions_checked,
-        missing_revisions_found=totals.missing_revisions_found,
-        docs_read=totals.docs_read,
-        docs_written=totals.docs_written,
+        **msgspec.structs.asdict(job.totals),
         changes_pending=run.changes_pending(),
-        doc_write_failures=totals.doc_write_failures,
-        bulk_get_docs=totals.bulk_get_docs,
-        bulk_get_attempts=totals.bulk_get_attempts,
         checkpointed_source_seq=run.checkpoints.last,
         source_seq=run.source_seq or run.checkpoints.last,
         through_seq=run.progress.through,
