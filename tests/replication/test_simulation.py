@@ -81,7 +81,6 @@ async def replicator(errand: Errand, letters: Any = None) -> None:
         clock=errand.clock,
         letters=LetterBox(letters or errand.letters),
         turns=asyncio.Semaphore(3),
-        random=errand.random,
     )
 
     def leave() -> None:

@@ -27,6 +27,11 @@ _SESSION = re.compile(r"\s*(AuthSession=[^;\s]+)")
 _MAX_AGE = re.compile(r";\s*max-age=(\d{1,9})", re.IGNORECASE)
 
 
+def basic(name: str, password: str) -> str:
+    """The value of an ``Authorization`` header (RFC 7617, UTF-8)."""
+    return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+
+
 class Auth:
     """Who asks. One for all requests of one user to one server; its secrets never leave it but in headers."""
 
@@ -54,8 +59,7 @@ class Auth:
                     await self._sign_in(self._name, login)
         if self._cookie is not None and self._clock.monotonic() >= self._basic_until_s:
             return {"cookie": self._cookie}
-        pair = f"{self._name}:{self._password}".encode()
-        return {"authorization": "Basic " + base64.b64encode(pair).decode()}
+        return {"authorization": basic(self._name, self._password)}
 
     def _is_due(self) -> bool:
         now = self._clock.monotonic()

@@ -8,7 +8,6 @@ with a note that names the server and the request.
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Final
@@ -18,7 +17,8 @@ import aiohttp
 from yarl import URL
 
 from couchgrass import json
-from couchgrass.couch.transport import FAILURES, TOO_MANY, why
+from couchgrass.couch.auth import basic
+from couchgrass.couch.transport import FAILURES, TOO_MANY, query_text, why
 from couchgrass.errors import BadRequest, CouchgrassError, PeerLost, TooLarge, from_answer
 
 TIMEOUT_S: Final = 30.0
@@ -83,16 +83,11 @@ class CouchServer:
         headers = {"accept": "application/json"}
         credentials = user or self._credentials
         if credentials is not None:
-            pair = ":".join(credentials).encode()
-            headers["authorization"] = "Basic " + base64.b64encode(pair).decode()
+            headers["authorization"] = basic(*credentials)
         sent = None
         if body is not None:
             sent, headers["content-type"] = json.encode(body), "application/json"
-        url = self.base + path
-        if query:
-            url += "?" + "&".join(
-                f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query.items()
-            )
+        url = self.base + path + query_text(list((query or {}).items()))
         async with self._places:
             for attempt in range(TRIES_MAX):
                 status, text = await self._once(method, url, sent, headers)

@@ -23,12 +23,11 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import msgspec
 
+from couchgrass.docdb.database_name import is_name
 from couchgrass.errors import BadRequest, IllegalDatabaseName
 
-SYSTEM_DATABASES: Final = frozenset({"_users", "_replicator", "_global_changes"})
 HIDDEN: Final = "*****"
 
-_NAME: Final = re.compile(r"[a-z][a-z0-9_$()+/-]*(/_replicator|/_users)?")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x20\x7f]")
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -118,7 +117,7 @@ def hide_password(url: str) -> str:
 
 
 def _local_name(name: str) -> str:
-    if name in SYSTEM_DATABASES or _NAME.fullmatch(name):
+    if is_name(name):
         return name
     if ":" in name or "@" in name:  # perhaps a URL with a password whose scheme was forgotten
         raise _invalid("endpoint")

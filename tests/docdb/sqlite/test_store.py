@@ -16,30 +16,14 @@ from couchgrass.docdb.document import parse_document
 from couchgrass.docdb.sqlite.edits import Write, write_one
 from couchgrass.docdb.sqlite.reads import row_of
 from couchgrass.docdb.sqlite.schema import Damaged
-from couchgrass.docdb.sqlite.store import FolderRefused, NameTooLong, Store, check_name
-from couchgrass.errors import CouchgrassError, FileExists, IllegalDatabaseName, NotFound, StorageFull
+from couchgrass.docdb.sqlite.store import FolderRefused, Store
+from couchgrass.errors import CouchgrassError, FileExists, NotFound, StorageFull
 from couchgrass.testing.faults import Disk, failing
 from tests.docdb.sqlite.conftest import with_store
 
 
 def write(doc_id: str) -> Any:
     return write_one(Write(parse_document({"_id": doc_id})), new_edits=True, revs_limit=10)
-
-
-@pytest.mark.parametrize("name", ["a", "a0_$()+/-z", "_users", "_replicator", "a/_users", "x" * 238])
-def test_a_database_may_have_couchdbs_names(name: str) -> None:
-    check_name(name)
-
-
-@pytest.mark.parametrize("name", ["", "A", "0a", "_other", "a.b", "ä", "a b", "../a"])
-def test_other_names_are_illegal(name: str) -> None:
-    with pytest.raises(IllegalDatabaseName):
-        check_name(name)
-
-
-def test_a_name_has_a_length() -> None:
-    with pytest.raises(NameTooLong):
-        check_name("x" * 239)
 
 
 def test_databases_are_there_again_after_a_restart_in_byte_order(folder: Path) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from couchgrass.docdb.replicator_doc import is_replicator_db
 from couchgrass.replication.run import documents
-from couchgrass.replication.run.documents import asked_of, epoch, generation, is_replicator
+from couchgrass.replication.run.documents import asked_of, epoch, generation
 from couchgrass.replication.status import iso8601
 from couchgrass.testing.call import call
 from couchgrass.testing.server import running
@@ -22,8 +23,8 @@ STATE = "_replication_state"
 
 
 def test_databases_of_replications_are_known_by_their_last_segment() -> None:
-    assert is_replicator("_replicator") and is_replicator("a/b/_replicator")
-    assert not is_replicator("a_replicator") and not is_replicator("_replicator/a")
+    assert is_replicator_db("_replicator") and is_replicator_db("a/b/_replicator")
+    assert not is_replicator_db("a_replicator") and not is_replicator_db("_replicator/a")
 
 
 def test_what_is_written_into_a_document_is_not_what_it_asks_for() -> None:

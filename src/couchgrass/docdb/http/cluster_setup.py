@@ -14,11 +14,11 @@ from couchgrass import json
 from couchgrass.docdb import config as configuration
 from couchgrass.docdb.access import default_security
 from couchgrass.docdb.config import Config, HashPassword
+from couchgrass.docdb.database_name import check_name
 from couchgrass.docdb.http import settings_change
 from couchgrass.docdb.http.request import Request
 from couchgrass.docdb.http.response import OK, Answer, Response, json_response
 from couchgrass.docdb.http.server import Server
-from couchgrass.docdb.sqlite.store import check_name
 from couchgrass.errors import BadRequest, FileExists, NotImplementedHere
 
 SYSTEM_DATABASES: Final = ["_users", "_replicator"]

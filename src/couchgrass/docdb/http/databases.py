@@ -12,6 +12,7 @@ import apsw
 
 from couchgrass import json
 from couchgrass.docdb.access import Right, default_security
+from couchgrass.docdb.database_name import check_name
 from couchgrass.docdb.document import is_design
 from couchgrass.docdb.http.conditions import location
 from couchgrass.docdb.http.doc_write import parse_edit, ready, store_later, store_one, written
@@ -21,7 +22,6 @@ from couchgrass.docdb.rev import Rev, parse_rev
 from couchgrass.docdb.sqlite.compaction import sizes
 from couchgrass.docdb.sqlite.edits import Write, purge_many
 from couchgrass.docdb.sqlite.lookups import Missing, missing_revs, purge_history
-from couchgrass.docdb.sqlite.store import check_name
 from couchgrass.errors import BadRequest
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ database ``a/b``. Empty segments are gone already, see `Request`.
 from __future__ import annotations
 
 from couchgrass.docdb.access import Right
+from couchgrass.docdb.database_name import SYSTEM_DATABASES, check_name
 from couchgrass.docdb.http import docs, server_routes
 from couchgrass.docdb.http.db_routes import DATABASE, DB_ENDPOINTS
 from couchgrass.docdb.http.endpoint import Endpoint, Methods, pick
@@ -14,7 +15,6 @@ from couchgrass.docdb.http.mounted import run_mounted
 from couchgrass.docdb.http.request import Request, unquoted
 from couchgrass.docdb.http.response import Answer
 from couchgrass.docdb.sqlite.database import Database
-from couchgrass.docdb.sqlite.store import SYSTEM_DATABASES, check_name
 from couchgrass.errors import BadRequest, NotFound
 
 METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE", "COPY", "OPTIONS"})

@@ -15,7 +15,6 @@ import asyncio
 import ctypes
 import fcntl
 import os
-import re
 import shutil
 import time
 import uuid
@@ -29,17 +28,14 @@ from urllib.parse import quote, unquote
 import apsw
 
 from couchgrass import json
+from couchgrass.docdb.database_name import check_name
 from couchgrass.docdb.sqlite.database import Database
 from couchgrass.docdb.sqlite.schema import close, open_writer, refused
 from couchgrass.docdb.sqlite.transaction import Totals
 from couchgrass.docdb.sqlite.writer import Commit, WriterPool
-from couchgrass.errors import CouchgrassError, FileExists, IllegalDatabaseName, NotFound
+from couchgrass.errors import CouchgrassError, FileExists, NotFound
 
 LAYOUT = 1
-NAME_BYTES_MAX = 238
-"""CouchDB's limit on a database's name; the folder's own name may be three times as long."""
-
-SYSTEM_DATABASES = frozenset({"_users", "_replicator", "_global_changes"})
 REST_S = 20.0
 """A database's connections that were not used for so long are closed."""
 
@@ -49,26 +45,9 @@ TRIM_AFTER = 50
 SCAN_THREADS = 3
 """Threads for scans; on two cores more would only take turns."""
 
-_NAME = re.compile(r"[a-z][a-z0-9_$()+/-]*")
-
 
 class FolderRefused(CouchgrassError):
     """The data folder can't be used; `reason` says why and what to do."""
-
-
-class NameTooLong(CouchgrassError):
-    status = 400
-    error = "database_name_too_long"
-
-
-def check_name(name: str) -> None:
-    """Raises IllegalDatabaseName or NameTooLong unless a database may have this name."""
-    if name not in SYSTEM_DATABASES and not _NAME.fullmatch(
-        name.removesuffix("/_replicator").removesuffix("/_users")
-    ):
-        raise IllegalDatabaseName(name)
-    if len(quote(name, safe="")) > NAME_BYTES_MAX:
-        raise NameTooLong(f"At least one path segment of `{name}` is too long.")
 
 
 class Store:

@@ -18,6 +18,7 @@ from typing import Any
 
 from couchgrass.docdb.access import ADMIN_ROLE, check_server_admin
 from couchgrass.docdb.mount import Call, Told
+from couchgrass.docdb.replicator_doc import REPLICATOR, is_replicator_db
 from couchgrass.errors import (
     BadRequest,
     CouchgrassError,
@@ -29,7 +30,7 @@ from couchgrass.errors import (
 from couchgrass.replication import checkpoint
 from couchgrass.replication.deadletter import Letter
 from couchgrass.replication.identity import RepId
-from couchgrass.replication.run.documents import Documents, is_replicator
+from couchgrass.replication.run.documents import Documents
 from couchgrass.replication.run.job import Job, Origin
 from couchgrass.replication.run.replicator import TRANSIENT_MAX, TRANSIENT_MAX_OF_USER, Replicator
 from couchgrass.replication.run.views import document_views, entry_view, job_view
@@ -209,11 +210,11 @@ def _failed(why: CouchgrassError) -> Told:
 def _document(path: Sequence[str]) -> tuple[str, str | None]:
     """Database and document id of a path, whether or not the slash in the database's name was encoded."""
     if not path:
-        return "_replicator", None
-    if is_replicator(path[0]) and len(path) <= 2:
+        return REPLICATOR, None
+    if is_replicator_db(path[0]) and len(path) <= 2:
         return path[0], path[1] if len(path) == 2 else None
-    if "_replicator" in path[1:]:
-        at = path.index("_replicator", 1)
+    if REPLICATOR in path[1:]:
+        at = path.index(REPLICATOR, 1)
         if len(path) - at <= 2:
             return "/".join(path[: at + 1]), path[at + 1] if len(path) - at == 2 else None
     raise BadRequest("Invalid path")

@@ -23,6 +23,7 @@ from couchgrass.couch.database import CouchDatabase
 from couchgrass.couch.transport import Transport, whole
 from couchgrass.docdb.access import UserCtx
 from couchgrass.docdb.feed_filter import Filter
+from couchgrass.docdb.replicator_doc import is_replicator_db
 from couchgrass.docdb.wire import ZERO, Change
 from couchgrass.errors import BadRequest, Conflict, CouchgrassError, NotFound
 from couchgrass.replication.backoff import delay_s
@@ -35,8 +36,6 @@ from couchgrass.replication.status import State, iso8601
 
 log = logging.getLogger("couchgrass.replication")
 
-SUFFIX = "/_replicator"
-NAME = "_replicator"
 AGAIN_S = 1.0
 FILTER_S = 60.0
 """How often the code of a job's filter is looked at, as in CouchDB."""
@@ -47,11 +46,6 @@ WRITE_TRIES = 5
 STATE, STATE_TIME, REASON = "_replication_state", "_replication_state_time", "_replication_state_reason"
 ID, STATS = "_replication_id", "_replication_stats"
 _NOT_ASKED = frozenset({"_id", "_rev", STATE, STATE_TIME, REASON, ID, STATS})
-
-
-def is_replicator(database: str) -> bool:
-    """A database whose documents ask for replications?"""
-    return database == NAME or database.endswith(SUFFIX)
 
 
 class Entry:
@@ -134,14 +128,16 @@ class Documents:
 
     async def _names(self) -> list[str]:
         async with self._transport.request("GET", "/_all_dbs") as reply:
-            return [name for name in json.decode(await whole(reply, NAMES_BYTES_MAX)) if is_replicator(name)]
+            return [
+                name for name in json.decode(await whole(reply, NAMES_BYTES_MAX)) if is_replicator_db(name)
+            ]
 
     async def _database_event(self, line: bytes) -> None:
         if b"_replicator" not in line:
             return
         event = json.decode(line)
         name = event.get("db_name", "")
-        if not is_replicator(name):
+        if not is_replicator_db(name):
             return
         if event.get("type") == "deleted":
             await self._forget(name)

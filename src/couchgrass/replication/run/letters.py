@@ -15,7 +15,7 @@ import msgspec
 from couchgrass import json
 from couchgrass.couch.answers import decoded, refusal
 from couchgrass.couch.transport import Transport, whole
-from couchgrass.docdb.replicator_doc import DEAD_LETTER
+from couchgrass.docdb.replicator_doc import DEAD_LETTER, REPLICATOR
 from couchgrass.errors import CouchgrassError, NotFound, PeerLost
 from couchgrass.replication.deadletter import LETTERS_MAX, Letter
 
@@ -96,7 +96,7 @@ class LetterBox:
 class LocalStore:
     """In the ``_local`` documents of a database, reached through `transport`."""
 
-    def __init__(self, transport: Transport, job: str, database: str = "_replicator") -> None:
+    def __init__(self, transport: Transport, job: str, database: str = REPLICATOR) -> None:
         self._transport = transport
         self._path = f"/{database}"
         self._prefix = f"{DEAD_LETTER}{job}-"

@@ -7,8 +7,7 @@ Whatever stops a run raises; the job (`couchgrass.replication.run.job`) decides 
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import aclosing
 
 from couchgrass.clock import Clock
@@ -65,7 +64,6 @@ class Run:
         turns: asyncio.Semaphore,
         totals: Totals | None = None,
         lag: Lag | None = None,
-        random: Callable[[], float] = random.random,
     ) -> None:
         self.totals = totals or Totals()
         self.lag = lag or Lag(clock.monotonic())
@@ -75,7 +73,6 @@ class Run:
         self._wanted = wanted
         self._clock = clock
         self._turns = turns
-        self._random = random
         self.checkpoints = Checkpoints(
             source, target, rep_id, clock=clock, enabled=wanted.use_checkpoints, since=wanted.since_seq
         )
