@@ -250,6 +250,7 @@ class Job:
         while True:
             servers = self._servers()
             asking = asyncio.gather(*(server.returned() for server in servers))
+            asking.add_done_callback(_looked_at)
             try:
                 # How a server is reached may be set anew meanwhile: then it is another one.
                 while self._servers() == servers:
@@ -298,3 +299,9 @@ class Job:
             else:
                 self.ended.set_exception(why)
                 self.ended.exception()  # nobody need be waiting
+
+
+def _looked_at(asking: asyncio.Future[list[bool]]) -> None:
+    """A question that nobody waits for any longer is not worth asyncio's complaint that nobody did."""
+    if not asking.cancelled():
+        asking.exception()
