@@ -3,7 +3,7 @@
 Each rule is a function from a repository's root to complaints, one line each, so that the rules are
 themselves tried on small trees that break them. The layers, top first:
 
-    cli > the sub-folders of slices (docdb/http, docdb/sqlite, ...) > clients (couch, whisk)
+    cli > the sub-folders of slices (docdb/http, docdb/sqlite, ...) > clients (couch, whisk), serving
         > the top-level files of slices, which are pure > the kernel (errors, json, clock, ...)
 
 A module imports its own layer's folder and what is below it. `testing` stands aside: it may import
@@ -29,10 +29,14 @@ PACKAGE = "couchgrass"
 FILE_LINES_MAX = 600
 FUNCTION_LINES_MAX = 60
 
-CLIENTS = frozenset({"couch", "whisk"})
+CLIENTS = frozenset({"couch", "whisk", "serving"})
 SUBFOLDER_USES = {
     ("docdb", "http"): frozenset({"sqlite", "javascript"}),
     ("replication", "http"): frozenset({"run"}),
+    ("functions", "run"): frozenset({"store", "runtimes"}),
+    ("functions", "http"): frozenset({"store", "run"}),
+    ("gateway", "http"): frozenset({"store"}),
+    ("identity", "http"): frozenset({"store"}),
 }
 """Which other sub-folders of its own slice a sub-folder may import; the ones not listed: none."""
 

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
-import os
-import resource
 import secrets
-import signal
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,12 +13,15 @@ import msgspec
 
 from couchgrass.docdb import config as configuration
 from couchgrass.docdb.http.app import App
-from couchgrass.docdb.http.listen import HttpServer, StartRefused, bind
 from couchgrass.docdb.http.server import Server
-from couchgrass.docdb.http.settings_file import SettingsFile, replace_file
+from couchgrass.docdb.http.settings_file import SettingsFile
 from couchgrass.docdb.password import admin_credentials, hash_admin_password, verify_password
 from couchgrass.docdb.settings import snapshot
 from couchgrass.docdb.sqlite.store import Store
+from couchgrass.serving import process
+from couchgrass.serving.files import replace_file
+from couchgrass.serving.listen import HttpServer, StartRefused, bind
+from couchgrass.serving.process import allow_files, heed_signals, in_url, settle_memory
 
 log = logging.getLogger("couchgrass")
 
@@ -32,12 +30,6 @@ STOP_S = 4.0
 
 EXTENSION_STOP_S = 2.0
 """How much of that an extension may take for itself, before feeds are told to end."""
-
-COLLECT_AFTER = (20_000, 20, 20)
-"""Net new containers before a collection, and how often the older generations are looked at."""
-
-SWITCH_S = 0.0005
-"""How soon a busy thread lets the event loop go on; Python's own 5 ms would show in every answer."""
 
 ADMIN_FILE = "admin.json"
 
@@ -73,16 +65,12 @@ Extend = Callable[[App], Awaitable[Extension]]
 
 def run(wanted: Wanted, ready: Callable[[Started], None], extend: Extend | None = None) -> None:
     """Serves until SIGTERM or SIGINT. Raises StartRefused, FolderRefused or another CouchgrassError."""
-    import uvloop
-
-    sys.setswitchinterval(SWITCH_S)
-    os.umask(0o077)  # what the data folder holds is its owner's alone, whoever made the folder
-    uvloop.run(_serve(wanted, ready, extend))
+    process.run(_serve(wanted, ready, extend))
 
 
 async def _serve(wanted: Wanted, ready: Callable[[Started], None], extend: Extend | None) -> None:
     store = Store.open(wanted.data)
-    _allow_files()
+    allow_files()
     try:
         settings_file = SettingsFile(operators=wanted.config, own=wanted.data / "settings.ini")
         config, admin_file = complete_settings(settings_file, wanted)
@@ -101,49 +89,18 @@ async def _serve(wanted: Wanted, ready: Callable[[Started], None], extend: Exten
         await store.close()
         raise
     stop, hurry = asyncio.Event(), asyncio.Event()
-    _heed_signals(stop, hurry)
+    heed_signals(stop, hurry)
     port = listener.getsockname()[1]
     http = HttpServer(app, listener)
-    _settle_memory()
+    settle_memory()
     serving = asyncio.create_task(http.serve())
-    ready(Started(f"http://{_in_url(host)}:{port}", wanted.data, admin_file))
+    ready(Started(f"http://{in_url(host)}:{port}", wanted.data, admin_file))
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({stopped, serving}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
     await _stop(app, http, serving, hurry, extension)
     if serving.done():
         serving.result()
-
-
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def _heed_signals(stop: asyncio.Event, hurry: asyncio.Event) -> None:
-    """The first signal stops the server, a second one has it wait no longer for its clients."""
-
-    def heed() -> None:
-        (hurry if stop.is_set() else stop).set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, heed)
-
-
-def _settle_memory() -> None:
-    """Spares what lives as long as the process from garbage collection, and collects less often.
-
-    Requests drop what they make by counting references, so collections find next to nothing; a full one
-    holds the event loop up. In paired runs the p99 of a GET beside a bulk load went from 29 to 13 ms.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)
-
-
-def _allow_files() -> None:
-    """Takes as many open files as the system allows: an open database has about three, a client one."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _stop(

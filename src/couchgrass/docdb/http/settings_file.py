@@ -9,12 +9,12 @@ is the old or the new one. Only its owner can read it. One process uses it at a 
 from __future__ import annotations
 
 import errno
-import os
 from pathlib import Path
 
 from couchgrass.docdb.config import Config, IniError, parse_ini, render_ini
 from couchgrass.docdb.settings import Sections, check_value
 from couchgrass.errors import BadRequest, CouchgrassError, StorageFull
+from couchgrass.serving.files import replace_file
 
 FILE_BYTES_MAX = 1 << 20
 """No settings file comes near it; it keeps a wrong path from being read into memory."""
@@ -66,20 +66,3 @@ def read_sections(path: Path) -> Sections:
     except BadRequest as bad:
         raise CouchgrassError(f"{path}:{line}: {bad.reason}", error="bad_settings_file") from bad
     return sections
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Put `content` in place of the file, durably and readable by its owner only. Raises OSError."""
-    beside = path.with_name(f"{path.name}.new")
-    beside.unlink(missing_ok=True)
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from couchgrass.docdb.http.listen import HttpServer, StartRefused, bind
+from couchgrass.serving.listen import HttpServer, StartRefused, bind
 
 
 def test_port_0_takes_a_free_one() -> None:

@@ -1,0 +1,1 @@
+"""OpenWhisk-compatible functions: actions, packages, triggers, rules, activations, web actions."""

@@ -1,0 +1,1 @@
+"""Invocations under way: the pool of processes, sequences, conductors, triggers, feeds."""

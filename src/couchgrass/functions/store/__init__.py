@@ -1,0 +1,1 @@
+"""Where entities, keys, code and activation records are kept."""

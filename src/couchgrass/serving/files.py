@@ -1,0 +1,35 @@
+"""Files that only their owner can read, replaced whole and durably."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put `content` in place of the file, durably and readable by its owner only. Raises OSError.
+
+    Written beside, synced, renamed over the old one, and the folder synced: after a crash there is the old
+    or the new one.
+    """
+    beside = path.with_name(f"{path.name}.new")
+    beside.unlink(missing_ok=True)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def kept_secret(path: Path, make: Callable[[], str]) -> str:
+    """The secret in the file, without the line's end; `make` makes it when there is none yet."""
+    if not path.exists():
+        replace_file(path, make().encode() + b"\n")
+    return path.read_text(encoding="utf-8").rstrip("\n")
