@@ -118,14 +118,16 @@ def test_a_head_request_gets_the_length_and_no_body() -> None:
     asked(respond, send)
 
 
-def test_pieces_are_streamed_and_closed_when_the_client_goes() -> None:
+@pytest.mark.parametrize("silent", [False, True])
+def test_pieces_are_streamed_and_closed_when_the_client_goes(silent: bool) -> None:
     closed = asyncio.Event()
 
     async def endless() -> AsyncGenerator[bytes, None]:
         try:
+            yield b"x" * 300_000
             while True:
+                await asyncio.sleep(3600 if silent else 0)
                 yield b"x" * 100_000
-                await asyncio.sleep(0)
         finally:
             closed.set()
 

@@ -194,16 +194,22 @@ class Edge(ABC):
             await send({"type": "http.response.body", "body": body, "more_body": False})
             return
         await send(head)
-        # The HTTP server takes pieces for a client that has gone, without a word.
+        # The HTTP server takes pieces for a client that has gone, without a word; and a feed may be silent.
+        sending = asyncio.current_task()
+        assert sending is not None
         gone = asyncio.create_task(request.gone())
+        gone.add_done_callback(lambda found: None if found.cancelled() else sending.cancel())
         try:
             if request.method != "HEAD":
                 async for piece in answer.pieces:
-                    if gone.done():
-                        raise ClientGone
                     for at in range(0, len(piece), PART_BYTES_MAX):
                         part = piece[at : at + PART_BYTES_MAX]
                         await send({"type": "http.response.body", "body": part, "more_body": True})
+        except asyncio.CancelledError:
+            if not gone.done():
+                raise
+            sending.uncancel()
+            raise ClientGone from None
         finally:
             gone.cancel()
             await answer.pieces.aclose()
