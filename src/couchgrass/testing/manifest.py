@@ -91,7 +91,8 @@ class Deployer:
                             "authkey": self._key,
                         },
                     }
-                    query = f"accesstoken=DUMMY+TOKEN&responsetype={how['response']}&spaceguid={self._key.split(':')[0]}"
+                    owner = self._key.split(":")[0]
+                    query = f"accesstoken=DUMMY+TOKEN&responsetype={how['response']}&spaceguid={owner}"
                     made = await self.ask(
                         "POST", f"/api/v1/web/whisk.system/apimgmt/createApi.http?{query}", {"apidoc": doc}
                     )
