@@ -20,6 +20,7 @@ import msgspec
 
 from couchgrass import json
 from couchgrass.errors import BadRequest, NotFound
+from couchgrass.functions.names import NO_PACKAGE, is_name
 from couchgrass.functions.webaction_media import FORM, JSON, Form, media
 
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
@@ -30,10 +31,15 @@ BODY_BYTES_MAX: Final = 1024 * 1024
 FIELDS_MAX: Final = 10_000
 """Fields of a form or a query; taking them apart keeps everybody else waiting."""
 
+NESTING_MAX: Final = 500
+"""How deep a JSON body may nest: so that whoever it is handed on to can encode and decode it, too."""
+
 NO_RESOURCE: Final = "The requested resource does not exist."
 NOT_ALLOWED: Final = "Request defines parameters that are not allowed (e.g., reserved properties)."
 
-RESERVED: Final = frozenset(("__ow_method", "__ow_headers", "__ow_path", "__ow_user", "__ow_query", "__ow_body"))
+RESERVED: Final = frozenset(
+    ("__ow_method", "__ow_headers", "__ow_path", "__ow_user", "__ow_query", "__ow_body")
+)
 
 SECRET_HEADER: Final = b"x-require-whisk-auth"
 
@@ -58,9 +64,6 @@ class Target(msgspec.Struct, frozen=True):
     path: str
 
 
-_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_@ .&-]{0,254}[A-Za-z0-9_@.&-])?")
-
-
 def target(path: bytes) -> Target:
     """What is behind ``/api/v1/web/``, percent-encoded as it came. Raises NotFound."""
     parts = path.split(b"/", 3)
@@ -72,15 +75,15 @@ def target(path: bytes) -> Target:
         if action.endswith(known.value):
             action, extension = action.removesuffix(known.value), known
             break
-    if not _NAME.fullmatch(action):
+    if not is_name(action):
         raise NotFound(NO_RESOURCE)
     rest = "/" + _ascii(parts[3]) if len(parts) == 4 else ""
-    return Target(namespace, "" if package == "default" else package, action, extension, rest)
+    return Target(namespace, "" if package == NO_PACKAGE else package, action, extension, rest)
 
 
 def _name(segment: bytes) -> str:
     text = (unquote_to_bytes(segment) if b"%" in segment else segment).decode("latin-1")
-    if not _NAME.fullmatch(text):
+    if not is_name(text):
         raise NotFound(NO_RESOURCE)
     return text
 
@@ -195,10 +198,28 @@ def _raw_body(headers: Mapping[bytes, bytes], body: bytes) -> str:
 
 
 def _json(body: bytes) -> Any:
+    if body.count(b"[") + body.count(b"{") > NESTING_MAX and _nesting(body) > NESTING_MAX:
+        raise BadRequest(f"The request content was malformed: it nests more than {NESTING_MAX} levels deep.")
     try:
         return json.decode(body)
     except BadRequest:
         raise BadRequest("The request content was malformed: it is not JSON.") from None
+
+
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_BRACKET = re.compile(rb"[\[{]|[\]}]")
+
+
+def _nesting(body: bytes) -> int:
+    """How deep the brackets outside of strings nest."""
+    depth = deepest = 0
+    for bracket in _BRACKET.findall(_STRING.sub(b"", body)):
+        if bracket in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        else:
+            depth -= 1
+    return deepest
 
 
 def _fields(text: str) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class Form(Enum):
 
 
 class Media(msgspec.Struct, frozen=True):
-    """A Content-Type. `essence` is type/subtype in lower case; `charset` in lower case, "" if there is none."""
+    """A Content-Type. `essence` is type/subtype, `charset` "" for none; both are in lower case."""
 
     essence: str
     form: Form
@@ -52,7 +52,7 @@ class Media(msgspec.Struct, frozen=True):
 _ESSENCE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CHARSET = re.compile(r";[ \t]*charset[ \t]*=[ \t]*\"?([^\s;\",]+)", re.IGNORECASE)
 
-_TEXT_SUBTYPES = """
+_TEXT_APPLICATIONS = """
     atom+xml base64 javascript json json-patch+json merge-patch+json problem+json problem+xml rss+xml soap+xml
     vnd.api+json vnd.google-earth.kml+xml x-latex x-vrml x-www-form-urlencoded xhtml+xml xml xml-dtd
 """
@@ -62,14 +62,17 @@ _TEXTS = """
     x-server-parsed-html x-setext x-sgml x-speech x-uuencode x-vcalendar x-vcard xml
 """
 _TEXT: Final = frozenset(
-    [*(f"application/{name}" for name in _TEXT_SUBTYPES.split()), *(f"text/{name}" for name in _TEXTS.split())]
+    [
+        *(f"application/{name}" for name in _TEXT_APPLICATIONS.split()),
+        *(f"text/{name}" for name in _TEXTS.split()),
+    ]
 )
-_BINARY_SUBTYPES = """
+_BINARY_APPLICATIONS = """
     cbor gnutar java-archive lha lzx msword octet-stream pdf postscript vnd.ms-excel vnd.ms-fontobject
     vnd.ms-powerpoint x-7z-compressed x-bzip x-bzip2 x-compress x-compressed x-dvi x-gtar x-gzip
     x-rar-compressed x-shockwave-flash x-tar x-tex zip
 """
-_BINARY: Final = frozenset(f"application/{name}" for name in _BINARY_SUBTYPES.split())
+_BINARY: Final = frozenset(f"application/{name}" for name in _BINARY_APPLICATIONS.split())
 _BINARY_KINDS: Final = ("audio/", "font/", "image/", "message/", "multipart/", "video/")
 
 

@@ -114,11 +114,13 @@ def _shown(content_type: bytes, body: bytes) -> Projected:
 
 
 def _read(value: bytes) -> _Members:
-    """The members of an object; of anything else, and of what is no JSON, none."""
+    """The members of an object; of anything else none. Raises BadRequest when it is no JSON."""
+    if not value.startswith(b"{"):
+        return _Members()
     try:
         return _members(value)
-    except msgspec.DecodeError:
-        return _Members()
+    except (msgspec.DecodeError, RecursionError):
+        raise BadRequest(FAILED) from None
 
 
 def _markup(value: bytes, member: str, kind: str) -> bytes:
@@ -141,8 +143,15 @@ def _plain(value: bytes) -> bytes:
     if value.startswith(b'"'):
         return _string(value, "text/plain").encode()
     if value.startswith((b"{", b"[")):
-        return msgspec.json.format(value, indent=2)
+        return _indented(value)
     return value
+
+
+def _indented(value: bytes) -> bytes:
+    try:
+        return msgspec.json.format(value, indent=2)
+    except (msgspec.DecodeError, RecursionError):
+        raise BadRequest(FAILED) from None
 
 
 def _string(value: bytes, kind: str) -> str:
