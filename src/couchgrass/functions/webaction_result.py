@@ -138,8 +138,8 @@ def _plain(value: bytes) -> bytes:
     if value.startswith(b"{"):
         members = _read(value)
         value = bytes(members.body) or bytes(members.text)
-        if not value:
-            raise NotFound(NO_PROPERTY)
+    if not value:
+        raise NotFound(NO_PROPERTY)
     if value.startswith(b'"'):
         return _string(value, "text/plain").encode()
     if value.startswith((b"{", b"[")):
