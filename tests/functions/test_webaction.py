@@ -33,14 +33,14 @@ def given(
     *,
     query: str = "",
     raw: bool = False,
-    final: frozenset[str] = NOBODY_S,
+    fixed: frozenset[str] = NOBODY_S,
     path: str = "",
     user: str | None = None,
 ) -> dict[str, Any]:
     """The parameters of a POST, without __ow_method and __ow_headers."""
     headers = {} if kind is None else {b"content-type": kind.encode()}
     asked = Asked("POST", path, query.encode(), headers, user)
-    parameters = payload(asked, body, raw=raw, final=final)
+    parameters = payload(asked, body, raw=raw, fixed=fixed)
     assert parameters.pop("__ow_method") == "post"
     assert parameters.pop("__ow_headers") == {name.decode(): text.decode() for name, text in headers.items()}
     return parameters
@@ -183,21 +183,21 @@ class TestParameters:
             {"body": f"{name}=x".encode(), "kind": "application/x-www-form-urlencoded"},
         ):
             with pytest.raises(BadRequest, match="not allowed") as refused:
-                given(**sent)  # type: ignore[arg-type]
+                given(**sent)
             assert refused.value.reason == NOT_ALLOWED
 
-    def test_final_names_are_refused(self) -> None:
-        final = frozenset(("x",))
+    def test_fixed_keys_are_refused(self) -> None:
+        fixed = frozenset(("x",))
         with pytest.raises(BadRequest, match="not allowed"):
-            given(query="x=1", final=final)
+            given(query="x=1", fixed=fixed)
         with pytest.raises(BadRequest, match="not allowed"):
-            given(b'{"x":null}', "application/json", final=final)
-        assert given(query="y=1", final=final)["y"] == "1"
+            given(b'{"x":null}', "application/json", fixed=fixed)
+        assert given(query="y=1", fixed=fixed)["y"] == "1"
 
 
 class TestRaw:
     def test_query_and_body_come_as_they_are(self) -> None:
-        got = given(b"1,2", "text/plain", raw=True, query="x=a%20b&__ow_user=me", final=frozenset("x"))
+        got = given(b"1,2", "text/plain", raw=True, query="x=a%20b&__ow_user=me", fixed=frozenset("x"))
         assert got == {"__ow_query": "x=a%20b&__ow_user=me", "__ow_body": "1,2", "__ow_path": ""}
 
     def test_both_are_there_when_they_are_empty(self) -> None:

@@ -203,8 +203,8 @@ class TestHeaders:
 
     @pytest.mark.parametrize(
         "name",
-        ["Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Upgrade", "TE", "Trailer", "Date",
-         "Server", "X-OpenWhisk-Activation-Id", "X-Request-Id"],
+        ["Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Upgrade", "TE", "Trailer",
+         "Date", "Server", "X-OpenWhisk-Activation-Id", "X-Request-Id"],
     )  # fmt: skip
     def test_what_is_of_one_connection_or_the_servers_is_left_out(self, name: str) -> None:
         answer = shown({"headers": {name: "5", "X": "y"}, "body": "four"})

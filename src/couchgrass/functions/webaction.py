@@ -148,10 +148,10 @@ class Asked(msgspec.Struct, frozen=True):
     user: str | None = None
 
 
-def payload(asked: Asked, body: bytes, *, raw: bool, final: frozenset[str]) -> dict[str, Any]:
-    """The parameters of the invocation. `final`: names that the caller must not set.
+def payload(asked: Asked, body: bytes, *, raw: bool, fixed: frozenset[str]) -> dict[str, Any]:
+    """The parameters of the invocation. `fixed`: keys that the caller must not give.
 
-    Raises BadRequest for a caller's parameter that is reserved or final, and for a body that is not what it
+    Raises BadRequest for a caller's parameter that is reserved or fixed, and for a body that is not what it
     says it is.
     """
     query = _text(asked.query)
@@ -162,7 +162,7 @@ def payload(asked: Asked, body: bytes, *, raw: bool, final: frozenset[str]) -> d
         has_own_body, value = _body(asked.headers, body)
         if not has_own_body:
             parameters.update(value)
-        if parameters and not (RESERVED.isdisjoint(parameters) and final.isdisjoint(parameters)):
+        if parameters and not (RESERVED.isdisjoint(parameters) and fixed.isdisjoint(parameters)):
             raise BadRequest(NOT_ALLOWED)
         if has_own_body:
             parameters["__ow_body"] = value

@@ -37,7 +37,7 @@ class Resolved(msgspec.Struct):
     action: Action
     function: Callable[[Any], Any]
     parameters: Mapping[str, Any]
-    final: frozenset[str]
+    fixed: frozenset[str]
 
 
 class Invoked(msgspec.Struct):
@@ -46,7 +46,7 @@ class Invoked(msgspec.Struct):
 
 
 class Namespace:
-    """The actions of `guest`. `wait_s` replaces the time that an answer waits; `error` is raised by invoke."""
+    """The actions of `guest`. `wait_s`: how long an answer waits instead; `error`: raised by invoke."""
 
     def __init__(self) -> None:
         self.actions: dict[tuple[str, str, str], Resolved] = {}
@@ -66,10 +66,10 @@ class Namespace:
         """`annotations` have _ for -; web_export is true."""
         written = {key.replace("_", "-"): value for key, value in {"web_export": True, **annotations}.items()}
         bound = parameters or {}
-        final = frozenset(key for key, value in bound.items() if value is not None)
+        fixed = frozenset(key for key, value in bound.items() if value is not None)
         action = Action("guest", package, name, Exec("python:3"), annotations=written)
         self.actions["guest", package, name] = Resolved(
-            action, function, bound, final if written.get("final") else frozenset()
+            action, function, bound, fixed if written.get("final") else frozenset()
         )
 
     def resolve(self, namespace: str, package: str, name: str) -> Resolved:

@@ -1,4 +1,4 @@
-"""Web actions over HTTP: the order of refusals, rights, CORS, what the action is told and what the caller gets."""
+"""Web actions over HTTP: refusals, rights, CORS, what the action is told and what the caller gets."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ NO_RESOURCE = "The requested resource does not exist."
 CORS = ("access-control-allow-origin", "access-control-allow-methods", "access-control-allow-headers")
 
 
-def basic(key: str) -> dict[str, str]:
-    return {"Authorization": "Basic " + base64.b64encode(key.encode()).decode()}
+def basic(key: str) -> str:
+    return "Basic " + base64.b64encode(key.encode()).decode()
 
 
 def echo(value: dict[str, Any]) -> dict[str, Any]:
@@ -87,11 +87,13 @@ class TestWhatIsThere:
 class TestRights:
     def test_the_owner_invokes_whoever_calls(self, guest: Namespace) -> None:
         asked(guest, "GET", ACT)
-        asked(guest, "GET", ACT, **basic("other-uuid:other-secret"))
+        asked(guest, "GET", ACT, Authorization=basic("other-uuid:other-secret"))
         assert [identity for identity, _ in guest.invoked] == [GUEST, GUEST]
 
     def test_a_valid_key_is_told_to_the_action(self, guest: Namespace) -> None:
-        told = asked(guest, "GET", ACT + ".json", **basic("other-uuid:other-secret")).json()["told"]
+        told = asked(guest, "GET", ACT + ".json", Authorization=basic("other-uuid:other-secret")).json()[
+            "told"
+        ]
         assert told["__ow_user"] == OTHER.namespace
 
     @pytest.mark.parametrize("header", ["Bearer x.y.z", "Basic bm86b25l", "Basic", "nonsense"])
@@ -106,11 +108,11 @@ class TestRights:
         assert got.refusal() == (401, NO_KEY)
         assert got.header("access-control-allow-origin") == "*"
         assert got.header("www-authenticate") is None
-        assert asked(guest, "GET", ACT, **basic("other-uuid:other-secret")).status == 204
+        assert asked(guest, "GET", ACT, Authorization=basic("other-uuid:other-secret")).status == 204
 
     def test_an_action_may_want_a_secret(self, guest: Namespace) -> None:
         guest.add(echo, require_whisk_auth="open sesame")
-        assert asked(guest, "GET", ACT, **basic("guest-uuid:guest-secret")).status == 401
+        assert asked(guest, "GET", ACT, Authorization=basic("guest-uuid:guest-secret")).status == 401
         assert asked(guest, "GET", ACT, X_Require_Whisk_Auth="open").status == 401
         assert asked(guest, "GET", ACT, X_Require_Whisk_Auth="open sesame").status == 204
 

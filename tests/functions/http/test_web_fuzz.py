@@ -37,12 +37,14 @@ TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 LEAKS = re.compile(rb"Traceback|\.py\b|site-packages|" + SECRET.encode())
 
 KINDS = [
-    "application/json", "application/hal+json", "application/x-www-form-urlencoded", "text/plain", "text/x-any",
-    "image/png", "image/svg+xml", "multipart/form-data; boundary=x", "text/html; charset=utf-16", "a/b;charset",
-    "", ";", "application/json;;;", "text/html, text/css", "x", "é/é", "application/json; charset=\x01",
+    "application/json", "application/hal+json", "application/x-www-form-urlencoded", "text/plain",
+    "text/x-any", "image/png", "image/svg+xml", "multipart/form-data; boundary=x",
+    "text/html; charset=utf-16", "a/b;charset", "", ";", "application/json;;;", "text/html, text/css", "x",
+    "é/é", "application/json; charset=\x01",
 ]  # fmt: skip
 NAMES = [
-    "Content-Type", "content-type", "Content-Length", "Transfer-Encoding", "Set-Cookie", "Location", "Connection",
+    "Content-Type", "content-type", "Content-Length", "Transfer-Encoding", "Set-Cookie", "Location",
+    "Connection",
     "Access-Control-Allow-Origin", "X-Request-Id", "x", "", " ", "a b", "a\r\nb", "é", ":", "\x00",
 ]  # fmt: skip
 TEXTS = [
@@ -93,8 +95,9 @@ results = st.one_of(
 )
 segments = st.one_of(
     st.sampled_from(
-        [b"guest", b"pkg", b"act", b"act.json", b"act.html", b"act.svg", b"act.text", b"act.http", b"hidden", b"locked",
-         b"raw", b"raw.json", b"default", b"_", b"..", b"%2e%2e", b"%", b"%ff", b"%00", b"", b"\xff", b".http", b"a b"]
+        [b"guest", b"pkg", b"act", b"act.json", b"act.html", b"act.svg", b"act.text", b"act.http", b"hidden",
+         b"locked", b"raw", b"raw.json", b"default", b"_", b"..", b"%2e%2e", b"%", b"%ff", b"%00", b"",
+         b"\xff", b".http", b"a b"]
     ),
     st.binary(max_size=6),
 )  # fmt: skip
@@ -173,7 +176,7 @@ def test_parameters_are_json_and_the_callers_own_are_never_reserved(
     known = dict(sent) if kind is None else {**sent, b"content-type": kind.encode("latin-1", "replace")}
     asked = Asked("POST", "/rest", query, known)
     try:
-        parameters = payload(asked, body, raw=raw, final=frozenset(("fixed",)))
+        parameters = payload(asked, body, raw=raw, fixed=frozenset(("fixed",)))
     except BadRequest:
         return
     msgspec.json.encode(parameters)

@@ -55,12 +55,12 @@ _BODILESS_METHODS: Final = frozenset(("GET", "HEAD", "OPTIONS"))
 
 
 class Resolution(Protocol):
-    """An action found by its name, through a binding perhaps. `final`: parameters that no caller may set."""
+    """An action found by its name, through a binding perhaps. `fixed`: keys that no caller may give."""
 
     @property
     def action(self) -> Action: ...
     @property
-    def final(self) -> frozenset[str]: ...
+    def fixed(self) -> frozenset[str]: ...
 
 
 class Invocation(Protocol):
@@ -160,7 +160,7 @@ class WebActions(Generic[R]):
             headers=request.headers,
             user=None if caller is None else caller.namespace,
         )
-        parameters = payload(asked, await _body(request), raw=opened.raw, final=resolved.final)
+        parameters = payload(asked, await _body(request), raw=opened.raw, fixed=resolved.fixed)
         invoked = await self._controller.invoke(
             owner,
             resolved,
