@@ -141,6 +141,9 @@ class Web(Edge):
         self.raised.append(error)
         return Answer(error.status, json.encode({"error": error.reason, "code": TRANSACTION_ID}))
 
+    async def close(self) -> None:
+        """It began nothing."""
+
 
 @dataclass(frozen=True)
 class Got:

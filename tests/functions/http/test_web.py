@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from couchgrass.errors import ServiceUnavailable, TooManyRequests
+from couchgrass.errors import ServiceUnavailable
 from couchgrass.functions.http.web import NO_KEY, NOT_READY
+from couchgrass.functions.throttle import Throttled
 from couchgrass.functions.webaction import BODY_BYTES_MAX, METHODS, NOT_ALLOWED
 from tests.functions.http.functions import (
     ACTIVATION_ID,
@@ -245,9 +246,10 @@ class TestResults:
         assert got.refusal() == (202, NOT_READY)
         assert got.header("x-openwhisk-activation-id") == ACTIVATION_ID
 
-    @pytest.mark.parametrize("error", [TooManyRequests("Too many."), ServiceUnavailable("Full.")])
+    @pytest.mark.parametrize("error", [Throttled("Too many.", retry_after_s=7), ServiceUnavailable("Full.")])
     def test_a_refused_run_is_told_with_cors(self, guest: Namespace, error: Any) -> None:
         guest.error = error
         got = asked(guest, "GET", ACT)
         assert got.refusal() == (error.status, error.reason)
         assert got.header("access-control-allow-origin") == "*"
+        assert got.header("retry-after") == ("7" if error.status == 429 else None)

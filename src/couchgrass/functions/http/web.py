@@ -23,6 +23,7 @@ from couchgrass.errors import (
 )
 from couchgrass.functions.activation import Activation
 from couchgrass.functions.entity import Action, Identity
+from couchgrass.functions.throttle import Throttled
 from couchgrass.functions.webaction import (
     BODY_BYTES_MAX,
     METHODS,
@@ -176,7 +177,10 @@ class WebActions(Generic[R]):
 
 def refused(error: CouchgrassError, transaction_id: str) -> Answer:
     """The answer that says what is wrong, as every answer of the REST API does."""
-    return _said(error.status, error.reason or FAILED, transaction_id)
+    answer = _said(error.status, error.reason or FAILED, transaction_id)
+    if isinstance(error, Throttled):
+        answer.headers.append((b"retry-after", b"%d" % error.retry_after_s))
+    return answer
 
 
 def _said(status: int, text: str, transaction_id: str) -> Answer:
