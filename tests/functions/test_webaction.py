@@ -113,7 +113,7 @@ class TestExport:
 class TestParameters:
     def test_the_request_is_told(self) -> None:
         asked = Asked("PATCH", "/a", b"", {b"host": b"h", b"x-a": b"\xe9"}, "guest")
-        assert payload(asked, b"", raw=False, final=NOBODY_S) == {
+        assert payload(asked, b"", raw=False, fixed=NOBODY_S) == {
             "__ow_method": "patch",
             "__ow_headers": {"host": "h", "x-a": "é"},
             "__ow_path": "/a",
