@@ -46,12 +46,14 @@ class Invoked(msgspec.Struct):
 
 
 class Namespace:
-    """The actions of `guest`. `wait_s`: how long an answer waits instead; `error`: raised by invoke."""
+    """The actions of `guest`. `wait_s`: how long an answer waits instead; `error`: raised by invoke;
+    `keyless`: namespaces that nobody has a key for."""
 
     def __init__(self) -> None:
         self.actions: dict[tuple[str, str, str], Resolved] = {}
         self.invoked: list[tuple[Identity, Any]] = []
         self.error: CouchgrassError | None = None
+        self.keyless: set[str] = set()
         self.wait_s: float | None = None
 
     def add(
@@ -84,8 +86,10 @@ class Namespace:
                 return identity
         return None
 
-    def owner(self, namespace: str) -> Identity | None:
-        return {"guest": GUEST, "other": OTHER}.get(namespace)
+    def owner(self, namespace: str) -> Identity:
+        if namespace in self.keyless:
+            raise NotFound(f"There is no namespace {namespace}.")
+        return GUEST
 
     async def invoke(
         self,

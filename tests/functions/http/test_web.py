@@ -61,6 +61,10 @@ class TestWhatIsThere:
         guest.add(echo, "hidden", web_export=False)
         assert asked(guest, "GET", "guest/pkg/hidden").refusal() == (404, NO_RESOURCE)
 
+    def test_an_action_of_a_namespace_that_nobody_has_is_not_found(self, guest: Namespace) -> None:
+        guest.keyless.add("guest")
+        assert asked(guest, "GET", ACT).refusal() == (404, NO_RESOURCE)
+
     def test_an_unknown_method_is_refused(self, guest: Namespace) -> None:
         assert asked(guest, "PROPFIND", ACT).status == 405
 

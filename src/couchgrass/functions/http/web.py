@@ -104,8 +104,8 @@ class Identifies(Protocol):
         """Who has this Authorization header."""
         ...
 
-    def owner(self, namespace: str) -> Identity | None:
-        """Whose this namespace is."""
+    def owner(self, namespace: str) -> Identity:
+        """Whose this namespace is. Raises NotFound."""
         ...
 
 
@@ -123,9 +123,7 @@ class WebActions(Generic[R]):
         wanted = target(request.raw_path.removeprefix(PREFIX))
         resolved = self._controller.resolve(wanted.namespace, wanted.package, wanted.action)
         opened = export(resolved.action.annotations)
-        owner = self._subjects.owner(wanted.namespace)
-        if owner is None:
-            raise NotFound(NO_RESOURCE)
+        owner = self._owner(wanted.namespace)
         try:
             answer = await self._answered(request, wanted, opened, resolved, owner, transaction_id)
         except CouchgrassError as error:
@@ -135,6 +133,12 @@ class WebActions(Generic[R]):
             cors = cors_headers(request.headers.get(b"access-control-request-headers"))
             answer.headers = with_cors(cors, answer.headers)
         return answer
+
+    def _owner(self, namespace: str) -> Identity:
+        try:
+            return self._subjects.owner(namespace)
+        except NotFound:  # whose text is not for everybody
+            raise NotFound(NO_RESOURCE) from None
 
     async def _answered(
         self,
