@@ -122,6 +122,18 @@ def pouchdb_server(folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
+def plain(folder: Path) -> Iterator[Server]:
+    """A plain function behind granian: bench/plain.py in one process, as its author would start it."""
+    port = free_port()
+    command = [str(ROOT / ".venv/bin/granian"), "--interface", "asginl", "--no-ws", "--port", str(port)]
+    command += ["--working-dir", str(ROOT), "--no-log", "bench.plain:app"]
+    with _running(command, {**os.environ, "PYTHONPATH": str(ROOT)}, folder) as pid:
+        server = Server("granian", "127.0.0.1", port, "", pid)
+        _wait_until_up(server)
+        yield server
+
+
+@contextmanager
 def given(url: str) -> Iterator[Server]:
     """A server that runs already, as http://user:password@host:port."""
     parts = urlsplit(url)
