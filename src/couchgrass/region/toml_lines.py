@@ -15,7 +15,8 @@ Path = tuple[str, ...]
 
 _TOKEN: Final = re.compile(
     r"""(?P<string>\"{3}(?:\\.|[^\\])*?\"{3,5}|'{3}.*?'{3,5}|"(?:\\.|[^"\\\n])*"|'[^'\n]*')
-    |(?P<comment>\#[^\n]*) |(?P<line>\n) |(?P<mark>[\[\]{}=,.]) |(?P<blank>[ \t\r]+) |(?P<word>[^\s\[\]{}=,.\#"']+)
+    |(?P<comment>\#[^\n]*) |(?P<line>\n) |(?P<mark>[\[\]{}=,.]) |(?P<blank>[ \t\r]+)
+    |(?P<word>[^\s\[\]{}=,.\#"']+)
     """,
     re.VERBOSE | re.DOTALL,
 )
