@@ -1,0 +1,91 @@
+"""``couchgrass status``: what runs in a region, and what is wrong."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from couchgrass.cli.paper import FAILED, complain, lines, out, run
+
+if TYPE_CHECKING:
+    from couchgrass.region.run.look import Line, Status
+
+EXAMPLES = """[bold]Try it[/]
+
+  [cyan]couchgrass status --data region.toml[/]
+  [cyan]couchgrass status --data couchgrass-data --json[/]
+
+It ends with 0 when all is ready and answers, and with 1 when something does not."""
+
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
+
+
+def status(
+    data: Annotated[
+        Path, typer.Option(help="The region's file, or its data folder.", metavar="DIR|FILE")
+    ] = Path("region.toml"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Show a region's processes: ready or not, restarts, URLs, and how actions are kept apart."""
+    from couchgrass.region.run.look import look
+
+    seen = run("status", look(data_folder(data)))
+    if as_json:
+        _print_json(seen)
+    elif not seen.running:
+        complain("status", f"no region runs in {seen.data}")
+    else:
+        _print(seen)
+    if not seen.well:
+        raise typer.Exit(FAILED)
+
+
+def data_folder(place: Path) -> Path:
+    """The data folder that is named, or that a region's file names."""
+    from couchgrass.cli.region import read_region
+    from couchgrass.errors import CouchgrassError
+
+    if place.is_dir():
+        return place.absolute()
+    try:
+        return Path(read_region(place).data)
+    except CouchgrassError as refused:
+        complain("status", refused.reason)
+        raise typer.Exit(FAILED) from refused
+
+
+def _print_json(seen: Status) -> None:
+    import msgspec
+
+    told = msgspec.to_builtins(seen)
+    told["processes"] = [{**msgspec.to_builtins(one), "ready": one.well} for one in seen.processes]
+    told["ready"] = seen.well
+    typer.echo(msgspec.json.format(msgspec.json.encode(told)))
+
+
+def _print(seen: Status) -> None:
+    now = time.time()
+    rows = [
+        (one.name, _word(one), "" if one.since is None else _ago(now - one.since), str(one.restarts), one.url)
+        for one in seen.processes
+    ]
+    out.print(f"Region {seen.name} in {seen.data}", highlight=False, soft_wrap=True, markup=False)
+    out.print(lines(("process", "state", "for", "restarts", "URL"), rows))
+    confinement = seen.confinement or "not known"
+    out.print(f"Actions are confined by: {confinement}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _word(one: Line) -> str:
+    if one.well or one.phase not in ("ready", "elsewhere"):
+        return one.phase
+    return f"{one.phase}, but does not answer"
+
+
+def _ago(seconds: float) -> str:
+    for size, unit in _UNITS:
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"

@@ -1,0 +1,251 @@
+"""A region's file: TOML with one region in it, as values. Everything in it has a default.
+
+Pure. `region_of` reads any table of this shape, so that a file with several regions can hold such tables.
+What is wrong is said with the line and the key; a key that there is not is an error, never ignored. Paths are
+relative to the file's folder. No secret stands in the file: it names the files that hold them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from couchgrass.errors import BadRequest
+from couchgrass.region.toml_lines import Path, key_lines, line_of
+
+LOOPBACK: Final = "127.0.0.1"
+DATABASE_PORT, FUNCTIONS_PORT, GATEWAY_PORT = 5984, 3233, 3234
+"""CouchDB's, and those of OpenWhisk's standalone server with its API gateway."""
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Count = Annotated[int, Meta(ge=1)]
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+
+
+class Database(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The embedded database's address, or `url` of another CouchDB with the file of its `credentials`."""
+
+    host: str = LOOPBACK
+    port: Port = DATABASE_PORT
+    url: str = ""
+    credentials: str = ""
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of each namespace, and the most that an action may ask for."""
+
+    actions_per_minute: Count = 1200
+    triggers_per_minute: Count = 1200
+    concurrent_actions: Count = 100
+    sequence_length: Count = 50
+    timeout_ms: Count = 600_000
+    memory_mb: Count = 2048
+    logs_mb: Count = 10
+
+
+class Functions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`memory_mb` is for all action processes together. `runtimes` are kinds that run elsewhere, by URL."""
+
+    host: str = LOOPBACK
+    port: Port = FUNCTIONS_PORT
+    memory_mb: Annotated[int, Meta(ge=128)] = 2048
+    public_url: str = ""
+    limits: Limits = Limits()
+    runtimes: dict[str, str] = {}
+
+
+class Gateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`default_namespace`: whose APIs are served without the prefix `/api/TENANT`."""
+
+    host: str = LOOPBACK
+    port: Port = GATEWAY_PORT
+    public_url: str = ""
+    default_namespace: str = ""
+
+
+class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The sign-in service: whether there is one, and the issuer that its tokens name."""
+
+    enabled: bool = False
+    issuer: str = ""
+
+
+class Region(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One region. `data` is a whole path, as is `database.credentials` where there is one."""
+
+    name: Name = "local"
+    location: str = ""
+    data: str = "couchgrass-data"
+    addresses: tuple[str, ...] = ()
+    database: Database = Database()
+    functions: Functions = Functions()
+    gateway: Gateway = Gateway()
+    identity: Identity = Identity()
+
+
+class ConfigRefused(BadRequest):
+    """The file can't be used. `line` counts from 1, `key` is dotted, "" for the whole file."""
+
+    def __init__(self, reason: str, *, source: str, line: int, key: str = "") -> None:
+        super().__init__(f"{source}:{line}: {key + ': ' if key else ''}{reason}")
+        self.line = line
+        self.key = key
+
+
+class Where(msgspec.Struct, frozen=True):
+    """What errors say about a place: the file's name, its keys' lines, and the path of the region's table."""
+
+    source: str
+    lines: Mapping[Path, int]
+    above: Path = ()
+
+    def refusal(self, path: Path, reason: str) -> ConfigRefused:
+        """The error about a key of the region."""
+        whole = self.above + path
+        return ConfigRefused(
+            reason, source=self.source, line=line_of(self.lines, whole), key=".".join(map(_shown, whole))
+        )
+
+
+def parse_region(text: str, folder: str, source: str) -> Region:
+    """The region of a file in `folder`. Raises ConfigRefused, whose text begins with `source`:LINE."""
+    return region_of(parse_toml(text, source), folder, Where(source, key_lines(text)))
+
+
+def parse_toml(text: str, source: str) -> dict[str, Any]:
+    """Raises ConfigRefused with the line of the mistake."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as bad:
+        place = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", str(bad))
+        line = int(place[1]) if place and place[1] else text.count("\n") + 1
+        reason = str(bad)[: place.start()] if place else str(bad)
+        raise ConfigRefused(reason[:1].lower() + reason[1:], source=source, line=line) from None
+
+
+def region_of(table: Mapping[str, Any], folder: str, where: Where) -> Region:
+    """The region that a table describes. Raises ConfigRefused."""
+    _refuse_unknown(Region, table, (), where)
+    try:
+        region = msgspec.convert(dict(table), Region)
+    except msgspec.ValidationError as bad:
+        reason, _, place = str(bad).partition(" - at `")
+        path = tuple(re.findall(r"[^.$`\[\]]+", place.replace("[...]", "")))
+        raise where.refusal(path, reason[:1].lower() + reason[1:]) from None
+    _check_database(table.get("database", {}), region.database, where)
+    for kind, url in region.functions.runtimes.items():
+        _check_url(url, ("functions", "runtimes", kind), where)
+        if not re.fullmatch(r"[a-z][a-z0-9-]*:[\w.-]+", kind):
+            raise where.refusal(("functions", "runtimes", kind), "no kind: it must look like swift:5.3")
+    for slice_name, url in (
+        ("functions", region.functions.public_url),
+        ("gateway", region.gateway.public_url),
+    ):
+        _check_url(url, (slice_name, "public_url"), where)
+    _check_url(region.identity.issuer, ("identity", "issuer"), where)
+    credentials = region.database.credentials
+    return msgspec.structs.replace(
+        region,
+        data=str(PurePath(folder) / region.data),
+        database=msgspec.structs.replace(
+            region.database,
+            url=region.database.url.rstrip("/"),
+            credentials=str(PurePath(folder) / credentials) if credentials else "",
+        ),
+    )
+
+
+def _check_database(given: Mapping[str, Any], database: Database, where: Where) -> None:
+    for key in ("host", "port"):
+        if database.url and key in given:
+            raise where.refusal(("database", key), "is of the embedded database, but there is a url")
+    if database.credentials and not database.url:
+        raise where.refusal(("database", "credentials"), "is for a database with a url")
+    _check_url(database.url, ("database", "url"), where)
+
+
+def _check_url(url: str, path: Path, where: Where) -> None:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+        parts = urlsplit("")
+    if url and not good:
+        raise where.refusal(path, "no URL: it must look like https://host:port")
+    if "@" in parts.netloc:
+        raise where.refusal(path, "has a name or password in it: put them into a file that only you can read")
+
+
+def _refuse_unknown(kind: type[msgspec.Struct], table: Mapping[str, Any], path: Path, where: Where) -> None:
+    """Walks the tables for keys that there are not, the first in the file first."""
+    fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    unknown = [key for key in table if key not in fields]
+    for key in sorted(unknown, key=lambda key: line_of(where.lines, (*where.above, *path, key))):
+        raise where.refusal((*path, key), f"there is no such key{_meant(key, fields)}")
+    for key, value in table.items():
+        inner = fields[key]
+        if isinstance(value, Mapping) and isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+            _refuse_unknown(inner, value, (*path, key), where)
+
+
+def _meant(key: str, fields: Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(key, fields, n=1, cutoff=0.6)
+    return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(fields)}"
+
+
+def _shown(key: str) -> str:
+    return key if re.fullmatch(r"[\w-]+", key) else f'"{key}"'
+
+
+EXAMPLE: Final = """\
+# A region of couchgrass. All of it may be left out; what is shown are the defaults, and with a # examples.
+
+name = "local"
+location = ""                        # for people and for the balancer: "London, GB"
+data = "couchgrass-data"             # a folder, relative to this file
+addresses = []                       # where the world reaches this region: ["london.example.org"]
+
+[database]
+host = "127.0.0.1"
+port = 5984
+# Instead of the embedded database any CouchDB or Cloudant:
+# url = "https://couch.example.org"
+# credentials = "couch.json"         # {"name": …, "password": …}, readable by you only
+
+[functions]
+host = "127.0.0.1"
+port = 3233
+memory_mb = 2048                     # for all action processes together
+public_url = ""                      # how clients reach it, when that is not host and port
+
+[functions.limits]                   # of each namespace, and the most that an action may ask for
+actions_per_minute = 1200
+triggers_per_minute = 1200
+concurrent_actions = 100
+sequence_length = 50
+timeout_ms = 600000
+memory_mb = 2048
+logs_mb = 10
+
+[functions.runtimes]                 # kinds that run elsewhere, with OpenWhisk's /init and /run
+# "swift:5.3" = "http://127.0.0.1:9700"
+
+[gateway]
+host = "127.0.0.1"
+port = 3234
+public_url = ""                      # "https://api.example.org"
+default_namespace = ""               # whose APIs need no /api/TENANT in front
+
+[identity]                           # the sign-in service
+enabled = false
+issuer = ""                          # what its tokens name as their issuer; "" for the gateway's URL
+"""

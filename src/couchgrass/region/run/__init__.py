@@ -1,0 +1,1 @@
+"""The processes of a region: started, watched, restarted, stopped in order."""

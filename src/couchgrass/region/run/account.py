@@ -1,0 +1,117 @@
+"""Who uses the region's database: the admin of its first start, and the account of functions and gateway.
+
+Secrets are in files that only their owner can read, {"name": ..., "password": ...}; a file of Cloudant's
+service credentials, with "username", does too. They go from here into requests and nowhere else.
+"""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from couchgrass.couch.server import CouchServer, path
+from couchgrass.errors import CouchgrassError, Unauthorized
+from couchgrass.region.config import Region
+from couchgrass.region.places import ACCOUNT, ACCOUNT_NAME, ADMIN
+from couchgrass.region.run.state_file import read_state
+from couchgrass.serving.files import replace_file
+
+
+class Account(msgspec.Struct, frozen=True):
+    """A name and a password. Both stay out of logs and tracebacks."""
+
+    name: str
+    password: str
+
+    def __repr__(self) -> str:
+        return "<Account>"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return []
+
+
+class Access(msgspec.Struct, frozen=True):
+    """A database's URL and who uses it; None: nobody in particular."""
+
+    url: str
+    account: Account | None
+
+    def server(self) -> CouchServer:
+        """A client for it, to be used in `async with`."""
+        if self.account is None:
+            return CouchServer(self.url)
+        return CouchServer(self.url, self.account.name, self.account.password)
+
+
+class AccessRefused(CouchgrassError):
+    """The region's database can't be used; `reason` says why and what to do."""
+
+
+class _Written(msgspec.Struct):
+    password: str
+    name: str = ""
+    username: str = ""
+
+
+def read_account(file: Path) -> Account:
+    """Raises AccessRefused, which never shows what is in the file."""
+    try:
+        written = msgspec.json.decode(file.read_bytes(), type=_Written)
+    except OSError as refused:
+        raise AccessRefused(f"{file} can't be read: {refused.strerror}") from refused
+    except msgspec.DecodeError:
+        raise AccessRefused(f'{file} does not hold {{"name": …, "password": …}}') from None
+    if not (written.name or written.username):
+        raise AccessRefused(f'{file} has no "name"')
+    return Account(written.name or written.username, written.password)
+
+
+def write_account(file: Path, account: Account) -> None:
+    """Raises OSError."""
+    replace_file(file, msgspec.json.encode(account) + b"\n")
+
+
+def database_access(region: Region) -> Access:
+    """How functions, the gateway and commands on this machine reach the region's database.
+
+    Raises AccessRefused when that is not known: the embedded one was never started, or listens on whatever
+    port was free and does not run.
+    """
+    database = region.database
+    if database.url:
+        file = database.credentials
+        return Access(database.url, read_account(Path(file)) if file else None)
+    data = Path(region.data)
+    state = read_state(data)
+    url = state.database_url if state is not None else ""
+    if not url and database.port:
+        host = f"[{database.host}]" if ":" in database.host else database.host
+        url = f"http://{host}:{database.port}"
+    if not url or not (data / ACCOUNT).exists():
+        raise AccessRefused(f"the region's database never ran: start it with couchgrass region ({data})")
+    return Access(url, read_account(data / ACCOUNT))
+
+
+async def ensure_account(data: Path, url: str, admin: Account | None = None) -> None:
+    """Gives the embedded database at `url` the account of functions and gateway, made at the first start.
+
+    It is a server admin with a password of its own, so that it can be changed without the admin's: entities,
+    APIs and users are in databases that it makes. `admin`: else the one that the database's first start made.
+    Raises AccessRefused, PeerLost and the server's refusals.
+    """
+    file = data / ACCOUNT
+    if not file.exists():
+        write_account(file, Account(ACCOUNT_NAME, secrets.token_urlsafe(24)))
+    account = read_account(file)
+    async with Access(url, account).server() as server:
+        try:
+            await server.ask("GET", "/_session")
+            return
+        except Unauthorized:
+            pass
+    async with Access(url, admin or read_account(data / ADMIN)).server() as server:
+        where = path("_node", "_local", "_config", "admins", account.name)
+        await server.ask("PUT", where, account.password)

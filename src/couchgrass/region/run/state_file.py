@@ -1,0 +1,105 @@
+"""DATA/region.json: what runs in a region now, for `couchgrass status` and for the region's own processes.
+
+The lock beside it is held as long as the supervisor lives, so that a file that was left by a killed one is
+known as old, and two supervisors never share a folder.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+import msgspec
+
+from couchgrass.errors import CouchgrassError
+from couchgrass.region.places import LOCK, STATE
+from couchgrass.region.restart import Phase
+from couchgrass.serving.files import replace_file
+
+VERSION = 1
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """One process. `since` is in seconds since the epoch; `pid` None when there is none."""
+
+    phase: Phase
+    since: float
+    pid: int | None = None
+    url: str = ""
+    restarts: int = 0
+
+
+class RegionState(msgspec.Struct, frozen=True):
+    """A region that runs. `file` is the path of its file; `database_url` has no credentials in it, and is ""
+    as long as it is not known."""
+
+    name: str
+    file: str
+    pid: int
+    started: float
+    database_url: str
+    processes: dict[str, Seen]
+    version: int = VERSION
+
+
+class FolderTaken(CouchgrassError):
+    """Another supervisor has the data folder, or it can't be used; `reason` says so."""
+
+
+class Hold:
+    """The lock, held until `close`."""
+
+    def __init__(self, data: Path) -> None:
+        """Makes the folder. Raises FolderTaken."""
+        try:
+            data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._descriptor = os.open(data / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as refused:
+            raise FolderTaken(f"{data} can't be used: {refused.strerror}") from refused
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as held:
+            os.close(self._descriptor)
+            raise FolderTaken(f"{data} is in use by another region: stop it or name another folder") from held
+
+    def close(self) -> None:
+        """Lets it go."""
+        os.close(self._descriptor)
+
+
+def write_state(data: Path, state: RegionState) -> None:
+    """Raises OSError."""
+    replace_file(data / STATE, msgspec.json.format(msgspec.json.encode(state)) + b"\n")
+
+
+def remove_state(data: Path) -> None:
+    """At the end of a region."""
+    (data / STATE).unlink(missing_ok=True)
+
+
+def read_state(data: Path) -> RegionState | None:
+    """What runs; None when nothing does. Raises FolderTaken when the file can't be read."""
+    if not is_held(data):
+        return None
+    try:
+        return msgspec.json.decode((data / STATE).read_bytes(), type=RegionState)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.DecodeError) as bad:
+        raise FolderTaken(f"{data / STATE} can't be read: {bad}") from bad
+
+
+def is_held(data: Path) -> bool:
+    """True when a supervisor has the folder."""
+    try:
+        descriptor = os.open(data / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -1,0 +1,81 @@
+"""The accounts: made once, kept in files of the owner's, never shown."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from pathlib import Path
+
+import pytest
+
+from couchgrass.region.config import Database, Region
+from couchgrass.region.places import ACCOUNT, ACCOUNT_NAME
+from couchgrass.region.run.account import (
+    AccessRefused,
+    Account,
+    database_access,
+    ensure_account,
+    read_account,
+    write_account,
+)
+from couchgrass.testing.call import call
+from couchgrass.testing.server import ServerProcess
+
+
+def signed(account: Account) -> dict[str, str]:
+    return {
+        "Authorization": "Basic " + base64.b64encode(f"{account.name}:{account.password}".encode()).decode()
+    }
+
+
+def test_the_account_is_made_once_and_put_right_again(couch_server: ServerProcess, tmp_path: Path) -> None:
+    admin = Account(couch_server.user, couch_server.password)
+    asyncio.run(ensure_account(tmp_path, couch_server.url, admin))
+    file = tmp_path / ACCOUNT
+    assert file.stat().st_mode & 0o777 == 0o600
+    account = read_account(file)
+    assert account.name == ACCOUNT_NAME
+    assert call(couch_server.url, "GET", "/_all_dbs", headers=signed(account)).status == 200
+    asyncio.run(ensure_account(tmp_path, couch_server.url))
+    assert read_account(file) == account
+    # A folder whose database is another one by now, or a start that was cut off in between.
+    other = Account(ACCOUNT_NAME, "another one")
+    write_account(file, other)
+    asyncio.run(ensure_account(tmp_path, couch_server.url, admin))
+    assert call(couch_server.url, "GET", "/_all_dbs", headers=signed(other)).status == 200
+    assert call(couch_server.url, "GET", "/_all_dbs", headers=signed(account)).status == 401
+
+
+def test_an_account_never_shows_its_password() -> None:
+    assert "secret" not in repr([Account("me", "secret")])
+
+
+@pytest.mark.parametrize("text", ['{"name": "a", "password": "p"}', '{"username": "a", "password": "p"}'])
+def test_credentials_are_read_in_both_forms(tmp_path: Path, text: str) -> None:
+    (tmp_path / "c.json").write_text(text)
+    assert read_account(tmp_path / "c.json") == Account("a", "p")
+
+
+@pytest.mark.parametrize("text", ["hidden", '{"password": "hidden"}', '{"name": "a"}', None])
+def test_a_bad_file_is_named_and_not_shown(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "c.json").write_text(text)
+    with pytest.raises(AccessRefused) as refused:
+        read_account(tmp_path / "c.json")
+    assert "c.json" in refused.value.reason
+    assert "hidden" not in refused.value.reason
+
+
+def test_another_database_is_used_with_its_own_credentials(tmp_path: Path) -> None:
+    write_account(tmp_path / "c.json", Account("a", "p"))
+    region = Region(database=Database(url="https://c.example", credentials=str(tmp_path / "c.json")))
+    access = database_access(region)
+    assert (access.url, access.account) == ("https://c.example", Account("a", "p"))
+
+
+def test_the_embedded_database_is_at_its_port_once_it_ran(tmp_path: Path) -> None:
+    region = Region(data=str(tmp_path), database=Database(host="::1", port=5))
+    with pytest.raises(AccessRefused, match="never ran"):
+        database_access(region)
+    write_account(tmp_path / ACCOUNT, Account("a", "p"))
+    assert database_access(region).url == "http://[::1]:5"

@@ -1,0 +1,87 @@
+"""A region's file: its defaults, and what is said about mistakes in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from couchgrass.region.config import (
+    EXAMPLE,
+    ConfigRefused,
+    Region,
+    Where,
+    parse_region,
+    parse_toml,
+    region_of,
+)
+from couchgrass.region.toml_lines import key_lines
+
+
+def parsed(text: str) -> Region:
+    return parse_region(text, "/srv/app", "region.toml")
+
+
+def test_an_empty_file_is_a_region() -> None:
+    region = parsed("")
+    assert region.name == "local"
+    assert region.data == "/srv/app/couchgrass-data"
+    assert (region.database.port, region.functions.port, region.gateway.port) == (5984, 3233, 3234)
+    assert {region.database.host, region.functions.host, region.gateway.host} == {"127.0.0.1"}
+
+
+def test_the_example_says_the_defaults() -> None:
+    assert parsed(EXAMPLE) == parsed("")
+
+
+def test_paths_are_relative_to_the_file() -> None:
+    region = parsed('data = "d"\n[database]\nurl = "https://c.example/"\ncredentials = "/etc/c.json"\n')
+    assert region.data == "/srv/app/d"
+    assert region.database.credentials == "/etc/c.json"
+    assert region.database.url == "https://c.example"
+
+
+def test_a_region_is_read_from_a_table_among_others() -> None:
+    text = '[regions.london]\ndata = "l"\n[regions.london.gateway]\nport = 1\n[regions.dallas]\nnam = "x"\n'
+    table, lines = parse_toml(text, "couchgrass.toml"), key_lines(text)
+    london = region_of(
+        table["regions"]["london"], "/a", Where("couchgrass.toml", lines, ("regions", "london"))
+    )
+    assert (london.data, london.gateway.port) == ("/a/l", 1)
+    with pytest.raises(ConfigRefused) as refused:
+        region_of(table["regions"]["dallas"], "/a", Where("couchgrass.toml", lines, ("regions", "dallas")))
+    assert refused.value.reason == (
+        "couchgrass.toml:6: regions.dallas.nam: there is no such key; did you mean name?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("nam = 1", "1: nam: there is no such key; did you mean name?"),
+        ("\n[databse]\nport = 1", "2: databse: there is no such key; did you mean database?"),
+        ("[gateway]\nhost = 'a'\nprot = 1", "3: gateway.prot: there is no such key; did you mean port?"),
+        ("[identity]\nzzz = 1", "2: identity.zzz: there is no such key; there are enabled, issuer"),
+        ("functions = {limits = {concurrent = 1}}", "1: functions.limits.concurrent: "),
+        ("\nname = 7", "2: name: expected `str`, got `int`"),
+        ('name = "a b"', "1: name: expected `str` matching regex"),
+        ("[gateway]\nport = 70000", "2: gateway.port: expected `int` <= 65535"),
+        ("[gateway]\n\nport = '1'", "3: gateway.port: expected `int`, got `str`"),
+        ("gateway = 1", "1: gateway: expected `object`, got `int`"),
+        ("addresses = ['a', 1]", "1: addresses.1: expected `str`, got `int`"),
+        ("[database]\nport = 1\nurl = 'http://a'", "2: database.port: is of the embedded database"),
+        ("[database]\ncredentials = 'c'", "2: database.credentials: is for a database with a url"),
+        ("[database]\nurl = 'couch'", "2: database.url: no URL"),
+        ("[database]\nurl = 'http://[a'", "2: database.url: no URL"),
+        ("[database]\nurl = 'http://me:pw@a'", "2: database.url: has a name or password in it"),
+        ("[functions.runtimes]\n'swift:5.3' = 'x'", '2: functions.runtimes."swift:5.3": no URL'),
+        ("[functions.runtimes]\nswift = 'http://a'", "2: functions.runtimes.swift: no kind"),
+        ("[gateway]\npublic_url = 'a'", "2: gateway.public_url: no URL"),
+        ("a = 1\nb = = 2", "2: invalid value"),
+        ("a = 1\na = 2", "2: cannot overwrite a value"),
+        ("x = [1,\n2", "2: unclosed array"),
+    ],
+)
+def test_a_mistake_is_told_with_line_and_key(text: str, said: str) -> None:
+    with pytest.raises(ConfigRefused) as refused:
+        parsed(text)
+    assert refused.value.reason.startswith(f"region.toml:{said}")
+    assert "pw" not in refused.value.reason
