@@ -22,7 +22,9 @@ ENDED = Activation(
     result=msgspec.Raw(b'{"error":"no"}'),
     logs=("2026-01-01T00:00:00.000000000Z stdout: hi",),
 )
-RUNNING = msgspec.structs.replace(ENDED, end=None, status=None, cause=None, result=msgspec.Raw(b"{}"), logs=())
+RUNNING = msgspec.structs.replace(
+    ENDED, end=None, status=None, cause=None, result=msgspec.Raw(b"{}"), logs=()
+)
 
 ANNOTATIONS = [{"key": "path", "value": "guest/hello"}, {"key": "kind", "value": "nodejs:20"}]
 

@@ -130,9 +130,9 @@ class App(Edge):
         if not any(parts[1:]):
             _only_get(request)
             return namespaces.names(identity)
-        slash = parts[-1] == b"" and len(parts) > 3  # noqa: PLR2004
+        slash = parts[-1] == b"" and len(parts) > 3
         named = parts[3:-1] if slash else parts[3:]
-        methods = self._routes.get(Shape(parts[2] if len(parts) > 2 else b"", len(named), slash))  # noqa: PLR2004
+        methods = self._routes.get(Shape(parts[2] if len(parts) > 2 else b"", len(named), slash))
         if methods is None:
             raise NotFound(_NOTHING_HERE)
         endpoint = methods.get("GET" if request.method == "HEAD" else request.method)
@@ -142,9 +142,7 @@ class App(Edge):
         call = Call(
             request,
             identity,
-            namespace=identity.namespace
-            if namespace == OWN_NAMESPACE
-            else check_namespace(namespace),
+            namespace=identity.namespace if namespace == OWN_NAMESPACE else check_namespace(namespace),
             names=tuple(unquoted(name.decode("latin-1")) for name in named),
             transaction_id=transaction_id,
         )

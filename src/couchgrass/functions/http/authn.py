@@ -16,9 +16,7 @@ def identified(subjects: Subjects, request: Request) -> Identity:
     """The identity of the request's key. Raises Unauthorized; the edge adds the challenge."""
     authorization = request.header(b"authorization")
     if authorization is None:
-        raise Unauthorized(
-            "The resource requires authentication, which was not supplied with the request"
-        )
+        raise Unauthorized("The resource requires authentication, which was not supplied with the request")
     identity = subjects.identify(authorization)
     if identity is None:
         raise Unauthorized("The supplied authentication is invalid")

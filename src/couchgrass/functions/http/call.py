@@ -6,13 +6,14 @@ An endpoint takes a Call and returns an Answer. The collections say in a table w
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple
 
 from couchgrass import json
-from couchgrass.errors import BadContentType, BadRequest, Forbidden
+from couchgrass.errors import BadContentType, BadRequest
 from couchgrass.functions.entity import Identity
 from couchgrass.functions.http.query import Query
 from couchgrass.functions.limits import PAYLOAD_BYTES_MAX, check_bytes
+from couchgrass.functions.rights import forbid
 from couchgrass.serving.asgi import Answer, Header, Request
 
 ACTIVATION_ID_HEADER: Final = b"x-openwhisk-activation-id"
@@ -59,28 +60,27 @@ class Call:
 
     async def payload(self) -> dict[str, Any]:
         """The body of an invocation: an object, {} when there is none."""
-        body = await self._body(PAYLOAD_BYTES_MAX)
-        return self._object(body) if body else {}
+        body = await self.body(PAYLOAD_BYTES_MAX)
+        return self.parsed(body) if body else {}
 
     async def content(self, bytes_max: int) -> dict[str, Any]:
         """The body of a PUT: an object."""
-        body = await self._body(bytes_max)
-        if not body:
-            raise BadRequest("Request entity expected but not supplied")
-        return self._object(body)
+        return self.parsed(await self.body(bytes_max))
 
-    async def _body(self, bytes_max: int) -> bytes:
+    async def body(self, bytes_max: int) -> bytes:
+        """The body's bytes. Raises TooLarge."""
         length = self.request.headers.get(b"content-length")
         if length is not None and length.isdigit():
             check_bytes("Request", int(length), bytes_max)
         return await self.request.body(bytes_max)
 
-    def _object(self, body: bytes) -> dict[str, Any]:
+    def parsed(self, body: bytes) -> dict[str, Any]:
+        """A body as the object that it has to be. Raises BadRequest, BadContentType."""
+        if not body:
+            raise BadRequest("Request entity expected but not supplied")
         kind = self.request.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         if kind != b"application/json":
-            raise BadContentType(
-                "The request's Content-Type is not supported. Expected:\napplication/json"
-            )
+            raise BadContentType("The request's Content-Type is not supported. Expected:\napplication/json")
         try:
             value = json.decode(body)
         except BadRequest as bad:
@@ -118,8 +118,3 @@ def answered(value: Any, status: int = 200, headers: list[Header] | None = None)
 def answered_text(body: bytes, status: int = 200, headers: list[Header] | None = None) -> Answer:
     """A JSON answer whose body is encoded already."""
     return Answer(status, body, [_JSON_TYPE, *(headers or ())])
-
-
-def forbid(path: str) -> NoReturn:
-    """Raises the refusal of a foreign resource."""
-    raise Forbidden(f"The supplied authentication is not authorized to access '{path}'.")

@@ -23,7 +23,9 @@ DIGITS_MAX: Final = 18
 """A number with more digits is no time and no count."""
 
 _BOOLEANS: Final = {
-    word: value for words, value in (("true yes on 1", True), ("false no off 0", False)) for word in words.split()
+    word: value
+    for words, value in (("true yes on 1", True), ("false no off 0", False))
+    for word in words.split()
 }
 
 T = TypeVar("T")
@@ -70,7 +72,8 @@ class Query:
             _malformed("limit", f"The value '{text}' is not an integer for {collection}.")
         if not 0 <= number <= LIST_LENGTH_MAX:
             _malformed(
-                "limit", f"The value '{number}' is not in the range of 0 to {LIST_LENGTH_MAX} for {collection}."
+                "limit",
+                f"The value '{number}' is not in the range of 0 to {LIST_LENGTH_MAX} for {collection}.",
             )
         return number or LIST_LENGTH_MAX
 
