@@ -65,12 +65,12 @@ class Actions:
         }
 
     async def list(self, call: Call) -> Answer:
-        """GET actions"""
+        """GET actions?skip=&limit=&count="""
         call.for_owner()
         return page(call, self._entities.actions(call.namespace), COLLECTION)
 
     async def list_package(self, call: Call) -> Answer:
-        """GET actions/{package}/: those of the package behind a binding, under their own names."""
+        """GET actions/{package}/?skip=&limit=&count=: those of the package behind a binding, under their own names."""
         name = check_name(call.names[0])
         package, provider = readable(call.identity, call.namespace, name, self._entities.package)
         of = package if provider is None else provider

@@ -13,12 +13,15 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
-from couchgrass.errors import CouchgrassError, MethodNotAllowed, NotFound, TooManyRequests, Unauthorized
+from couchgrass.errors import CouchgrassError, MethodNotAllowed, NotFound, Unauthorized
+from couchgrass.functions.entity import Identity
 from couchgrass.functions.http import info, namespaces
 from couchgrass.functions.http.authn import CHALLENGE, identified
 from couchgrass.functions.http.call import Call, Endpoint, Routes, Shape, answered
+from couchgrass.functions.http.docs import described
 from couchgrass.functions.names import OWN_NAMESPACE, check_namespace
 from couchgrass.functions.store.subjects import Subjects
+from couchgrass.functions.throttle import Throttled
 from couchgrass.serving.asgi import Answer, Edge, Header, Request, unquoted
 
 Mounted = Callable[[Request, str], Awaitable[Answer]]
@@ -88,8 +91,8 @@ class App(Edge):
                 headers.append((b"allow", allowed.encode()))
             case Unauthorized():
                 headers.append(CHALLENGE)
-            case TooManyRequests():
-                headers.append((b"retry-after", b"%d" % _retry_after_s(error)))
+            case Throttled():
+                headers.append((b"retry-after", b"%d" % error.retry_after_s))
         return answered({"error": reason, "code": transaction_id}, error.status, headers)
 
     async def _web_action(self, request: Request, transaction_id: str) -> Answer:
@@ -124,29 +127,39 @@ class App(Edge):
         if not any(parts):
             _only_get(request)
             return self._about.api()
+        if parts == [b"api-docs"]:
+            _only_get(request)
+            return answered(described(self._routes))
         identity = identified(self._subjects, request)
         if parts[0] != _NAMESPACES:
             raise NotFound(_NOTHING_HERE)
         if not any(parts[1:]):
             _only_get(request)
             return namespaces.names(identity)
-        slash = parts[-1] == b"" and len(parts) > 3
-        named = parts[3:-1] if slash else parts[3:]
-        methods = self._routes.get(Shape(parts[2] if len(parts) > 2 else b"", len(named), slash))
-        if methods is None:
-            raise NotFound(_NOTHING_HERE)
-        endpoint = methods.get("GET" if request.method == "HEAD" else request.method)
-        if endpoint is None:
-            raise MethodNotAllowed(*methods)
-        namespace = unquoted(parts[1].decode("latin-1"))
+        namespace, *below = parts[1:]
+        endpoint, names = self._endpoint(request.method, below)
         call = Call(
             request,
             identity,
-            namespace=identity.namespace if namespace == OWN_NAMESPACE else check_namespace(namespace),
-            names=tuple(unquoted(name.decode("latin-1")) for name in named),
+            namespace=_namespace(namespace, identity),
+            names=tuple(unquoted(name.decode("latin-1")) for name in names),
             transaction_id=transaction_id,
         )
         return await endpoint(call)
+
+    def _endpoint(self, method: str, below: list[bytes]) -> tuple[Endpoint, list[bytes]]:
+        """The endpoint for the segments below a namespace, and the names among them."""
+        collection, *names = below or [b""]
+        slash = bool(names) and not names[-1]
+        if slash:
+            names.pop()
+        methods = self._routes.get(Shape(collection, len(names), slash))
+        if methods is None:
+            raise NotFound(_NOTHING_HERE)
+        endpoint = methods.get("GET" if method == "HEAD" else method)
+        if endpoint is None:
+            raise MethodNotAllowed(*methods)
+        return endpoint, names
 
 
 def transaction(request: Request) -> str:
@@ -156,6 +169,11 @@ def transaction(request: Request) -> str:
         given = uuid.uuid4().hex.encode()
         request.headers[REQUEST_ID] = given
     return given.decode()
+
+
+def _namespace(segment: bytes, identity: Identity) -> str:
+    name = unquoted(segment.decode("latin-1"))
+    return identity.namespace if name == OWN_NAMESPACE else check_namespace(name)
 
 
 def _cors(request: Request) -> Sequence[Header]:

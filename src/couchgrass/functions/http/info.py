@@ -36,7 +36,7 @@ class About:
             "api_version_path": "v1",
             "build": build,
             "buildno": BUILD_NUMBER,
-            "swagger_paths": {"ui": "/docs", "api-docs": "/api-docs"},
+            "swagger_paths": {"api-docs": "/api-docs"},
         }
 
     def region(self) -> Answer:

@@ -33,7 +33,7 @@ class Packages:
         return {**listed(_PATH, self.list), Shape(_PATH, 1): one}
 
     async def list(self, call: Call) -> Answer:
-        """GET packages; of a foreign namespace the public ones."""
+        """GET packages?skip=&limit=&count=; of a foreign namespace the public ones."""
         found = self._entities.packages(call.namespace)
         if not call.is_owner:
             found = [package for package in found if package.publish and package.binding is None]

@@ -44,7 +44,7 @@ class Rules:
         return {**listed(_PATH, self.list), Shape(_PATH, 1): one}
 
     async def list(self, call: Call) -> Answer:
-        """GET rules: without their status"""
+        """GET rules?skip=&limit=&count=: without their status"""
         call.for_owner()
         return page(call, self._entities.rules(call.namespace), COLLECTION)
 

@@ -46,7 +46,7 @@ class Triggers:
         return {**listed(_PATH, self.list), Shape(_PATH, 1): one}
 
     async def list(self, call: Call) -> Answer:
-        """GET triggers"""
+        """GET triggers?skip=&limit=&count="""
         call.for_owner()
         return page(call, self._entities.triggers(call.namespace), COLLECTION)
 
