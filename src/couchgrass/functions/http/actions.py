@@ -70,7 +70,7 @@ class Actions:
         return page(call, self._entities.actions(call.namespace), COLLECTION)
 
     async def list_package(self, call: Call) -> Answer:
-        """GET actions/{package}/?skip=&limit=&count=: those of the package behind a binding, under their own names."""
+        """GET actions/{package}/?skip=&limit=&count=: of the package behind a binding, if it is one."""
         name = check_name(call.names[0])
         package, provider = readable(call.identity, call.namespace, name, self._entities.package)
         of = package if provider is None else provider
