@@ -172,6 +172,13 @@ class ServiceUnavailable(CouchgrassError):
     error = "service unavailable"
 
 
+class GatewayTimeout(CouchgrassError):
+    """The server behind this one did not answer in time. What it did is unknown."""
+
+    status = 504
+    error = "gateway_timeout"
+
+
 class StorageFull(CouchgrassError):
     """The disk refused the write; nothing of it was kept."""
 

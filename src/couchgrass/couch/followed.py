@@ -1,227 +1,267 @@
 """All documents of one small database in memory, kept fresh by its changes feed.
 
-For what a service asks for all the time and seldom writes: entities, keys, API documents. Reading never
-waits. Whoever writes the database, by this service, another one or a replication, is seen within moments.
-While the server is away what is known stays; a start without the server goes on from the snapshot file.
+For settings that are read at every request and written seldom. Reading is a look into `docs`; writing goes to
+the database, and what was written is in `docs` when the write returns. While the database is away, what was
+there last stays there, after a restart what the file `cache` holds. Whenever the database comes back all
+documents are read again, so nothing depends on how it counts its changes.
+
+One thing is asked at a time: ``_all_docs``, then ``_changes`` with ``feed=longpoll``, again and again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from couchgrass import json
 from couchgrass.couch.server import CouchServer, path
-from couchgrass.errors import BadRequest, CouchgrassError, FileExists, NotFound, PeerLost
-from couchgrass.serving.files import replace_file
+from couchgrass.errors import BadRequest, CouchgrassError, FileExists, NotFound
 
 log = logging.getLogger("couchgrass.couch")
 
-ROWS_MAX: Final = 200
-"""Changes in one answer: 200 documents of a few hundred kilobytes stay below the client's bound."""
+Doc = dict[str, Any]
+Changed = Callable[[Mapping[str, Doc | None]], None]
+"""Is told of documents that are new or changed, and of those that are gone (None), by id."""
 
-POLL_MS: Final = 20_000
-"""How long the server may hold a question for changes; less than the client's own limit of 30 s."""
+PAGE: Final = 500
+"""Documents in one answer."""
 
-PAUSES_S: Final = (0.05, 0.2, 0.5, 1.0, 2.0)
-"""Between tries while the server is away; the last one again and again."""
+POLL_MS: Final = 15_000
+"""How long the database holds a question back that it has no answer to. Below `CouchServer`'s time limit."""
 
-SNAPSHOT_S: Final = 1.0
-"""How long changes gather before the snapshot is written anew."""
+PAUSE_S: Final = 0.1
+PAUSE_MAX_S: Final = 5.0
+"""How soon an absent database is asked again, at first and at most."""
 
-Doc = Mapping[str, Any]
-Heard = Callable[[str, Doc | None], None]
-"""Told of each document that came, changed or (None) went."""
+SAVE_S: Final = 2.0
+"""How long after a change the file is written; further changes go with it."""
+
+CLOSE_S: Final = 2.0
 
 
 class Followed:
-    """The documents of `database` by id. `docs` is read at any time; design documents are left out."""
+    """The documents of a database, by id; design documents are left out. Made by `open`."""
 
-    def __init__(
-        self, server: CouchServer, database: str, *, heard: Heard | None = None, snapshot: Path | None = None
-    ) -> None:
-        self._server = server
-        self._database = database
-        self._heard = heard
-        self._snapshot = snapshot
-        self._since: Any = "0"
-        self._docs: dict[str, Doc] = {}
-        self._following: asyncio.Task[None] | None = None
-        self._saving: asyncio.TimerHandle | None = None
+    def __init__(self, server: CouchServer, database: str, cache: Path | None, changed: Changed) -> None:
+        self.docs: dict[str, Doc] = {}
+        self.is_loaded = False
+        """There were documents to begin with: those of the database, or of the file."""
         self.is_current = False
-        """False while the server is away: what is known may be old."""
+        """The database is there, and all it had was read."""
+        self._server = server
+        self._path = path(database)
+        self._cache = cache
+        self._changed = changed
+        self._written: dict[str, int] = {}
+        self._settled = asyncio.Event()
+        self._save_due = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
 
-    @property
-    def docs(self) -> Mapping[str, Doc]:
-        return self._docs
+    @classmethod
+    async def open(
+        cls,
+        server: CouchServer,
+        database: str,
+        *,
+        cache: Path | None = None,
+        changed: Changed = lambda _: None,
+        wait_s: float = 5.0,
+    ) -> Self:
+        """Begins to follow. Returns once the documents were read, or the database was found away.
 
-    def __getitem__(self, doc_id: str) -> Doc:
-        """The document. Raises NotFound."""
-        found = self._docs.get(doc_id)
-        if found is None:
-            raise NotFound(f"{doc_id} is not there")
-        return found
-
-    async def start(self, wait_s: float) -> None:
-        """Reads everything and begins to follow; makes the database when it is missing.
-
-        Waits `wait_s` for the server, less when there is a snapshot to begin with. Raises PeerLost.
+        The database is made when it is not there. `cache` is a file of our own, readable by us alone.
         """
-        old = self._load()
-        try:
-            async with asyncio.timeout(0.5 if old else wait_s):
-                await self._until_read()
-        except TimeoutError:
-            if not old:
-                raise PeerLost(f"{self._server.base} is not there: {self._database} can't be read") from None
-            log.warning(
-                "%s is not there: going on with what was known of %s", self._server.base, self._database
-            )
-        self._following = asyncio.create_task(self._follow())
+        followed = cls(server, database, cache, changed)
+        followed._load()
+        followed._tasks = [asyncio.create_task(followed._follow())]
+        if cache is not None:
+            followed._tasks.append(asyncio.create_task(followed._save_when_due()))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(followed._settled.wait(), wait_s)
+        return followed
 
     async def close(self) -> None:
-        """Ends it."""
-        if self._following is not None:
-            self._following.cancel()
-            await asyncio.wait({self._following})
-        if self._saving is not None:
-            self._saving.cancel()
-            self._save()
+        """Stops following; what is not saved yet is saved."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=CLOSE_S)
+        if self._save_due.is_set():
+            await self._save()
 
-    # --- writing -------------------------------------------------------------------------------------
+    # --- writing -----------------------------------------------------------------------------------
 
-    async def put(self, doc_id: str, doc: Doc) -> str:
-        """Writes a document, known here at once; its rev. With `_rev` a change, without a new one. Raises
-        Conflict."""
-        answer = await self._server.ask("PUT", path(self._database, doc_id), doc)
-        rev = str(answer["rev"])
-        self._take(doc_id, {**doc, "_id": doc_id, "_rev": rev})
-        return rev
+    async def put(self, doc: Mapping[str, Any]) -> Doc:
+        """Writes a document with its `_id`, and the `_rev` that it replaces if there is one; gives it back
+        with its new `_rev`. Raises Conflict, PeerLost and what else the database refuses it with."""
+        answer = await self._server.ask("PUT", self._path + path(doc["_id"]), dict(doc))
+        written = {**doc, "_rev": str(answer["rev"])}
+        self._note(doc["_id"], written["_rev"], written)
+        return written
 
     async def delete(self, doc_id: str, rev: str) -> None:
-        """Deletes a document, known here at once. Raises Conflict, NotFound."""
-        await self._server.ask("DELETE", path(self._database, doc_id), query={"rev": rev})
-        self._take(doc_id, None)
-
-    # --- reading -------------------------------------------------------------------------------------
-
-    async def _until_read(self) -> None:
-        for pause_s in _pauses():
-            try:
-                await self._read_all()
-            except CouchgrassError as refused:
-                if not isinstance(refused, PeerLost) and refused.status < 500:
-                    raise
-                await asyncio.sleep(pause_s)
-            else:
-                return
-
-    async def _read_all(self) -> None:
-        """Everything from the beginning; what is not there any longer goes."""
+        """Deletes a document; it is well when it is gone already. Raises Conflict, PeerLost."""
         try:
-            await self._server.ask("PUT", path(self._database))
-        except FileExists:
-            pass
-        self._since = "0"
-        left = set(self._docs)
-        while True:
-            answer = await self._changes({"feed": "normal"})
-            for row in answer["results"]:
-                left.discard(row["id"])
-                self._row(row)
-            if not answer["results"] or answer.get("pending") == 0:
-                break
-        for doc_id in left:
-            self._take(doc_id, None)
-        self.is_current = True
+            answer = await self._server.ask("DELETE", self._path + path(doc_id), query={"rev": rev})
+        except NotFound:
+            self._note(doc_id, rev, None)
+            return
+        self._note(doc_id, str(answer["rev"]), None)
 
-    async def _changes(self, more: Mapping[str, str]) -> Any:
-        query = {"include_docs": "true", "limit": str(ROWS_MAX), "since": _since_text(self._since), **more}
-        answer = await self._server.ask("GET", path(self._database) + "/_changes", query=query)
-        self._since = answer["last_seq"]
-        return answer
+    async def fresh(self, doc_id: str) -> Doc | None:
+        """A document as the database has it now; None when it has none."""
+        try:
+            found: Doc = await self._server.ask("GET", self._path + path(doc_id))
+        except NotFound:
+            return None
+        return found
+
+    def _note(self, doc_id: str, rev: str, doc: Doc | None) -> None:
+        """What was written counts at once; rows of the feed that are older don't undo it."""
+        generation = _generation(rev)
+        known = self._written.get(doc_id, 0)
+        if generation >= known and generation >= _generation(self.docs.get(doc_id, {}).get("_rev", "")):
+            self._written[doc_id] = generation
+            self._apply({doc_id: doc})
+
+    # --- following ---------------------------------------------------------------------------------
 
     async def _follow(self) -> None:
-        """For as long as it lasts. A server that was away is read from the beginning: it may be another one,
-        or its database made anew."""
+        pause_s = PAUSE_S
         while True:
             try:
+                since = await self._read_all()
                 if not self.is_current:
-                    await self._until_read()
-                    log.info("%s is back: %s is followed", self._server.base, self._database)
-                for row in (await self._changes({"feed": "longpoll", "timeout": str(POLL_MS)}))["results"]:
-                    self._row(row)
-            except (CouchgrassError, KeyError, TypeError) as broken:
+                    log.info("%s of %s is followed", self._path, self._server.base)
+                self.is_current = self.is_loaded = True
+                self._settled.set()
+                pause_s = PAUSE_S
+                while True:
+                    since = await self._read_changes(since)
+            except (CouchgrassError, KeyError, TypeError, ValueError) as lost:
                 if self.is_current:
-                    log.warning("%s can't be followed: %s", self._database, broken)
+                    log.warning("%s of %s can't be followed: %s", self._path, self._server.base, lost)
                 self.is_current = False
-                await asyncio.sleep(PAUSES_S[0])
+                self._settled.set()
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, PAUSE_MAX_S)
 
-    def _row(self, row: Any) -> None:
-        doc_id: str = row["id"]
-        if not doc_id.startswith("_design/"):
-            self._take(doc_id, None if row.get("deleted") else row.get("doc"))
+    async def _read_all(self) -> str:
+        """Reads all documents; from where to go on. What we hold and the database has not is gone."""
+        since = await self._since()
+        found: dict[str, Doc | None] = {}
+        query = {"include_docs": "true", "limit": str(PAGE)}
+        while True:
+            rows = (await self._server.ask("GET", self._path + "/_all_docs", query=query))["rows"]
+            for row in rows:
+                if isinstance(row.get("doc"), dict):
+                    found[row["id"]] = row["doc"]
+            if len(rows) < PAGE:
+                break
+            query["startkey"] = json.encode(rows[-1]["id"]).decode()
+            query["skip"] = "1"
+        gone = {doc_id: None for doc_id in self.docs if doc_id not in found and doc_id not in self._written}
+        self._take({**found, **gone})
+        return since
 
-    def _take(self, doc_id: str, doc: Doc | None) -> None:
-        before = self._docs.get(doc_id)
-        if doc is None:
-            if before is None:
-                return
-            del self._docs[doc_id]
-        elif before is not None and (before.get("_rev") == doc.get("_rev") or _is_older(doc, before)):
-            return
-        else:
-            self._docs[doc_id] = doc
-        if self._heard is not None:
-            self._heard(doc_id, doc)
-        if self._snapshot is not None and self._saving is None:
-            self._saving = asyncio.get_running_loop().call_later(SNAPSHOT_S, self._save)
-
-    # --- the snapshot --------------------------------------------------------------------------------
-
-    def _load(self) -> bool:
-        """What the last process knew. False when there is nothing to go on with."""
-        if self._snapshot is None:
-            return False
+    async def _since(self) -> str:
         try:
-            docs = json.decode(self._snapshot.read_bytes())
+            info = await self._server.ask("GET", self._path)
+        except NotFound:
+            with suppress(FileExists):
+                await self._server.ask("PUT", self._path)
+            info = await self._server.ask("GET", self._path)
+        return _text(info["update_seq"])
+
+    async def _read_changes(self, since: str) -> str:
+        query = {
+            "feed": "longpoll",
+            "include_docs": "true",
+            "since": since,
+            "limit": str(PAGE),
+            "timeout": str(POLL_MS),
+        }
+        page = await self._server.ask("GET", self._path + "/_changes", query=query)
+        self._take(
+            {row["id"]: None if row.get("deleted") else row.get("doc") for row in page["results"]},
+            {row["id"]: _generation(row["changes"][0]["rev"]) for row in page["results"]},
+        )
+        return _text(page["last_seq"])
+
+    def _take(self, found: Mapping[str, Doc | None], generations: Mapping[str, int] | None = None) -> None:
+        news: dict[str, Doc | None] = {}
+        for doc_id, doc in found.items():
+            if doc_id.startswith("_design/"):
+                continue
+            known = self.docs.get(doc_id)
+            generation = _generation(doc["_rev"]) if doc is not None else (generations or {}).get(doc_id, 0)
+            if doc_id in self._written:
+                if generation < self._written[doc_id]:
+                    continue
+                del self._written[doc_id]
+            if doc != known:
+                news[doc_id] = doc
+        if news:
+            self._apply(news)
+
+    def _apply(self, news: Mapping[str, Doc | None]) -> None:
+        for doc_id, doc in news.items():
+            if doc is None:
+                self.docs.pop(doc_id, None)
+            else:
+                self.docs[doc_id] = doc
+        self._save_due.set()
+        self._changed(news)
+
+    # --- the file ----------------------------------------------------------------------------------
+
+    def _load(self) -> None:
+        if self._cache is None:
+            return
+        try:
+            found = json.decode(self._cache.read_bytes())
         except (OSError, BadRequest):
-            return False
-        if not isinstance(docs, list) or not docs:
-            return False
-        for doc in docs:
-            if isinstance(doc, dict) and isinstance(doc.get("_id"), str):
-                self._take(doc["_id"], doc)
-        return True
-
-    def _save(self) -> None:
-        self._saving = None
-        if self._snapshot is None:
             return
+        if isinstance(found, dict) and all(isinstance(doc, dict) for doc in found.values()):
+            self.docs = found
+            self.is_loaded = True
+            self._changed(dict(found))
+
+    async def _save_when_due(self) -> None:
+        while True:
+            await self._save_due.wait()
+            await asyncio.sleep(SAVE_S)
+            await self._save()
+
+    async def _save(self) -> None:
+        if self._cache is None:
+            return
+        self._save_due.clear()
         try:
-            replace_file(self._snapshot, json.encode(list(self._docs.values())))
-        except OSError as failure:
-            log.warning("%s can't be written: %s", self._snapshot.name, failure.strerror)
+            await asyncio.to_thread(_replace, self._cache, json.encode(self.docs))
+        except OSError as refused:
+            log.warning("%s can't be written: %s", self._cache, refused.strerror or refused)
 
 
-def _pauses() -> Iterator[float]:
-    yield from PAUSES_S
-    while True:
-        yield PAUSES_S[-1]
+def _replace(file: Path, content: bytes) -> None:
+    """All or nothing. It may be lost by a power cut: the database has it all."""
+    beside = file.with_name(f"{file.name}.new")
+    beside.unlink(missing_ok=True)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as out:
+        out.write(content)
+    beside.rename(file)
 
 
-def _since_text(since: Any) -> str:
-    return since if isinstance(since, str) else json.encode(since).decode()
-
-
-def _is_older(doc: Doc, before: Doc) -> bool:
-    """A row that was under way while a newer revision was written here."""
-    return _generation(doc) < _generation(before)
-
-
-def _generation(doc: Doc) -> int:
-    number = str(doc.get("_rev", "")).partition("-")[0]
+def _generation(rev: str) -> int:
+    number = rev.partition("-")[0]
     return int(number) if number.isdigit() else 0
+
+
+def _text(seq: Any) -> str:
+    return seq if isinstance(seq, str) else json.encode(seq).decode()

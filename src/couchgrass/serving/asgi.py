@@ -88,6 +88,17 @@ class Request:
         self._body = whole
         return whole
 
+    async def pieces(self, bytes_max: int) -> AsyncGenerator[bytes, None]:
+        """The body as it comes, once. Raises TooLarge as soon as it is, RequestTimeout, ClientGone."""
+        taken = 0
+        while not self._whole:
+            piece: bytes = (await self._next()).get("body", b"")
+            taken += len(piece)
+            if taken > bytes_max:
+                raise TooLarge(f"The body is over {bytes_max} bytes")
+            if piece:
+                yield piece
+
     async def _next(self) -> dict[str, Any]:
         try:
             async with asyncio.timeout(BODY_IDLE_S):

@@ -47,13 +47,14 @@ class Directory:
         signer = Signer(private)
         directory: Directory | None = None
 
-        def heard(doc_id: str, doc: Doc | None) -> None:
-            if directory is not None and doc_id.startswith("key:"):
+        def changed(news: Mapping[str, Doc | None]) -> None:
+            if directory is not None and any(doc_id.startswith("key:") for doc_id in news):
                 directory._keys = None
 
-        followed = Followed(server, DATABASE, heard=heard, snapshot=folder / "identity.json")
+        followed = await Followed.open(
+            server, DATABASE, cache=folder / "identity.json", changed=changed, wait_s=START_S
+        )
         directory = cls(followed, signer)
-        await followed.start(START_S)
         await directory._publish(region, made_at, clock.now())
         return directory
 
@@ -89,11 +90,11 @@ class Directory:
 
     async def put(self, tenant: Tenant) -> None:
         """Makes or changes a tenant. Raises Conflict when somebody else does so now."""
-        doc = to_doc(tenant)
+        doc = {**to_doc(tenant), "_id": f"tenant:{tenant.id}"}
         before = self._followed.docs.get(f"tenant:{tenant.id}")
         if before is not None:
             doc["_rev"] = before["_rev"]
-        await self._followed.put(f"tenant:{tenant.id}", doc)
+        await self._followed.put(doc)
 
     async def delete(self, tenant: str) -> None:
         """Ends a tenant; its users stay. Raises NotFound."""
@@ -106,9 +107,9 @@ class Directory:
         """The own key, and away with those whose tokens have all expired."""
         name = f"key:{self._signer.kid}"
         if name not in self._followed.docs:
-            doc = {"type": "key", "region": region, "jwk": self._signer.public, "created_at": int(made_at)}
+            key = {"type": "key", "region": region, "jwk": self._signer.public, "created_at": int(made_at)}
             try:
-                await self._followed.put(name, doc)
+                await self._followed.put({**key, "_id": name})
             except CouchgrassError as refused:
                 log.warning("the public key is not published yet: %s", refused.reason)
         for doc_id, found in list(self._followed.docs.items()):

@@ -1,0 +1,1 @@
+"""The gateway over HTTP: what is served, the connections to the functions, keys of issuers, management."""

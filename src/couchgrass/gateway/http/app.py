@@ -1,0 +1,241 @@
+"""The gateway's ASGI application: a request finds its operation, passes its checks, goes to the functions.
+
+Refusals are `{"status": ..., "message": ...}`, as upstream. The order of checks: route, preflight, verb,
+security, rate limit, body. What the functions answer goes back without change, CORS headers apart.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from typing import Final
+from urllib.parse import parse_qsl
+
+from couchgrass import json
+from couchgrass.clock import Clock
+from couchgrass.errors import CouchgrassError, NotFound, PeerLost, ServiceUnavailable, TooLarge, Unauthorized
+from couchgrass.gateway.api import Api, Cors, Operation
+from couchgrass.gateway.cors import preflight_headers, with_cors
+from couchgrass.gateway.forward import (
+    Caller,
+    Header,
+    Trust,
+    answer_headers,
+    forwarded,
+    request_head,
+    target_of,
+)
+from couchgrass.gateway.http.backend import Backend, Response, Upload
+from couchgrass.gateway.http.keys import Keys
+from couchgrass.gateway.ratelimit import Buckets, RateExceeded
+from couchgrass.gateway.security import ApiKey, Check, ClientSecret, Demand
+from couchgrass.gateway.store.apis import Apis
+from couchgrass.gateway.subscription import check
+from couchgrass.gateway.token import Refused, challenge
+from couchgrass.serving.asgi import Answer, Edge, Request
+
+log = logging.getLogger("couchgrass.gateway")
+
+BODY_BYTES_MAX: Final = 5 * 1024 * 1024
+"""Upstream's limit."""
+
+WHOLE_BYTES_MAX: Final = 64 * 1024
+"""A body up to this is read whole, so that it can be sent again; a larger one is passed on as it comes."""
+
+HEALTH: Final = b"/.well-known/couchgrass/gateway"
+_JSON: Final[Header] = (b"content-type", b"application/json")
+
+Mount = Callable[[Request], Awaitable[Answer]]
+
+
+class Gateway(Edge):
+    """`mounts`: what is served below a prefix beside the APIs, such as the sign-in service."""
+
+    def __init__(
+        self,
+        apis: Apis,
+        backend: Backend,
+        keys: Keys,
+        clock: Clock,
+        *,
+        trust: Trust | None = None,
+        mounts: Mapping[bytes, Mount] | None = None,
+    ) -> None:
+        super().__init__()
+        self._apis = apis
+        self._backend = backend
+        self._keys = keys
+        self._clock = clock
+        self._trust = trust or Trust()
+        self._mounts = dict(mounts or {})
+        self._prefixes = tuple(self._mounts)
+        self._buckets = Buckets()
+
+    async def close(self) -> None:
+        """Closes the connections to the functions and to issuers."""
+        await self._backend.close()
+        await self._keys.close()
+
+    async def answer(self, request: Request) -> Answer:
+        """The answer to a request. Raises CouchgrassError for what concerns no API."""
+        path = request.raw_path
+        if self._prefixes and path.startswith(self._prefixes):
+            for prefix, mount in self._mounts.items():
+                if path.startswith(prefix):
+                    return await mount(request)
+        found = self._apis.routes.find(path)
+        if found is None:
+            if path == HEALTH:
+                return self._health()
+            if not self._apis.is_loaded:
+                raise ServiceUnavailable("The APIs are not known yet")
+            raise NotFound("Not found.")
+        resource, below, rest = found
+        cors = resource.api.cors
+        if cors is Cors.ENABLED and request.method == "OPTIONS":
+            return Answer(200, b"", preflight_headers(request.headers))
+        try:
+            pair = resource.operations.get(request.method)
+            if pair is None:
+                raise NotFound("Whoops. Verb not supported.")
+            answer = await self._forward(request, *pair, below, rest)
+        except CouchgrassError as refused:
+            await request.drain()
+            answer = self.refuse(request, refused)
+        if cors is not Cors.UNTOUCHED:
+            answer.headers = with_cors(cors, answer.headers, request.headers)
+        return answer
+
+    async def _forward(
+        self, request: Request, api: Api, operation: Operation, below: bytes, rest: bytes
+    ) -> Answer:
+        subscriber = await self._admit(request, api, operation.demands) if operation.demands else ""
+        if api.limits:
+            wait_s = self._buckets.take((api.key, subscriber), api.limits, self._clock.monotonic())
+            if wait_s:
+                raise RateExceeded(wait_s)
+        if operation.target is None:
+            raise PeerLost("The API's target is no web action")
+        headers = request.scope["headers"]
+        method = operation.verb or request.method.encode()
+        body, told = await self._body(request)
+        query = request.query_string
+        uri = request.raw_path + b"?" + query if query else request.raw_path
+        head = request_head(
+            method,
+            target_of(operation.target, below, rest, query),
+            self._backend.authority,
+            headers,
+            told + forwarded(self._caller(request), request.headers, uri),
+            operation,
+        )
+        response = await self._backend.ask(method, head, body, told[:1] == [_CHUNKED])
+        if not isinstance(body, bytes):
+            await request.drain()
+        return _answer(request, response)
+
+    def _caller(self, request: Request) -> Caller:
+        scope = request.scope
+        server = scope.get("server") or ("localhost", None)
+        host = str(server[0]) if server[1] is None else f"{server[0]}:{server[1]}"
+        address = request.client
+        return Caller(address, address in self._trust, scope.get("scheme", "http").encode(), host.encode())
+
+    async def _body(self, request: Request) -> tuple[Upload, list[Header]]:
+        """The body, and the header that tells its length."""
+        length = request.headers.get(b"content-length")
+        if length is None and b"transfer-encoding" not in request.headers:
+            return b"", []
+        if length is None:
+            return request.pieces(BODY_BYTES_MAX), [_CHUNKED]
+        size = int(length) if length.isdigit() else 0
+        if size > BODY_BYTES_MAX:
+            raise TooLarge(f"The body has {size} bytes; {BODY_BYTES_MAX} are allowed")
+        if size <= WHOLE_BYTES_MAX:
+            body = await request.body(BODY_BYTES_MAX)
+            return body, [(b"content-length", b"%d" % len(body))]
+        return request.pieces(BODY_BYTES_MAX), [(b"content-length", b"%d" % size)]
+
+    # --- who may ---------------------------------------------------------------------------------------
+
+    async def _admit(self, request: Request, api: Api, demands: tuple[Demand, ...]) -> str:
+        """The subscriber, "" where none is asked for. Raises what the last of the alternatives was refused
+        with."""
+        refusal: CouchgrassError | None = None
+        for demand in demands:
+            try:
+                subscriber = ""
+                for each in demand:
+                    subscriber = await self._pass(request, api, each) or subscriber
+                return subscriber
+            except (Unauthorized, ServiceUnavailable) as refused:
+                refusal = refused
+        assert refusal is not None
+        raise refusal
+
+    async def _pass(self, request: Request, api: Api, each: Check) -> str:
+        if isinstance(each, ApiKey):
+            key = _field(request, each)
+            return check(self._apis.subscription(api.namespace, key), api).key_hash
+        if isinstance(each, ClientSecret):
+            key, secret = _field(request, each.id), _field(request, each.secret)
+            return check(self._apis.subscription(api.namespace, key), api, secret).key_hash
+        await self._keys.check(request.header(b"authorization"), each)
+        return ""
+
+    # --- what is wrong ---------------------------------------------------------------------------------
+
+    def refuse(self, request: Request, error: CouchgrassError) -> Answer:
+        """The one mapping of errors."""
+        headers = [_JSON]
+        if isinstance(error, RateExceeded):
+            headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.wait_s))))
+        elif isinstance(error, ServiceUnavailable):
+            headers.append((b"retry-after", b"1"))
+        elif isinstance(error, Unauthorized):
+            scheme = challenge(error) if isinstance(error, Refused) else b'ApiKey realm="api"'
+            headers.append((b"www-authenticate", scheme))
+        elif isinstance(error, PeerLost):
+            log.warning("%s %s: %s", request.method, request.raw_path.decode("latin-1"), error.reason)
+        body = {"status": error.status, "message": f"Error: {error.reason}"}
+        return Answer(error.status, json.encode(body), headers)
+
+    def _health(self) -> Answer:
+        is_loaded = self._apis.is_loaded
+        body = {
+            "status": "ok" if is_loaded else "starting",
+            "database": "followed" if self._apis.is_current else "away",
+            "broken_apis": len(self._apis.broken),
+            "requests": self.inflight,
+        }
+        return Answer(200 if is_loaded else 503, json.encode(body), [_JSON, (b"cache-control", b"no-store")])
+
+
+_CHUNKED: Final[Header] = (b"transfer-encoding", b"chunked")
+
+
+def _field(request: Request, key: ApiKey) -> str:
+    """What the request has in this place. Raises Unauthorized when it is empty."""
+    if key.in_query:
+        query = parse_qsl(request.query_string.decode("latin-1"), max_num_fields=None)
+        found = next((value for name, value in query if name == key.name), "")
+    else:
+        found = request.header(key.name.encode()) or ""
+    if not found:
+        raise Unauthorized(f"{key.name} required")
+    return found
+
+
+def _answer(request: Request, response: Response) -> Answer:
+    headers = answer_headers(response.headers)
+    pieces = response.pieces
+    if pieces is None and request.method == "HEAD":
+        # How long the body would be is what the functions said, or is not told.
+        pieces = _nothing()
+    return Answer(response.status, response.body, headers, pieces)
+
+
+async def _nothing() -> AsyncGenerator[bytes, None]:
+    for _ in range(0):
+        yield b""

@@ -1,0 +1,1 @@
+"""APIs and subscriptions in the region's database."""
