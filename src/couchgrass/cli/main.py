@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from couchgrass import __version__
-from couchgrass.cli import db, link, links, region, status, unlink
+from couchgrass.cli import db, link, links, region, status, tenant, unlink
 from couchgrass.cli.paper import flowing
 
 app = typer.Typer(
@@ -22,6 +22,8 @@ app.command(epilog=flowing(status.EXAMPLES))(status.status)
 app.command(epilog=flowing(link.EXAMPLES))(link.link)
 app.command(epilog=flowing(links.EXAMPLES))(links.links)
 app.command(epilog=flowing(unlink.EXAMPLES))(unlink.unlink)
+app.add_typer(tenant.tenants, name="tenant")
+app.add_typer(tenant.users, name="user")
 
 
 def _show_version(wanted: bool) -> None:

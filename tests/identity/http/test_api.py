@@ -23,12 +23,12 @@ from couchgrass.couch.server import CouchServer
 from couchgrass.errors import CouchgrassError
 from couchgrass.identity.claims import User
 from couchgrass.identity.http.api import SignIn
-from couchgrass.identity.store.directory import Directory
+from couchgrass.identity.store.directory import Directory, put_tenant
 from couchgrass.identity.store.users import CouchUsers
 from couchgrass.identity.tenant import Client, Tenant
 from couchgrass.serving.asgi import Answer, Edge, Request
 from couchgrass.testing.asgi import MovedClock
-from couchgrass.testing.in_process import ADMIN, served
+from couchgrass.testing.in_process import ADMIN, served, until
 from couchgrass.testing.listening import listening
 
 REDIRECT = "https://todo.example/cb"
@@ -116,7 +116,8 @@ async def signing_in(path: Path, *, may_sign_up: bool = False) -> AsyncIterator[
         await database.json("PUT", "/_node/_local/_config/chttpd_auth/iterations", "10")
         (path / "keys").mkdir()
         directory = await Directory.open(server, path / "keys", region="london", clock=clock)
-        await directory.put(Tenant("todo", "Todo <3", (WEB, APP), may_sign_up=may_sign_up))
+        await put_tenant(server, Tenant("todo", "Todo <3", (WEB, APP), may_sign_up=may_sign_up))
+        await until(lambda: directory.tenant("todo") is not None)
         users = CouchUsers(server)
         await users.create("todo", ADA, PASSWORD)
         service = SignIn(

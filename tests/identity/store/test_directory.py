@@ -10,7 +10,15 @@ import pytest
 
 from couchgrass.couch.server import CouchServer
 from couchgrass.errors import NotFound
-from couchgrass.identity.store.directory import DATABASE, KEY_S, PUBLISHED_S, Directory
+from couchgrass.identity.store.directory import (
+    DATABASE,
+    KEY_S,
+    PUBLISHED_S,
+    Directory,
+    delete_tenant,
+    list_tenants,
+    put_tenant,
+)
 from couchgrass.identity.tenant import Client, Tenant
 from couchgrass.testing.asgi import MovedClock
 from couchgrass.testing.in_process import ADMIN, served, until
@@ -76,15 +84,17 @@ def test_a_key_is_followed_by_another_and_published_until_its_tokens_are_gone(tm
 def test_tenants_are_made_changed_and_ended(tmp_path: Path) -> None:
     async def work() -> None:
         async with served(tmp_path / "data") as here, CouchServer(here.url, *ADMIN) as server:
+            assert await list_tenants(server) == []
             directory = await Directory.open(server, folder(tmp_path / "a"), region="x", clock=MovedClock())
-            await directory.put(Tenant("todo", "Todo"))
-            await directory.put(Tenant("todo", "Todo", (Client("web"),)))
-            assert directory.tenant("todo") == Tenant("todo", "Todo", (Client("web"),))
-            assert [found.id for found in directory.tenants()] == ["todo"]
-            await directory.delete("todo")
-            assert directory.tenant("todo") is None
+            await put_tenant(server, Tenant("todo", "Todo"))
+            await put_tenant(server, Tenant("todo", "Todo", (Client("web"),)))
+            wanted = Tenant("todo", "Todo", (Client("web"),))
+            await until(lambda: directory.tenant("todo") == wanted)
+            assert await list_tenants(server) == [wanted]
+            await delete_tenant(server, "todo")
+            await until(lambda: directory.tenant("todo") is None)
             with pytest.raises(NotFound):
-                await directory.delete("todo")
+                await delete_tenant(server, "todo")
             await directory.close()
 
     asyncio.run(work())

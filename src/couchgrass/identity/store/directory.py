@@ -15,8 +15,8 @@ from typing import Any, Final
 from couchgrass import json
 from couchgrass.clock import Clock
 from couchgrass.couch.followed import Doc, Followed
-from couchgrass.couch.server import CouchServer
-from couchgrass.errors import CouchgrassError, NotFound
+from couchgrass.couch.server import CouchServer, path
+from couchgrass.errors import CouchgrassError, FileExists, NotFound
 from couchgrass.identity.keyset import KeySet, Signer, new_private
 from couchgrass.identity.tenant import Tenant, from_doc, to_doc
 from couchgrass.serving.files import replace_file
@@ -25,6 +25,7 @@ log = logging.getLogger("couchgrass.identity")
 
 DATABASE: Final = "couchgrass_identity"
 START_S: Final = 20.0
+TENANTS_MAX: Final = 10_000
 KEY_S: Final = 90 * 24 * 3600
 """How long a key signs."""
 
@@ -81,28 +82,6 @@ class Directory:
         doc = self._followed.docs.get(f"tenant:{tenant}")
         return None if doc is None else from_doc(tenant, dict(doc))
 
-    def tenants(self) -> list[Tenant]:
-        """All of them, by id."""
-        names = sorted(
-            name.removeprefix("tenant:") for name in self._followed.docs if name.startswith("tenant:")
-        )
-        return [found for name in names if (found := self.tenant(name)) is not None]
-
-    async def put(self, tenant: Tenant) -> None:
-        """Makes or changes a tenant. Raises Conflict when somebody else does so now."""
-        doc = {**to_doc(tenant), "_id": f"tenant:{tenant.id}"}
-        before = self._followed.docs.get(f"tenant:{tenant.id}")
-        if before is not None:
-            doc["_rev"] = before["_rev"]
-        await self._followed.put(doc)
-
-    async def delete(self, tenant: str) -> None:
-        """Ends a tenant; its users stay. Raises NotFound."""
-        doc = self._followed.docs.get(f"tenant:{tenant}")
-        if doc is None:
-            raise NotFound(f"There is no tenant {tenant}")
-        await self._followed.delete(f"tenant:{tenant}", doc["_rev"])
-
     async def _publish(self, region: str, made_at: float, now: float) -> None:
         """The own key, and away with those whose tokens have all expired."""
         name = f"key:{self._signer.kid}"
@@ -121,12 +100,45 @@ class Directory:
                     log.warning("an old public key stays for now: %s", refused.reason)
 
 
-def _private(path: Path, now: float) -> tuple[dict[str, Any], float]:
+def _private(file: Path, now: float) -> tuple[dict[str, Any], float]:
     """The region's private key and when it was made; a new one when there is none or it is too old."""
-    if path.exists():
-        kept = json.decode(path.read_bytes())
+    if file.exists():
+        kept = json.decode(file.read_bytes())
         if kept["created_at"] + KEY_S > now:
             return kept["jwk"], kept["created_at"]
     jwk = new_private()
-    replace_file(path, json.encode({"created_at": int(now), "jwk": jwk}))
+    replace_file(file, json.encode({"created_at": int(now), "jwk": jwk}))
     return jwk, float(int(now))
+
+
+async def put_tenant(server: CouchServer, tenant: Tenant) -> None:
+    """Makes or changes a tenant. Raises Conflict when somebody else does so now."""
+    try:
+        await server.ask("PUT", path(DATABASE))
+    except FileExists:
+        pass
+    where = path(DATABASE, f"tenant:{tenant.id}")
+    doc = to_doc(tenant)
+    try:
+        doc["_rev"] = (await server.ask("GET", where))["_rev"]
+    except NotFound:
+        pass
+    await server.ask("PUT", where, doc)
+
+
+async def delete_tenant(server: CouchServer, tenant: str) -> None:
+    """Ends a tenant; its users stay. Raises NotFound."""
+    where = path(DATABASE, f"tenant:{tenant}")
+    doc = await server.ask("GET", where)
+    await server.ask("DELETE", where, query={"rev": doc["_rev"]})
+
+
+async def list_tenants(server: CouchServer) -> list[Tenant]:
+    """All tenants by id, TENANTS_MAX at the most."""
+    between = {"start_key": "tenant:", "end_key": "tenant;", "include_docs": True, "limit": TENANTS_MAX}
+    try:
+        answer = await server.ask("POST", path(DATABASE, "_all_docs"), between)
+    except NotFound:
+        return []
+    found = (from_doc(row["id"].removeprefix("tenant:"), row["doc"]) for row in answer["rows"])
+    return [tenant for tenant in found if tenant is not None]
