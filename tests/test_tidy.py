@@ -33,6 +33,7 @@ CLIENTS = frozenset({"couch", "whisk", "serving"})
 SUBFOLDER_USES = {
     ("docdb", "http"): frozenset({"sqlite", "javascript"}),
     ("replication", "http"): frozenset({"run"}),
+    ("functions", "store"): frozenset({"runtimes"}),
     ("functions", "run"): frozenset({"store", "runtimes"}),
     ("functions", "http"): frozenset({"store", "run"}),
     ("gateway", "http"): frozenset({"store"}),
@@ -63,6 +64,7 @@ TESTED_BY: dict[str, str] = {
     "docdb/wire.py": "tests/couch/test_database.py",
     "docdb/selector_ops.py": "tests/docdb/test_selector.py",
     "docdb/selector_regex.py": "tests/docdb/test_selector.py",
+    "functions/entity.py": "tests/functions/test_documents.py",
 }
 """Source files (below src/couchgrass) whose tests are in a file of another name, and which."""
 
