@@ -27,6 +27,9 @@ WAL_PAGES: Final = 2_000
 LOG_BYTES_MAX: Final = 16 * 1024 * 1024
 """What the emptied write-ahead log is cut back to."""
 
+TOGETHER_ROWS: Final = 1_000
+"""Rows that one statement writes: what is made ready for it in Python holds up the event loop."""
+
 CHUNK_ROWS: Final = 500
 """Rows that are removed in one transaction."""
 
@@ -235,8 +238,11 @@ def save(connection: apsw.Connection, begun: Iterable[Row], ended: Sequence[Row]
     """Writes rows, in a transaction that the caller ends. What is there already is left as it is."""
     for row in begun:
         connection.execute(_BEGIN, (row.id, row.head, row.tail))
-    if not ended:
-        return
+    for start in range(0, len(ended), TOGETHER_ROWS):
+        _save_ended(connection, ended[start : start + TOGETHER_ROWS])
+
+
+def _save_ended(connection: apsw.Connection, ended: Sequence[Row]) -> None:
     places: list[tuple[str, str, str, str, int, int, int, int]] = []
     parts: list[bytes] = []
     at = 1
