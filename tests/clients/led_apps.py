@@ -115,7 +115,7 @@ def sockets() -> Any:
         wrapped.sendall(f"GET / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
         answer = wrapped.makefile("rb").read()
         kind = isinstance(wrapped, ssl.SSLSocket)
-        certificate = wrapped.getpeercert()
+        certificate: Any = wrapped.getpeercert()
     return {"status": int(answer.split()[1]), "kind": kind, "name": certificate["subjectAltName"][0][1]}
 
 

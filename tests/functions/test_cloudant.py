@@ -1,0 +1,78 @@
+"""Which accounts an action's parameters name, and where they lead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from couchgrass.functions.cloudant import (
+    ACCOUNTS_MAX,
+    Target,
+    accounts_of,
+    direct_target,
+    hosts_of,
+    preload_settings,
+)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "accounts"),
+    [
+        ({"username": "acme", "password": "p"}, ("acme",)),
+        ({"CLOUDANT_USERNAME": "Acme-bluemix", "CLOUDANT_PASSWORD": "x"}, ("acme-bluemix",)),
+        ({"account": "a", "cloudant_account": "b"}, ("a", "b")),
+        ({"host": "acme.cloudant.com"}, ("acme",)),
+        ({"url": "https://me:pw@acme.cloudant.com:443/db"}, ("acme",)),
+        ({"u": "https://x.cloudantnosqldb.appdomain.cloud"}, ("x",)),
+        ({"__bx_creds": {"cloudantnosqldb": {"username": "deep", "host": "deep.cloudant.com"}}}, ("deep",)),
+        ({"list": ["https://one.cloudant.com", "two.cloudant.com"]}, ("one", "two")),
+        ({"username": "a b"}, ()),
+        ({"username": "me@example.com"}, ()),
+        ({"url": "https://cloudant.com/"}, ()),
+        ({"url": "https://a.b.cloudant.com/"}, ()),
+        ({"url": "https://evil.example/?x=acme.cloudant.com"}, ()),
+        ({"url": "https://acme.cloudant.com.evil.example"}, ()),
+        ({"url": "https://[acme.cloudant.com"}, ()),
+        ({"title": "acme", "n": 1, "nothing": None}, ()),
+    ],
+)
+def test_accounts_are_found_in_parameters(parameters: dict[str, Any], accounts: tuple[str, ...]) -> None:
+    assert accounts_of(parameters) == accounts
+
+
+def test_an_account_leads_under_both_of_its_hosts() -> None:
+    assert hosts_of(["acme"]) == ["acme.cloudant.com", "acme.cloudantnosqldb.appdomain.cloud"]
+    assert preload_settings(["acme"], Target("127.0.0.1", 5984)) == {
+        "hosts": hosts_of(["acme"]),
+        "target": {"host": "127.0.0.1", "port": 5984},
+    }
+    assert preload_settings([], Target("127.0.0.1", 5984)) == preload_settings(["acme"], None) == {}
+
+
+@pytest.mark.parametrize(
+    ("url", "target"),
+    [
+        ("http://127.0.0.1:5984", Target("127.0.0.1", 5984)),
+        ("http://[::1]:5984/", Target("::1", 5984)),
+        ("http://couch.example", Target("couch.example", 80)),
+        ("https://couch.example", None),
+        ("http://couch.example/below", None),
+    ],
+)
+def test_only_a_plain_database_at_its_hosts_root_needs_no_door(url: str, target: Target | None) -> None:
+    assert direct_target(url) == target
+
+
+@given(
+    st.dictionaries(
+        st.text() | st.sampled_from(["username", "account"]),
+        st.recursive(st.text() | st.none() | st.integers(), st.lists, max_leaves=30),
+    )
+)
+def test_whatever_parameters_are_accounts_are_few_and_good_names(parameters: dict[str, Any]) -> None:
+    accounts = accounts_of(parameters)
+    assert len(accounts) <= ACCOUNTS_MAX
+    assert all(account.replace("-", "").isalnum() and account.isascii() for account in accounts)
