@@ -12,12 +12,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from couchgrass.couch.mirror import generation
 from couchgrass.couch.server import CouchServer, path
 from couchgrass.errors import Conflict, NotFound, ServiceUnavailable
 from couchgrass.functions.documents import AGE_MS_MIN, CODE_INLINE_BYTES_MAX
 from couchgrass.functions.entity import Action, Exec, Package, Parameter, Rule, Trigger
 from couchgrass.functions.store.entities import Entities
-from couchgrass.functions.store.mirror import generation
 from couchgrass.testing.server import ServerProcess, running
 from tests.functions.store.shelf import action, asked, until
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
+from couchgrass.couch.mirror import Mirror
 from couchgrass.couch.server import CouchServer, path
 from couchgrass.errors import NotFound, ServiceUnavailable
 from couchgrass.functions.documents import AGE_MS_MIN, PIECE_BYTES, Pieces, new_pieces
 from couchgrass.functions.store import pieces as module
-from couchgrass.functions.store.mirror import Mirror
 from couchgrass.functions.store.pieces import PieceStore
 from couchgrass.testing.server import ServerProcess
+from tests.couch.test_mirror import Docs
 from tests.functions.store.shelf import asked
-from tests.functions.store.test_mirror import Docs
 
 
 async def stored(couch: CouchServer, db: str, folder: Path) -> PieceStore:

@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from couchgrass.clock import Clock
+from couchgrass.couch.mirror import START_S, Mirror
 from couchgrass.couch.server import CouchServer
 from couchgrass.errors import Conflict, CouchgrassError, NotFound, ServiceUnavailable
 from couchgrass.functions.catalog import NOT_THERE, Catalog
@@ -32,7 +33,6 @@ from couchgrass.functions.documents import (
 from couchgrass.functions.entity import Action, Entity, Package, Rule, Trigger
 from couchgrass.functions.runtimes.cell import Code
 from couchgrass.functions.store.code_cache import CodeCache, is_digest
-from couchgrass.functions.store.mirror import START_S, Mirror
 from couchgrass.functions.store.pieces import PieceStore
 
 DATABASE: Final = "whisk_whisks"

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from couchgrass import json
 from couchgrass.couch.answers import refusal
+from couchgrass.couch.mirror import AWAY, Mirror
 from couchgrass.couch.server import path
 from couchgrass.couch.transport import Transport, whole
 from couchgrass.errors import CouchgrassError, NotFound, PeerLost, ServiceUnavailable, TooLarge
@@ -23,7 +24,6 @@ from couchgrass.functions.documents import (
     is_old,
     lead_of,
 )
-from couchgrass.functions.store.mirror import AWAY, Mirror
 
 ATTACHMENT: Final = "code"
 OCTETS: Final = "application/octet-stream"

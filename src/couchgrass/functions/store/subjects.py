@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from couchgrass.clock import Clock
+from couchgrass.couch.mirror import START_S, Mirror
 from couchgrass.couch.server import CouchServer
 from couchgrass.errors import Conflict, NotFound
 from couchgrass.functions import keys
 from couchgrass.functions.entity import Identity
 from couchgrass.functions.keys import Key, Subject
 from couchgrass.functions.names import check_namespace
-from couchgrass.functions.store.mirror import START_S, Mirror
 from couchgrass.serving.files import kept_secret
 
 DATABASE: Final = "whisk_subjects"

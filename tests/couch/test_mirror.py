@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from couchgrass.couch import server as couch_module
+from couchgrass.couch.mirror import Mirror, generation
 from couchgrass.couch.server import CouchServer, path
 from couchgrass.errors import Conflict, FileExists, NotFound, ServiceUnavailable
-from couchgrass.functions.store.mirror import Mirror, generation
 from couchgrass.testing.server import ServerProcess, running
 from tests.functions.store.shelf import asked, until
 
