@@ -329,9 +329,7 @@ def test_a_bound_package_serves_while_it_is_public(couch_server: ServerProcess) 
         await region.put("actions/open/echo", python(ECHO))
         bind = {"binding": {"namespace": region.namespace, "name": "open"}}
         path = "/api/v1/namespaces/_/actions/bound/echo"
-        assert (
-            await region.ask("PUT", f"{OWN}/packages/bound", bind, key=stranger.key)
-        ).status == 200
+        assert (await region.ask("PUT", f"{OWN}/packages/bound", bind, key=stranger.key)).status == 200
         assert (await region.ask("POST", path, {}, key=stranger.key)).status == 202
         await region.put("packages/open?overwrite=true", {"publish": False})
         assert (await region.ask("POST", path, {}, key=stranger.key)).status == 403

@@ -50,10 +50,19 @@ class Activations:
         if count and docs:
             raise BadRequest("The parameter 'docs' is not permitted with 'count'.")
         if count:
-            found = await self._store.count(call.namespace, name=name, since=since, upto=upto)
+            found = await self._store.count(
+                call.namespace, name=name, since=since, upto=upto, running=running
+            )
             return answered({COLLECTION: max(0, found - skip)})
         rows = await self._store.list(
-            call.namespace, name=name, since=since, upto=upto, skip=skip, limit=limit, running=running
+            call.namespace,
+            name=name,
+            since=since,
+            upto=upto,
+            skip=skip,
+            limit=limit,
+            docs=docs,
+            running=running,
         )
         form = activation_form.record if docs else activation_form.row
         return answered([form(activation) for activation in rows])
