@@ -63,6 +63,13 @@ TESTED_BY: dict[str, str] = {
     "docdb/wire.py": "tests/couch/test_database.py",
     "docdb/selector_ops.py": "tests/docdb/test_selector.py",
     "docdb/selector_regex.py": "tests/docdb/test_selector.py",
+    "functions/http/authn.py": "tests/functions/http/test_app.py",
+    "functions/http/call.py": "tests/functions/http/test_app.py",
+    "functions/http/collection.py": "tests/functions/http/test_packages.py",
+    "functions/http/docs.py": "tests/functions/http/test_info.py",
+    "functions/http/invocation.py": "tests/functions/http/test_actions.py",
+    "functions/http/lookup.py": "tests/functions/http/test_actions.py",
+    "functions/http/namespaces.py": "tests/functions/http/test_app.py",
 }
 """Source files (below src/couchgrass) whose tests are in a file of another name, and which."""
 

@@ -60,8 +60,9 @@ class Subject(NamedTuple):
 class Region:
     """`namespace` and `key` are of a namespace that is there from the start."""
 
-    def __init__(self, app: App, subjects: Subjects, own: Subject) -> None:
+    def __init__(self, app: App, directory: Directory, subjects: Subjects, own: Subject) -> None:
         self.app = app
+        self.directory = directory
         self.namespace, self.key = own
         self._subjects = subjects
 
@@ -168,7 +169,7 @@ async def region(server: ServerProcess, allowed: Allowed) -> AsyncIterator[Regio
         )
         stack.push_async_callback(controller.close, 0)
         app = served(directory, subjects, records, controller)
-        yield Region(app, subjects, await new_subject(subjects))
+        yield Region(app, directory, subjects, await new_subject(subjects))
 
 
 def served(directory: Directory, subjects: Subjects, records: Records, controller: Controller) -> App:

@@ -13,7 +13,14 @@ from couchgrass.testing.server import ServerProcess
 
 HELLO = "def main(args):\n    print('hi')\n    return {'greeting': 'Hello ' + args.get('name', 'nobody')}\n"
 ECHO = "def main(args):\n    return args\n"
-SLOW = "import asyncio\nasync def main(args):\n    await asyncio.sleep(args['s'])\n    return {'slept': args['s']}\n"
+SLOW = """
+import asyncio
+
+
+async def main(args):
+    await asyncio.sleep(args["s"])
+    return {}
+"""
 OWN = "/api/v1/namespaces/_"
 PYTHON = "python:3"
 

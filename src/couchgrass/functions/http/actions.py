@@ -18,7 +18,8 @@ from couchgrass.functions.kinds import Kinds
 from couchgrass.functions.limits import BODY_BYTES_MAX, SystemLimits
 from couchgrass.functions.names import FullName, check_name
 from couchgrass.functions.rights import readable
-from couchgrass.functions.run.controller import Controller, Resolved
+from couchgrass.functions.run.controller import Controller
+from couchgrass.functions.run.resolve import Resolved
 from couchgrass.functions.store.directory import Directory
 from couchgrass.serving.asgi import Answer
 
@@ -58,18 +59,18 @@ class Actions:
             "POST": self.invoke,
         }
         return {
-            **listed(_PATH, self.list),
+            **listed(_PATH, self.rows),
             Shape(_PATH, 1): one,
             Shape(_PATH, 2): one,
-            Shape(_PATH, 1, True): {"GET": self.list_package},
+            Shape(_PATH, 1, True): {"GET": self.package_rows},
         }
 
-    async def list(self, call: Call) -> Answer:
+    async def rows(self, call: Call) -> Answer:
         """GET actions?skip=&limit=&count="""
         call.for_owner()
         return page(call, self._directory.actions(call.namespace), COLLECTION)
 
-    async def list_package(self, call: Call) -> Answer:
+    async def package_rows(self, call: Call) -> Answer:
         """GET actions/{package}/?skip=&limit=&count=: of the package behind a binding, if it is one."""
         name = check_name(call.names[0])
         package, provider = readable(call.identity, call.namespace, name, self._directory.package)

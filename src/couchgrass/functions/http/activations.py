@@ -34,13 +34,13 @@ class Activations:
         """What is served, by path and method."""
         record: dict[str, Endpoint] = {"GET": self.get}
         return {
-            **listed(COLLECTION.encode(), self.list),
+            **listed(COLLECTION.encode(), self.rows),
             Shape(COLLECTION.encode(), 1): record,
             Shape(COLLECTION.encode(), 1, True): record,
             Shape(COLLECTION.encode(), 2): {"GET": self.part},
         }
 
-    async def list(self, call: Call) -> Answer:
+    async def rows(self, call: Call) -> Answer:
         """GET activations?name=&since=&upto=&skip=&limit=&count=&docs=&running="""
         call.for_owner()
         query = call.query

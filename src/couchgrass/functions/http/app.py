@@ -51,7 +51,8 @@ WEB_CORS: Final[Sequence[Header]] = (
 
 class App(Edge):
     """`collections`: the routes of all of them. `web` serves the web actions; `mounts` are served in front of
-    it, by the first prefix of the path (below /api/v1/web/) that fits. `on_close` ends what runs behind it."""
+    it, by the first prefix of the path (below /api/v1/web/) that fits. `on_close` ends what
+    runs behind it."""
 
     def __init__(
         self,

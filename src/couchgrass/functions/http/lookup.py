@@ -7,7 +7,8 @@ from collections.abc import Callable
 from couchgrass.functions.entity import Action, Identity
 from couchgrass.functions.names import FullName
 from couchgrass.functions.rights import check_action
-from couchgrass.functions.run.controller import Controller, Resolved
+from couchgrass.functions.run.controller import Controller
+from couchgrass.functions.run.resolve import Resolved
 from couchgrass.functions.store.directory import Directory
 
 

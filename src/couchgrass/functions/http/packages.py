@@ -30,9 +30,9 @@ class Packages:
     def routes(self) -> Routes:
         """What is served, by path and method."""
         one: dict[str, Endpoint] = {"GET": self.get, "PUT": self.put, "DELETE": self.delete}
-        return {**listed(_PATH, self.list), Shape(_PATH, 1): one}
+        return {**listed(_PATH, self.rows), Shape(_PATH, 1): one}
 
-    async def list(self, call: Call) -> Answer:
+    async def rows(self, call: Call) -> Answer:
         """GET packages?skip=&limit=&count=; of a foreign namespace the public ones."""
         found = self._directory.packages(call.namespace)
         if not call.is_owner:

@@ -41,9 +41,9 @@ class Rules:
             "DELETE": self.delete,
             "POST": self.set_status,
         }
-        return {**listed(_PATH, self.list), Shape(_PATH, 1): one}
+        return {**listed(_PATH, self.rows), Shape(_PATH, 1): one}
 
-    async def list(self, call: Call) -> Answer:
+    async def rows(self, call: Call) -> Answer:
         """GET rules?skip=&limit=&count=: without their status"""
         call.for_owner()
         return page(call, self._directory.rules(call.namespace), COLLECTION)

@@ -43,9 +43,9 @@ class Triggers:
             "DELETE": self.delete,
             "POST": self.fire,
         }
-        return {**listed(_PATH, self.list), Shape(_PATH, 1): one}
+        return {**listed(_PATH, self.rows), Shape(_PATH, 1): one}
 
-    async def list(self, call: Call) -> Answer:
+    async def rows(self, call: Call) -> Answer:
         """GET triggers?skip=&limit=&count="""
         call.for_owner()
         return page(call, self._directory.triggers(call.namespace), COLLECTION)

@@ -24,8 +24,10 @@ class Directory:
         self._entities = entities
         self._code = system.code
         self._system = Catalog()
-        for entity in (*system.packages, *system.actions):
-            self._system.put(entity)
+        for package in system.packages:
+            self._system.put(package)
+        for action in system.actions:
+            self._system.put(action)
 
     def _of(self, namespace: str) -> Catalog | Entities:
         return self._system if namespace == NAMESPACE else self._entities
