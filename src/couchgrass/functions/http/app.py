@@ -9,7 +9,7 @@ transaction id, which is the answer's X-Request-ID and the request's, when it na
 from __future__ import annotations
 
 import re
-import uuid
+import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
@@ -173,7 +173,7 @@ def transaction(request: Request) -> str:
     """The request's id: its own when it is well formed, else a new one, which it carries from then on."""
     given = request.headers.get(REQUEST_ID)
     if given is None or not _GIVEN_ID.fullmatch(given):
-        given = uuid.uuid4().hex.encode()
+        given = secrets.token_hex(16).encode()
         request.headers[REQUEST_ID] = given
     return given.decode()
 
