@@ -11,7 +11,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import uuid
 from typing import Any, Final
 
 import msgspec
@@ -53,11 +52,18 @@ class Subject(msgspec.Struct, frozen=True):
 def new_key(namespace: str, *, random: bytes, created_at: str) -> tuple[Key, Subject]:
     """A key and what is stored of it. `created_at` is a time as text."""
     assert len(random) == RANDOM_BYTES, "a short key could be guessed"
-    own = str(uuid.UUID(bytes=random[:16], version=4))
+    own = _uuid4(random[:16])
     # A byte has eight more values than four times the letters: the bias takes less than a bit off the whole.
     secret = "".join(_LETTERS[byte % len(_LETTERS)] for byte in random[16:])
     key = Key(namespace, f"Key of the namespace {namespace}", f"{own}:{secret}", created_at, own)
     return key, Subject(namespace, own, secret_hash(secret), created_at)
+
+
+def _uuid4(random: bytes) -> str:
+    """RFC 9562: random but for the bits that say that it is."""
+    number = int.from_bytes(random) & ~(0xF << 76) & ~(0x3 << 62) | 0x4 << 76 | 0x2 << 62
+    text = f"{number:032x}"
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
 def secret_hash(secret: str) -> str:

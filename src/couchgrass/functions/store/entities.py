@@ -174,13 +174,13 @@ class Entities:
     async def delete(self, entity: Entity) -> None:
         """Raises Conflict when the one that is there is another, NotFound, ServiceUnavailable."""
         id = entity_id(entity)
+        old = self._shown.pieces.get(id)
         try:
             answer = await self._mirror.ask("DELETE", id, query={"rev": entity.rev})
         except Conflict as refused:
             raise Conflict(RACE) from refused
         except NotFound as refused:
             raise NotFound(NOT_THERE) from refused
-        old = self._shown.pieces.get(id)
         if self._mirror.wrote(id, str(answer["rev"])):
             self._shown.remove(id)
         if old is not None:

@@ -211,9 +211,9 @@ class Mirror:
                 if rows:
                     self._dirty.set()
                 failures = 0
-            except CouchgrassError as refused:
+            except Exception as failed:  # noqa: BLE001  the edge of a loop: nothing ends it
                 if self.is_live:
-                    log.warning("the database %s can't be read now: %s", self._database, refused.reason)
+                    log.warning("the database %s can't be read now: %r", self._database, failed)
                 self.is_live = False
                 await asyncio.sleep(probe_delay_s(failures))
                 failures += 1
