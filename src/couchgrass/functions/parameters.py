@@ -1,0 +1,99 @@
+"""What an action is run with: bound parameters, the caller's payload, the environment of its process.
+
+Source: OpenWhisk's ``Parameters`` and ``Actions.activate``. Later layers win: package < binding < action <
+payload; of a key that is there twice in one layer, the last. One thing differs: a payload's value for a key
+whose bound parameter is flagged `init` stays in the payload. OpenWhisk moves it into the environment, where
+the next caller's run in the same process would find it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from couchgrass import json
+from couchgrass.errors import BadRequest
+from couchgrass.functions.entity import Action, Parameter
+
+FINAL: Final = "final"
+PROVIDE_API_KEY: Final = "provide-api-key"
+NOT_ALLOWED: Final = "Request defines parameters that are not allowed (e.g., reserved properties)."
+
+
+def is_truthy(annotations: Mapping[str, Any], key: str, *, absent: bool = False) -> bool:
+    """Is the annotation set? 0, "", null and false are not; `absent` is the answer when it is not there."""
+    if key not in annotations:
+        return absent
+    value = annotations[key]
+    if value is None or isinstance(value, bool | int | float | str):
+        return bool(value)
+    return True
+
+
+def merged(*layers: Iterable[Parameter]) -> tuple[Parameter, ...]:
+    """One layer of these, later ones over earlier ones. Each key is there once."""
+    by_key: dict[str, Parameter] = {}
+    for layer in layers:
+        by_key.update((parameter.key, parameter) for parameter in layer)
+    return tuple(by_key.values())
+
+
+def fixed_keys(parameters: Iterable[Parameter], annotations: Mapping[str, Any]) -> frozenset[str]:
+    """The keys that a caller of a `final` action must not give: those with a value that is not null."""
+    if not is_truthy(annotations, FINAL):
+        return frozenset()
+    return frozenset(parameter.key for parameter in parameters if parameter.value is not None)
+
+
+def refuse_fixed(fixed: frozenset[str], payload: Any) -> None:
+    """Raises BadRequest when the payload gives one of the fixed keys."""
+    if isinstance(payload, dict) and not fixed.isdisjoint(payload):
+        raise BadRequest(NOT_ALLOWED)
+
+
+def arguments(parameters: Sequence[Parameter], payload: Any) -> Any:
+    """What the action is called with: the parameters under an object's members, or an array as it is.
+
+    Parameters flagged `init` are in the environment instead, unless the payload brings the key itself.
+    """
+    if isinstance(payload, list):
+        return payload
+    bound = {each.key: each.value for each in parameters if not each.init}
+    return bound | payload if isinstance(payload, dict) else bound
+
+
+def init_env(parameters: Iterable[Parameter]) -> dict[str, str]:
+    """The parameters flagged `init` as variables of the process: strings as they are, the rest as JSON."""
+    return {
+        each.key: each.value if isinstance(each.value, str) else json.encode(each.value).decode()
+        for each in parameters
+        if each.init and is_variable(each.key)
+    }
+
+
+def is_variable(name: str) -> bool:
+    """Can an environment hold it?"""
+    return bool(name) and "=" not in name and "\0" not in name
+
+
+def whisk_env(
+    action: Action,
+    *,
+    namespace: str,
+    activation_id: str,
+    transaction_id: str,
+    api_host: str,
+    api_key: str | None,
+) -> dict[str, str]:
+    """The variables ``__OW_*`` of one run. `namespace` is the one that pays for it."""
+    env = {
+        "__OW_API_HOST": api_host,
+        "__OW_NAMESPACE": namespace,
+        "__OW_ACTION_NAME": "/" + action.path,
+        "__OW_ACTION_VERSION": action.version,
+        "__OW_ACTIVATION_ID": activation_id,
+        "__OW_TRANSACTION_ID": transaction_id,
+    }
+    if api_key is not None:
+        env["__OW_API_KEY"] = api_key
+    return env
