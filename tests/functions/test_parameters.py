@@ -69,7 +69,16 @@ def test_a_parameter_without_a_value_is_not_final() -> None:
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(True, True), (1, True), ("no", True), ({}, True), (False, False), (0, False), ("", False), (None, False)],
+    [
+        (True, True),
+        (1, True),
+        ("no", True),
+        ({}, True),
+        (False, False),
+        (0, False),
+        ("", False),
+        (None, False),
+    ],
 )
 def test_an_annotation_is_set_as_openwhisk_says(value: Any, expected: bool) -> None:
     assert is_truthy({"a": value}, "a") is expected
