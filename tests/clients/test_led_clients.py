@@ -31,8 +31,7 @@ with open(sys.argv.pop(1)) as app:
 
 def led(server: ServerProcess, db: str, command: list[str], **environment: str) -> Any:
     """What the app answers in a process whose accounts lead to the server."""
-    port = server.port
-    told = {"hosts": [HOST], "target": {"host": "127.0.0.1", "port": port}}
+    told = [f"{HOST}=127.0.0.1:{server.port}"]
     done = subprocess.run(
         command,
         env={

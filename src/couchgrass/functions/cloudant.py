@@ -53,11 +53,11 @@ def hosts_of(accounts: Sequence[str]) -> list[str]:
     return [account + suffix for account in accounts for suffix in _SUFFIXES]
 
 
-def preload_settings(accounts: Sequence[str], target: Target | None) -> dict[str, Any]:
-    """What COUCHGRASS_ACCOUNTS tells the preloads of `runtimes/preload`; {} when there is nothing to lead."""
-    if target is None or not accounts:
-        return {}
-    return {"hosts": hosts_of(accounts), "target": {"host": target.host, "port": target.port}}
+def led(accounts: Sequence[str], target: Target) -> tuple[str, ...]:
+    """What the preloads of `runtimes/preload` are told, as JSON in COUCHGRASS_ACCOUNTS: the `accounts` of a
+    cell."""
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    return tuple(f"{name}={host}:{target.port}" for name in hosts_of(accounts))
 
 
 def direct_target(database_url: str) -> Target | None:

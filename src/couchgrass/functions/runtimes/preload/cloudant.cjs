@@ -2,9 +2,8 @@
 // Leads connections to Cloudant accounts to the region's own database, in a Node.js action's process.
 //
 // An old app opens https://ACCOUNT.cloudant.com; that place is gone, or in another region. COUCHGRASS_ACCOUNTS
-// in the environment, taken out of it here, says {"hosts": [HOST, ...], "target": {"host": ..., "port": ...}}.
-// A connection that is opened to the https or http port of one of the hosts goes to the target instead, as
-// plain HTTP: where the app asks for TLS, the socket says that it is one, though nothing is encrypted on the
+// in the environment, taken out of it here, is a JSON list of "HOST=TARGET:PORT". A connection that is opened to
+// the https or http port of such a host goes to its target instead, as plain HTTP: where the app asks for TLS, the socket says that it is one, though nothing is encrypted on the
 // way, which does not leave the region. All other connections are made as ever. Who may do what in the
 // database is the database's to say. HTTP/2 is not led: a target need not speak it.
 //
@@ -14,17 +13,17 @@
 const HTTP = 80;
 const HTTPS = 443;
 
-function install({ hosts, target }) {
-  if (!hosts || !hosts.length || !target) return;
+function install(told) {
+  if (!told.length) return;
   const net = require('net');
   const tls = require('tls');
-  const led = new Set(hosts.map(plain));
+  const targets = new Map(told.map(parsed));
   const sockets = new WeakSet();
   const { connect } = net.Socket.prototype;
   const connectTls = tls.connect;
 
   function leads(options, ...ports) {
-    return !options.path && typeof options.host === 'string' && led.has(plain(options.host)) &&
+    return !options.path && typeof options.host === 'string' && targets.has(plain(options.host)) &&
       ports.includes(Number(options.port));
   }
 
@@ -32,7 +31,7 @@ function install({ hosts, target }) {
     const normal = isNormal(args) ? args[0] : net._normalizeArgs(args);
     if (!(this instanceof tls.TLSSocket) && leads(normal[0], HTTP, HTTPS)) {
       const { lookup, family, hints, ...rest } = normal[0];
-      normal[0] = { ...rest, host: target.host, port: target.port };
+      normal[0] = { ...rest, ...targets.get(plain(rest.host)) };
       sockets.add(this);
     }
     return connect.call(this, normal);
@@ -65,6 +64,13 @@ function install({ hosts, target }) {
 // A host's name as it is compared.
 function plain(host) {
   return host.toLowerCase().replace(/\.$/, '');
+}
+
+// "HOST=TARGET:PORT" as [host, {host, port}].
+function parsed(text) {
+  const [host, target] = text.split('=');
+  const at = target.lastIndexOf(':');
+  return [plain(host), { host: target.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(target.slice(at + 1)) }];
 }
 
 // True for the arguments that Node.js's own code hands on, which are normalized already.
