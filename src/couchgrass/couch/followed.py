@@ -153,6 +153,8 @@ class Followed:
 
     async def _read_all(self) -> str:
         """Reads all documents; from where to go on. What we hold and the database has not is gone."""
+        # What is read from here on has all that was written before.
+        self._written.clear()
         since = await self._since()
         found: dict[str, Doc | None] = {}
         query = {"include_docs": "true", "limit": str(PAGE)}
