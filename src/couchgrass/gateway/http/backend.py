@@ -72,15 +72,17 @@ class Backend:
         self._answer_s = answer_s
         self._connect_s = connect_s
         self._kept: list[Connection] = []
+        self._all: set[Connection] = set()
         self._closed = False
 
     async def close(self) -> None:
-        """Closes the connections that are kept."""
+        """Closes all connections."""
         self._closed = True
-        for connection in self._kept:
-            connection.fail("closed")
         self._kept.clear()
-        await asyncio.sleep(0)
+        for connection in self._all:
+            connection.fail("closed")
+        while self._all:
+            await asyncio.sleep(0)
 
     async def ask(self, method: bytes, head: bytes, body: Upload = b"", chunked: bool = False) -> Response:
         """Sends a request and returns its answer. `head` is all before the body, the empty line included.
@@ -127,10 +129,11 @@ class Backend:
         try:
             async with asyncio.timeout(self._connect_s):
                 _, connection = await asyncio.get_running_loop().create_connection(
-                    Connection, self.host, self.port
+                    lambda: Connection(self._all.discard), self.host, self.port
                 )
         except (OSError, TimeoutError) as refused:
             raise ServiceUnavailable("The functions can't be reached") from refused
+        self._all.add(connection)
         return connection
 
     async def _send(self, connection: Connection, head: bytes, body: Upload, chunked: bool) -> None:
