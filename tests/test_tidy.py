@@ -186,7 +186,7 @@ def _refusal(module: Module, target: Module) -> str | None:
         allowed = SUBFOLDER_USES.get((module.parts[0], module.parts[1]), frozenset())
         if target.parts[1] != module.parts[1] and target.parts[1] not in allowed:
             return f"{module.parts[0]}/{module.parts[1]} must not import {target.parts[0]}/{target.parts[1]}"
-    if module.layer == target.layer == "client" and module.parts[0] != target.parts[0]:
+    if module.layer == target.layer == "client" and target.parts[0] not in {module.parts[0], "serving"}:
         return "a client must not import another client"
     return None
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
@@ -135,21 +136,22 @@ class Answer:
         self.pieces = pieces
 
 
-class Edge:
+class Edge(ABC):
     """An ASGI application around `answer`; a subclass brings `answer`, `refuse` and `close`."""
 
     def __init__(self) -> None:
         self.inflight = 0
         self.draining = False
 
+    @abstractmethod
     async def answer(self, request: Request) -> Answer:
         """The answer to a request; may raise CouchgrassError."""
-        raise NotImplementedError
 
+    @abstractmethod
     def refuse(self, request: Request, error: CouchgrassError) -> Answer:
         """The answer that says what is wrong. The one mapping of errors."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def close(self) -> None:
         """Ends what the application began."""
 
@@ -192,13 +194,24 @@ class Edge:
             await send({"type": "http.response.body", "body": body, "more_body": False})
             return
         await send(head)
+        # The HTTP server takes pieces for a client that has gone, without a word; and a feed may be silent.
+        sending = asyncio.current_task()
+        assert sending is not None
+        gone = asyncio.create_task(request.gone())
+        gone.add_done_callback(lambda found: None if found.cancelled() else sending.cancel())
         try:
             if request.method != "HEAD":
                 async for piece in answer.pieces:
                     for at in range(0, len(piece), PART_BYTES_MAX):
                         part = piece[at : at + PART_BYTES_MAX]
                         await send({"type": "http.response.body", "body": part, "more_body": True})
+        except asyncio.CancelledError:
+            if not gone.done():
+                raise
+            sending.uncancel()
+            raise ClientGone from None
         finally:
+            gone.cancel()
             await answer.pieces.aclose()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 

@@ -1,0 +1,1 @@
+"""The OAuth and OpenID endpoints and the sign-in page."""

@@ -1,0 +1,85 @@
+"""Users as documents of the region's `_users`: the database hashes, checks and replicates them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from couchgrass.couch.server import CouchServer
+from couchgrass.errors import Conflict, Forbidden, NotFound, Unauthorized
+from couchgrass.identity import person
+from couchgrass.identity.claims import User
+
+LIST_MAX = 1000
+
+
+class CouchUsers:
+    """The users of all tenants. `server` is reached as an admin."""
+
+    def __init__(self, server: CouchServer) -> None:
+        self._server = server
+
+    async def check(self, tenant: str, email: str, password: str) -> User | None:
+        """The user with this address, if the password is right. Raises TooManyRequests and PeerLost."""
+        if not password:
+            return None
+        try:
+            await self._server.ask("GET", "/_session", user=(person.account(tenant, email), password))
+        except (Unauthorized, Forbidden):
+            return None
+        return await self.find(tenant, email)
+
+    async def find(self, tenant: str, email: str) -> User | None:
+        """The user with this address."""
+        doc = await self._doc(tenant, email)
+        return None if doc is None else person.user_of(tenant, doc)
+
+    async def create(self, tenant: str, user: User, password: str) -> None:
+        """A new user. Raises Conflict when the address is taken."""
+        try:
+            await self._server.ask(
+                "PUT", self._path(tenant, user.email), person.new_doc(tenant, user, password)
+            )
+        except Conflict as taken:
+            raise Conflict("This e-mail address has an account already") from taken
+
+    async def set_password(self, tenant: str, email: str, password: str) -> User:
+        """Another password; refresh tokens of before are worth nothing then. Raises NotFound."""
+        doc = await self._doc(tenant, email)
+        user = None if doc is None else person.user_of(tenant, doc)
+        if doc is None or user is None:
+            raise NotFound(f"{email} has no account at {tenant}")
+        doc["password"] = password
+        doc[person.MEMBER] = {**doc[person.MEMBER], "generation": user.generation + 1}
+        await self._server.ask("PUT", self._path(tenant, email), doc)
+        return User(user.sub, user.email, user.name, user.generation + 1)
+
+    async def delete(self, tenant: str, email: str) -> None:
+        """Ends an account. Raises NotFound."""
+        doc = await self._doc(tenant, email)
+        if doc is None or person.user_of(tenant, doc) is None:
+            raise NotFound(f"{email} has no account at {tenant}")
+        await self._server.ask("DELETE", self._path(tenant, email), query={"rev": doc["_rev"]})
+
+    async def list(self, tenant: str) -> list[User]:
+        """The tenant's users by address, LIST_MAX at the most."""
+        start = person.doc_id(tenant, "")
+        found: Mapping[str, Any] = await self._server.ask(
+            "POST",
+            "/_users/_all_docs",
+            {"start_key": start, "end_key": start + "\ufff0", "include_docs": True, "limit": LIST_MAX},
+        )
+        users = (person.user_of(tenant, row["doc"]) for row in found["rows"] if row.get("doc"))
+        return [user for user in users if user is not None]
+
+    async def _doc(self, tenant: str, email: str) -> dict[str, Any] | None:
+        try:
+            found: dict[str, Any] = await self._server.ask("GET", self._path(tenant, email))
+        except NotFound:
+            return None
+        return found
+
+    @staticmethod
+    def _path(tenant: str, email: str) -> str:
+        return "/_users/" + quote(person.doc_id(tenant, email), safe="")

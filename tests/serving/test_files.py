@@ -1,0 +1,24 @@
+"""Secrets are kept, whole, and for their owner's eyes only."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from couchgrass.serving.files import kept_secret, replace_file
+
+
+def test_a_file_is_replaced_whole_and_is_its_owners_alone(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    replace_file(path, b"one")
+    (tmp_path / "key.new").write_bytes(b"left by a crash")
+    replace_file(path, b"two")
+    assert path.read_bytes() == b"two"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [found.name for found in tmp_path.iterdir()] == ["key"]
+
+
+def test_a_secret_is_made_once(tmp_path: Path) -> None:
+    made = iter(["first", "second"])
+    assert kept_secret(tmp_path / "secret", lambda: next(made)) == "first"
+    assert kept_secret(tmp_path / "secret", lambda: next(made)) == "first"

@@ -1,0 +1,100 @@
+"""A server's process: it stops in good order, and closes what it serves whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from typing import Any
+
+import pytest
+
+from couchgrass.errors import CouchgrassError
+from couchgrass.serving import process
+from couchgrass.serving.asgi import Answer, Edge, Request
+from couchgrass.serving.listen import StartRefused
+
+
+class Slow(Edge):
+    """Answers when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+        self.go = asyncio.Event()
+        self.closed = False
+
+    async def answer(self, request: Request) -> Answer:
+        self.asked.set()
+        await self.go.wait()
+        return Answer(200, b"late")
+
+    def refuse(self, request: Request, error: CouchgrassError) -> Answer:
+        return Answer(error.status)
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+async def served(app: Slow, then: Any) -> None:
+    told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(process.serve_until_told(app, "127.0.0.1", 0, told.set_result))
+    url = await told
+    host, port = url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+    await asyncio.wait_for(app.asked.wait(), 10)
+    await then(reader)
+    await asyncio.wait_for(serving, 20)
+    writer.close()
+    assert app.closed
+
+
+def test_a_request_under_way_ends_before_the_server_does() -> None:
+    async def work() -> None:
+        app = Slow()
+
+        async def then(reader: asyncio.StreamReader) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            async with asyncio.timeout(10):
+                while not app.draining:
+                    await asyncio.sleep(0.002)
+            app.go.set()
+            answer = await asyncio.wait_for(reader.read(), 10)
+            assert answer.startswith(b"HTTP/1.1 200") and answer.endswith(b"late")
+
+        await served(app, then)
+
+    asyncio.run(work())
+
+
+def test_a_second_signal_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "STOP_S", 60.0)
+
+    async def work() -> None:
+        app = Slow()
+
+        async def then(reader: asyncio.StreamReader) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            async with asyncio.timeout(10):
+                while not app.draining:
+                    await asyncio.sleep(0.002)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        await served(app, then)
+
+    asyncio.run(work())
+
+
+def test_a_taken_port_is_refused() -> None:
+    async def work(port: int) -> None:
+        await process.serve_until_told(Slow(), "127.0.0.1", port, lambda url: None)
+
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(StartRefused, match="taken"):
+        asyncio.run(work(taken.getsockname()[1]))
+
+
+def test_an_address_of_six_parts_stands_in_brackets() -> None:
+    assert process.in_url("::1") == "[::1]"
+    assert process.in_url("localhost") == "localhost"
