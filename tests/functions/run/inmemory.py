@@ -119,7 +119,6 @@ class Region:
             self.records,
             throttle=self.throttle,
             clock=self.clock,
-            api_host="http://region",
             api_key=lambda namespace: f"key of {namespace}",
             native=native,
             **more,

@@ -7,6 +7,7 @@ fires that one again. A database that is away or refuses is asked again, for as 
 from __future__ import annotations
 
 import logging
+from enum import Enum
 from typing import Any, Final
 
 import msgspec
@@ -24,6 +25,16 @@ from couchgrass.functions.run.sources import Sources
 log = logging.getLogger("couchgrass.functions")
 
 LAST: Final = "Automatically disabled after reaching max triggers"
+
+
+class End(Enum):
+    """Why the database is not followed any more."""
+
+    WELL = "well"
+    """It ended the feed, as it does with a filter when nothing comes; it is asked on at once."""
+    AWAY = "away"
+    OVER = "over"
+    """The trigger is fired no more."""
 
 
 class ChangesFeed:
@@ -47,34 +58,37 @@ class ChangesFeed:
         pause_s = FIRST_S
         while True:
             before = position
-            position, is_over = await self._follow(feed, feed.changes, position)
-            if is_over:
+            position, end = await self._follow(feed, feed.changes, position)
+            if end is End.OVER:
                 return
-            pause_s = FIRST_S if position.since != before.since else min(PAUSE_S_MAX, pause_s * 2)
-            await self._sleep(pause_s)
+            if end is End.WELL or position.since != before.since:
+                pause_s = FIRST_S
+            if end is End.AWAY:
+                await self._sleep(pause_s)
+                pause_s = min(PAUSE_S_MAX, pause_s * 2)
 
-    async def _follow(self, feed: Feed, asked: Changes, position: Position) -> tuple[Position, bool]:
-        """Until the database's feed ends; (where it came to, whether that was the last)."""
+    async def _follow(self, feed: Feed, asked: Changes, position: Position) -> tuple[Position, End]:
+        """Until the database's feed ends; (where it came to, why it ended)."""
         since = json.Raw(json.encode(_sequence(position.since)))
         try:
             async with self._sources.database(asked).feed(since, asked.asked) as events:
                 async for each in events:
                     if isinstance(each, FeedEnd):
                         seq = json.decode(each.last_seq)
-                        return msgspec.structs.replace(position, since=seq), False
+                        return msgspec.structs.replace(position, since=seq), End.WELL
                     if not isinstance(each, Change):
                         continue
                     if 0 <= asked.triggers_max <= position.fired:
                         await self._off(feed)
-                        return position, True
+                        return position, End.OVER
                     if not await self._firing.fire(feed, event(asked, _row(each))):
-                        return position, True
+                        return position, End.OVER
                     position = await self._noted(feed, position, each)
         except _Ours as ours:
             raise ours.error from None
         except CouchgrassError as refused:
             log.warning("the changes of %s for %s: %s", asked.dbname, feed.key, refused.reason)
-        return position, False
+        return position, End.AWAY
 
     async def _noted(self, feed: Feed, position: Position, change: Change) -> Position:
         after = msgspec.structs.replace(
