@@ -63,6 +63,7 @@ TESTED_BY: dict[str, str] = {
     "docdb/wire.py": "tests/couch/test_database.py",
     "docdb/selector_ops.py": "tests/docdb/test_selector.py",
     "docdb/selector_regex.py": "tests/docdb/test_selector.py",
+    "functions/run/needs.py": "tests/functions/run/test_controller.py",
 }
 """Source files (below src/couchgrass) whose tests are in a file of another name, and which."""
 

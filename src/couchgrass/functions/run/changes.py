@@ -31,7 +31,7 @@ class End(Enum):
     """Why the database is not followed any more."""
 
     WELL = "well"
-    """It ended the feed, as it does with a filter when nothing comes; it is asked on at once."""
+    """It ended the feed, as it does with a filter when nothing comes; it is asked on soon."""
     AWAY = "away"
     OVER = "over"
     """The trigger is fired no more."""
@@ -63,9 +63,8 @@ class ChangesFeed:
                 return
             if end is End.WELL or position.since != before.since:
                 pause_s = FIRST_S
-            if end is End.AWAY:
-                await self._sleep(pause_s)
-                pause_s = min(PAUSE_S_MAX, pause_s * 2)
+            await self._sleep(pause_s)
+            pause_s = min(PAUSE_S_MAX, pause_s * 2)
 
     async def _follow(self, feed: Feed, asked: Changes, position: Position) -> tuple[Position, End]:
         """Until the database's feed ends; (where it came to, why it ended)."""

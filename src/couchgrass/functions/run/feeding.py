@@ -57,9 +57,10 @@ class Feeding:
                 await self._lease.release()
 
     async def _lead(self) -> None:
-        """Tries to get the lease, feeds while it has it."""
+        """Tries to get the lease, feeds while it has it; the database may come later than this process."""
         while True:
             try:
+                await self._documents.open()
                 if await self._lease.renew():
                     await self._feed_while_held()
             except CouchgrassError as refused:

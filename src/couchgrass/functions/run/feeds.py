@@ -90,8 +90,13 @@ class FeedDocuments:
         return found
 
     async def put(self, doc: Mapping[str, Any]) -> str:
-        """Writes it; its new revision. Raises Conflict."""
-        answer = await self._server.ask("PUT", path(self.database, doc["_id"]), doc)
+        """Writes it, into a database that is made if need be; its new revision. Raises Conflict."""
+        where = path(self.database, doc["_id"])
+        try:
+            answer = await self._server.ask("PUT", where, doc)
+        except NotFound:
+            await self.open()
+            answer = await self._server.ask("PUT", where, doc)
         return str(answer["rev"])
 
     async def put_position(self, feed: Feed, position: Position) -> Position:
