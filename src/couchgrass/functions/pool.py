@@ -1,4 +1,4 @@
-"""The rules by which invocations share the machine's memory: who gets a process, when one is started or ended.
+"""How invocations share the machine's memory: who gets a process, when one is started, when one is ended.
 
 A pure state machine. What happens is told to a `Pool` by a method with the time (seconds, monotonic), and
 what is to be done comes back as commands. Every number of a cell and of a ticket (an invocation that wants a
