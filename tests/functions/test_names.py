@@ -44,7 +44,7 @@ def test_the_longest_name_is_one() -> None:
 
 def test_a_namespace_is_never_called_like_ones_own() -> None:
     assert names.check_namespace("team.one") == "team.one"
-    for text in ("_", "", "a/b"):
+    for text in ("_", "_a", "", "a/b"):
         with pytest.raises(BadRequest, match=r"The namespace contains illegal characters\."):
             names.check_namespace(text)
 

@@ -86,6 +86,7 @@ def test_an_update_looks_at_the_ends_that_stay_as_well() -> None:
 def test_a_status_is_active_or_inactive() -> None:
     assert put_rule.read_status({"status": "active"}) is True
     assert put_rule.read_status({"status": "inactive"}) is False
-    for body in ({}, [], {"status": True}, {"status": []}, {"status": "on"}):
+    wrong: list[Any] = [{}, [], {"status": True}, {"status": []}, {"status": "on"}]
+    for body in wrong:
         with pytest.raises(BadRequest, match="The request content was malformed"):
             put_rule.read_status(body)

@@ -17,8 +17,9 @@ import aiohttp
 from yarl import URL
 
 from couchgrass import json
-from couchgrass.couch.auth import basic
-from couchgrass.couch.transport import FAILURES, TOO_MANY, query_text, why
+from couchgrass.couch.auth import Auth, basic
+from couchgrass.couch.pace import Pace
+from couchgrass.couch.transport import FAILURES, TOO_MANY, HttpTransport, query_text, why
 from couchgrass.errors import BadRequest, CouchgrassError, PeerLost, TooLarge, from_answer
 
 TIMEOUT_S: Final = 30.0
@@ -66,6 +67,12 @@ class CouchServer:
         assert self._session is not None
         await self._session.close()
         self._session = None
+
+    def transport(self) -> HttpTransport:
+        """The same server and user for what is large or live. It ends with this server."""
+        assert self._session is not None, "only inside of `async with`"
+        auth = Auth() if self._credentials is None else Auth(*self._credentials)
+        return HttpTransport(self._session, self.base, auth=auth, pace=Pace())
 
     async def ask(
         self,

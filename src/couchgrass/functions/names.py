@@ -56,8 +56,11 @@ def check_name(segment: str) -> str:
 
 
 def check_namespace(text: str) -> str:
-    """A namespace's own name, which is never ``_``. Raises BadRequest."""
-    if text == OWN_NAMESPACE or not is_name(text):
+    """The name of a namespace that is to be. Raises BadRequest.
+
+    It begins with no ``_``: alone that is the caller's own, and no document's id may begin so.
+    """
+    if text.startswith(OWN_NAMESPACE) or not is_name(text):
         raise BadRequest("The namespace contains illegal characters.")
     return text
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from couchgrass.errors import BadRequest, NotFound
+from couchgrass.errors import BadRequest, Conflict, NotFound
 from couchgrass.functions.bodies import Parts, members, next_version, read_parts, reading
 from couchgrass.functions.entity import FIRST_VERSION, Action, Rule, Trigger
 from couchgrass.functions.names import FullName
@@ -95,9 +95,9 @@ def _check_ends(trigger: FullName, action: FullName, ends: tuple[TriggerLookup, 
         if trigger.package:
             raise NotFound("no trigger is in a package")
         trigger_at(trigger.namespace, trigger.name)
-    except NotFound as missing:
+    except (NotFound, Conflict) as missing:
         raise BadRequest(f"trigger {trigger} does not exist") from missing
     try:
         action_at(action)
-    except NotFound as missing:
+    except (NotFound, Conflict) as missing:
         raise BadRequest(f"action {action} does not exist") from missing

@@ -1,0 +1,78 @@
+"""Users live in the database's own `_users`: it hashes their passwords. They have no right to anything."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from couchgrass.couch.server import CouchServer
+from couchgrass.errors import Conflict, NotFound
+from couchgrass.identity import person
+from couchgrass.identity.claims import User
+from couchgrass.identity.store.users import CouchUsers
+from couchgrass.testing.in_process import ADMIN, served
+
+ADA = User("6b1b36cb-3c9d-4d25-a7c4-5d1a7a1c9a77", "ada@example.org", "Ada")
+QUICK = "/_node/_local/_config/chttpd_auth/iterations"
+
+
+def test_a_user_is_made_checked_changed_and_ended(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with served(tmp_path) as here, CouchServer(here.url, *ADMIN) as server:
+            await here.json("PUT", QUICK, "10")
+            users = CouchUsers(server)
+            await users.create("todo", ADA, "right horse")
+            assert await users.check("todo", "ada@example.org", "right horse") == ADA
+            assert await users.check("todo", "ada@example.org", "wrong horse") is None
+            assert await users.check("todo", "ada@example.org", "") is None
+            assert await users.check("todo", "nobody@example.org", "right horse") is None
+            assert await users.check("other", "ada@example.org", "right horse") is None
+            with pytest.raises(Conflict, match="account already"):
+                await users.create("todo", ADA, "another one")
+            changed = await users.set_password("todo", "ada@example.org", "left horse")
+            assert changed.generation == 1 and changed.sub == ADA.sub
+            assert await users.check("todo", "ada@example.org", "left horse") == changed
+            assert await users.check("todo", "ada@example.org", "right horse") is None
+            assert await users.list("todo") == [changed] and await users.list("tod") == []
+            await users.delete("todo", "ada@example.org")
+            assert await users.find("todo", "ada@example.org") is None
+            with pytest.raises(NotFound):
+                await users.delete("todo", "ada@example.org")
+            with pytest.raises(NotFound):
+                await users.set_password("todo", "ada@example.org", "any horse")
+
+    asyncio.run(work())
+
+
+def test_the_password_is_kept_as_a_hash_and_the_user_may_do_nothing(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with served(tmp_path) as here, CouchServer(here.url, *ADMIN) as server:
+            await here.json("PUT", QUICK, "10")
+            await here.json("PUT", "/db")
+            await CouchUsers(server).create("todo", ADA, "right horse")
+            doc = await here.json("GET", "/_users/" + person.doc_id("todo", ADA.email).replace("/", "%2F"))
+            assert "right horse" not in str(doc) and "derived_key" in doc
+            login = aiohttp.encode_basic_auth(person.account("todo", ADA.email), "right horse")
+            async with aiohttp.ClientSession(headers={"Authorization": login}) as session:
+                for method, path in (("GET", "/db"), ("PUT", "/other"), ("GET", "/_users/_all_docs")):
+                    async with session.request(method, here.url + path) as answer:
+                        assert answer.status in (401, 403), path
+
+    asyncio.run(work())
+
+
+def test_an_account_of_the_database_is_no_user_of_a_tenant(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with served(tmp_path) as here, CouchServer(here.url, *ADMIN) as server:
+            await here.json("PUT", QUICK, "10")
+            name = person.account("todo", "eve@example.org")
+            doc = {"type": "user", "name": name, "roles": [], "password": "some horse"}
+            await here.json(
+                "PUT", "/_users/" + person.doc_id("todo", "eve@example.org").replace("/", "%2F"), doc
+            )
+            assert await CouchUsers(server).check("todo", "eve@example.org", "some horse") is None
+
+    asyncio.run(work())
