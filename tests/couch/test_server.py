@@ -11,6 +11,7 @@ import pytest
 
 from couchgrass.couch import server as module
 from couchgrass.couch.server import CouchServer, path
+from couchgrass.couch.transport import whole
 from couchgrass.errors import Conflict, FileExists, NotFound, PeerLost, TooLarge, Unauthorized
 from couchgrass.testing.server import ServerProcess
 
@@ -62,6 +63,18 @@ def test_documents_are_written_and_read(couch_server: ServerProcess, db_name: st
         assert (await couch.ask("GET", path(db_name, name)))["n"] == 1
         query = {"rev": written["rev"]}
         assert (await couch.ask("DELETE", path(db_name, name), query=query))["ok"] is True
+
+    asked(couch_server, work)
+
+
+def test_its_transport_is_the_same_user_at_the_same_server(couch_server: ServerProcess, db_name: str) -> None:
+    async def work(couch: CouchServer) -> None:
+        await couch.ask("PUT", path(db_name))
+        where = path(db_name, "doc", "file")
+        async with couch.transport().request("PUT", where, body=b"x" * 300_000) as reply:
+            assert reply.status == 201
+        async with couch.transport().request("GET", where, headers={"accept": "*/*"}) as reply:
+            assert await whole(reply, 300_000) == b"x" * 300_000
 
     asked(couch_server, work)
 

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from couchgrass import json
 from couchgrass.errors import BadRequest, CouchgrassError, TooLarge
 from couchgrass.functions import bodies
-from couchgrass.functions.entity import Parameter
+from couchgrass.functions.documents import document
+from couchgrass.functions.entity import Parameter, Trigger
 
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False) | st.text(),
@@ -88,3 +90,20 @@ def test_any_json_is_read_or_refused_with_a_reason(body: Any) -> None:
         )
     else:
         assert isinstance(body, dict)
+
+
+def test_what_is_taken_can_be_written_and_read_anywhere_and_what_is_nested_deeper_is_refused() -> None:
+    refused = 0
+    for depth in range(1, 1200, 7):
+        try:
+            with bodies.reading():
+                value = json.decode("[" * depth + "]" * depth)
+                parts = bodies.read_parts({"parameters": [{"key": "a", "value": value}]})
+        except BadRequest:
+            refused += 1
+            continue
+        assert parts.parameters is not None and not refused
+        trigger = Trigger("ns", "t", parameters=parts.parameters)
+        text = json.encode({"results": [{"doc": document(trigger)}]})
+        assert json.decode(text)["results"][0]["doc"]["parameters"][0]["value"] == value
+    assert refused

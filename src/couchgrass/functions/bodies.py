@@ -23,6 +23,10 @@ VERSION_PART_MAX: Final = 2**31 - 1
 """Each number of a version is a signed 32 bit one."""
 
 
+DEPTH_SPARE: Final = 100
+"""How much deeper a value may still lie without harm: in a document in an answer, and deeper in the stack."""
+
+
 class Parts(msgspec.Struct, frozen=True):
     """What every entity has; None: not given."""
 
@@ -34,11 +38,13 @@ class Parts(msgspec.Struct, frozen=True):
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Inside of it a ValueError about the body is a 400."""
+    """Inside of it a ValueError about the body is a 400, and so is a value that is nested too deeply."""
     try:
         yield
     except ValueError as wrong:
         raise BadRequest(MALFORMED + str(wrong)) from wrong
+    except RecursionError:
+        raise BadRequest(MALFORMED + "it is nested too deeply") from None
 
 
 def members(body: Any) -> dict[str, Any]:
@@ -84,8 +90,15 @@ def read_parameters(value: Any) -> tuple[Parameter, ...]:
 
 
 def parameters_bytes(parameters: tuple[Parameter, ...]) -> int:
-    """How large they are: keys, and values as JSON text."""
-    return sum(len(one.key.encode()) + len(json.encode(one.value)) for one in parameters)
+    """How large they are: keys, and values as JSON text. Raises RecursionError for too deep a value."""
+    return sum(len(one.key.encode()) + _value_bytes(one.value) for one in parameters)
+
+
+def _value_bytes(value: Any) -> int:
+    spare = DEPTH_SPARE if isinstance(value, dict | list) else 0
+    for _ in range(spare):
+        value = [value]
+    return len(json.encode(value)) - 2 * spare
 
 
 def read_version(value: Any) -> str:

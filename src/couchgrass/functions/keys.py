@@ -73,7 +73,7 @@ def secret_hash(secret: str) -> str:
 
 def internal_secret(region_secret: str, uuid: str) -> str:
     """The secret of a namespace's internal key: as long as any."""
-    return hmac.new(region_secret.encode(), uuid.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(region_secret.encode(), uuid.encode(), "sha256").hex()
 
 
 def read_basic(authorization: str | None) -> tuple[str, str] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from couchgrass.couch import server as couch_module
 from couchgrass.couch.server import CouchServer, path
-from couchgrass.errors import Conflict, NotFound, ServiceUnavailable
+from couchgrass.errors import Conflict, FileExists, NotFound, ServiceUnavailable
 from couchgrass.functions.store.mirror import Mirror, generation
 from couchgrass.testing.server import ServerProcess, running
 from tests.functions.store.shelf import asked, until
@@ -94,15 +95,19 @@ def test_documents_too_large_together_are_read_in_smaller_pages(
     asked(couch_server, work)
 
 
+@pytest.mark.parametrize("who", ["others", "the mirror"])
 def test_another_database_of_this_name_takes_the_place_of_what_was_known(
-    couch_server: ServerProcess, db_name: str, tmp_path: Path
+    couch_server: ServerProcess, db_name: str, tmp_path: Path, who: str
 ) -> None:
     async def work(couch: CouchServer) -> None:
         mirror, docs = await opened(couch, db_name, tmp_path)
         await write(couch, db_name, {"_id": "old"}, {"_id": "both"})
         await until(lambda: len(docs.all) == 2)
         await couch.ask("DELETE", path(db_name))
-        await until(lambda: not docs.all)  # it made the database anew, and nothing is in there
+        if who == "others":
+            with suppress(FileExists):
+                await couch.ask("PUT", path(db_name))
+        await until(lambda: not docs.all)
         await write(couch, db_name, {"_id": "both"})
         await until(lambda: set(docs.all) == {"both"} and mirror.is_live)
         await mirror.close()

@@ -215,6 +215,8 @@ class Mirror:
                 if self.is_live:
                     log.warning("the database %s can't be read now: %r", self._database, failed)
                 self.is_live = False
+                if isinstance(failed, CouchgrassError) and failed.status < 500:
+                    self._since = None  # it was refused, not lost: by another database, perhaps
                 await asyncio.sleep(probe_delay_s(failures))
                 failures += 1
 
