@@ -119,7 +119,6 @@ class Region:
             self.records,
             throttle=self.throttle,
             clock=self.clock,
-            api_host="http://region",
             api_key=lambda namespace: f"key of {namespace}",
             native=native,
             **more,
@@ -179,7 +178,7 @@ class Region:
         """Invokes it and waits; the record."""
         namespace, *package, name = path.split("/")
         resolved = self.controller.resolve(namespace, "".join(package), name)
-        given = {"blocking": True, "transaction_id": "t"} | more
+        given: dict[str, Any] = {"blocking": True, "transaction_id": "t"} | more
         invoked = await self.controller.invoke(who, resolved, payload, **given)
         return invoked if invoked.activation is None else invoked.activation
 

@@ -124,8 +124,9 @@ async def test_closing_waits_and_then_gives_up() -> None:
     never: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     region.action("me/quick", lambda value: quick)
     region.action("me/never", lambda value: never)
+    region.sequence("me/seq", "/_/never")
     one = await region.call("me/quick", blocking=False)
-    two = await region.call("me/never", blocking=False)
+    two = await region.call("me/seq", blocking=False)
     asyncio.get_running_loop().call_soon(quick.set_result, {})
     await region.controller.close(drain_s=0.05)
     assert region.records.ended[one.activation_id].status is Status.SUCCESS

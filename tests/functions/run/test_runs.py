@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from couchgrass.errors import BadRequest, ServiceUnavailable
 from couchgrass.functions.activation import Status
@@ -32,10 +34,10 @@ async def test_an_action_gets_what_it_is_bound_to_and_its_environment() -> None:
     record = await region.call("me/pkg/act", {"b": 2})
     job = region.jobs[0]
     assert job.value == {"a": 1, "host": "acme.cloudant.com", "b": 2}
-    assert job.init_env["S"] == "x"
-    assert job.init_env["__OW_API_KEY"] == job.api_key == "key of me"
+    assert job.init_env == {"S": "x"}
+    assert job.api_key == "key of me"
     assert job.accounts == ("acme",)
-    assert job.activation_id == record.activation_id == job.init_env["__OW_ACTIVATION_ID"]
+    assert job.activation_id == record.activation_id
 
 
 @pytest.mark.parametrize(("annotations", "key"), [({}, "key of me"), ({"provide-api-key": False}, None)])
@@ -165,6 +167,48 @@ async def test_a_conductor_in_a_sequence_in_that_conductor_ends() -> None:
     record = await region.call("me/conduct")
     assert record.status is Status.INTERNAL_ERROR
     assert len(region.jobs) <= RUNS_MAX
+
+
+NAMES = ["a", "b", "c", "d"]
+PARTS = st.lists(st.sampled_from([*NAMES, "plain", "bad", "none"]), max_size=4)
+
+
+def says(parts: list[str]) -> Any:
+    """A conductor that calls these, one after the other, over and over."""
+
+    def conduct(value: dict[str, Any]) -> dict[str, Any]:
+        at = value.get("at", 0)
+        return {"action": parts[at % len(parts)], "state": {"at": at + 1}} if parts else {"done": 1}
+
+    return conduct
+
+
+@settings(max_examples=40)
+@given(st.lists(st.tuples(st.booleans(), PARTS), min_size=4, max_size=4))
+def test_whatever_calls_whatever_it_ends_and_each_child_is_its_parent_s(
+    graph: list[tuple[bool, list[str]]],
+) -> None:
+    @awaited
+    async def check() -> None:
+        region = Region()
+        region.action("me/plain")
+        region.action("me/bad", lambda value: {"error": "no"})
+        for name, (is_conductor, parts) in zip(NAMES, graph, strict=True):
+            if is_conductor:
+                region.action(f"me/{name}", says(parts), annotations={"conductor": True})
+            else:
+                region.sequence(f"me/{name}", *(f"/_/{part}" for part in parts))
+        record = await region.call("me/a")
+        assert len(region.jobs) <= RUNS_MAX
+        records = region.records.ended
+        assert records.keys() >= region.records.begun.keys()
+        named = [child for each in records.values() for child in each.logs]
+        assert len(named) == len(set(named)) == len(records) - 1
+        for each in records.values():
+            assert all(records[child].cause == each.activation_id for child in each.logs)
+        assert record.cause is None
+
+    check()
 
 
 @awaited

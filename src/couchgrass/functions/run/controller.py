@@ -23,7 +23,7 @@ from couchgrass.functions.parameters import refuse_fixed
 from couchgrass.functions.response import Response, failed
 from couchgrass.functions.run.needs import Lookup, Native, Records, Runner
 from couchgrass.functions.run.resolve import Resolved, component, may_run, resolve
-from couchgrass.functions.run.runs import Budget, Call, Runs, Site, new_id
+from couchgrass.functions.run.runs import Budget, Call, Runs, new_id
 from couchgrass.functions.throttle import Throttle
 
 log = logging.getLogger("couchgrass.functions")
@@ -61,7 +61,6 @@ class Controller:
         *,
         throttle: Throttle,
         clock: Clock,
-        api_host: str,
         api_key: Callable[[str], str],
         native: Native | None = None,
         under_way_max: int = UNDER_WAY_MAX,
@@ -70,7 +69,7 @@ class Controller:
         self._records = records
         self._clock = clock
         self._throttle = throttle
-        self._runs = Runs(entities, runner, records, clock, Site(api_host, api_key), native)
+        self._runs = Runs(entities, runner, records, clock, api_key, native)
         self._under_way: set[asyncio.Task[Activation]] = set()
         self._under_way_max = under_way_max
         self._is_closed = False
@@ -128,16 +127,16 @@ class Controller:
     async def _run(
         self, call: Call, resolved: Resolved, payload: Any, record: Activation, durable: bool
     ) -> Activation:
-        """The run itself. One that is not run at all, or given up, has a record that says so."""
+        """The run itself. The record of one that was promised, and then is not run or given up, says so."""
         try:
             return await self._runs.run(call, resolved, payload)
         except CouchgrassError as refused:
-            ended = self._runs.end(record, failed(Status.INTERNAL_ERROR, refused.reason))
-            if durable:
-                return ended
-            raise
+            if not durable:
+                raise
+            return self._runs.end(record, failed(Status.INTERNAL_ERROR, refused.reason))
         except asyncio.CancelledError:
-            self._runs.end(record, failed(Status.INTERNAL_ERROR, STOPPED))
+            if self._runs.keeps_record(resolved):
+                self._runs.end(record, failed(Status.INTERNAL_ERROR, STOPPED))
             raise
         except Exception:
             self._runs.end(record, failed(Status.INTERNAL_ERROR, FAILED))

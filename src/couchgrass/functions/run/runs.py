@@ -20,7 +20,7 @@ from couchgrass.functions import conductor, sequence
 from couchgrass.functions.accounts import accounts_of
 from couchgrass.functions.activation import Activation, Status
 from couchgrass.functions.entity import SEQUENCE, Identity, Limits
-from couchgrass.functions.parameters import PROVIDE_API_KEY, arguments, init_env, is_truthy, whisk_env
+from couchgrass.functions.parameters import PROVIDE_API_KEY, arguments, init_env, is_truthy
 from couchgrass.functions.response import Response, failed, limits_annotation
 from couchgrass.functions.run.invoker import Job
 from couchgrass.functions.run.needs import Lookup, Native, Records, Runner
@@ -70,13 +70,6 @@ class Call(msgspec.Struct, frozen=True):
         )
 
 
-class Site(msgspec.Struct, frozen=True):
-    """What actions are told of the region: the API's URL, and for some of them their namespace's key."""
-
-    api_host: str
-    api_key: Callable[[str], str]
-
-
 def new_id() -> str:
     """An activation's id: 32 digits, hexadecimal."""
     return uuid.uuid4().hex
@@ -97,19 +90,24 @@ class Runs:
         runner: Runner,
         records: Records,
         clock: Clock,
-        site: Site,
+        api_key: Callable[[str], str],
         native: Native | None,
     ) -> None:
         self._entities = entities
         self._runner = runner
         self._records = records
         self._clock = clock
-        self._site = site
+        self._api_key = api_key
         self._native = native
 
     def now(self) -> int:
         """Milliseconds since the epoch."""
         return int(self._clock.now() * 1000)
+
+    @staticmethod
+    def keeps_record(resolved: Resolved) -> bool:
+        """Is its record written here, and not by whatever runs it?"""
+        return resolved.action.exec.kind == SEQUENCE or is_conductor(resolved) or is_native(resolved.action)
 
     def begun(self, call: Call, resolved: Resolved) -> Activation:
         """The record of a run that has not ended yet."""
@@ -160,19 +158,11 @@ class Runs:
             return await self._feed(self._native, call, resolved, payload)
         action, identity = resolved.action, call.identity
         has_key = is_truthy(action.annotations, PROVIDE_API_KEY, absent=True)
-        api_key = self._site.api_key(identity.namespace) if has_key else None
+        api_key = self._api_key(identity.namespace) if has_key else None
         job = Job(
             action=action,
             value=arguments(resolved.parameters, payload),
-            init_env=init_env(resolved.parameters)
-            | whisk_env(
-                action,
-                namespace=identity.namespace,
-                activation_id=call.activation_id,
-                transaction_id=call.transaction_id,
-                api_host=self._site.api_host,
-                api_key=api_key,
-            ),
+            init_env=init_env(resolved.parameters),
             identity=identity,
             activation_id=call.activation_id,
             transaction_id=call.transaction_id,
