@@ -1,4 +1,5 @@
-"""A region's functions in the test's process: the REST API on the real parts, but actions run inline.
+"""A region's functions in the test's process: the REST API on the real parts, but actions run inline
+and feeds only answer.
 
 The databases are a server's, and shared by all its regions; each has namespaces of its own.
 """
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+import aiohttp
+
 from couchgrass import json
 from couchgrass.clock import SystemClock
 from couchgrass.couch.server import CouchServer
@@ -30,7 +33,9 @@ from couchgrass.functions.http.triggers import Triggers
 from couchgrass.functions.kinds import Kinds
 from couchgrass.functions.limits import SYSTEM_LIMITS
 from couchgrass.functions.run.controller import Controller
+from couchgrass.functions.run.feeds import FeedDocuments, Feeds
 from couchgrass.functions.run.invoker import Invoker
+from couchgrass.functions.run.sources import Sources
 from couchgrass.functions.store.activations import Activations as Records
 from couchgrass.functions.store.directory import Directory
 from couchgrass.functions.store.entities import Entities
@@ -158,14 +163,22 @@ async def region(server: ServerProcess, allowed: Allowed) -> AsyncIterator[Regio
         runtimes = InlineRuntimes()
         invoker = Invoker(runtimes, directory.code, records, clock, memory_mb=MEMORY_MB)
         stack.push_async_callback(invoker.close)
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        feeds = Feeds(
+            FeedDocuments(couch),
+            directory,
+            identify=subjects.identify,
+            latest=Sources(couch.transport(), session),
+            clock=clock,
+        )
         controller = Controller(
             directory,
             invoker,
             records,
             throttle=Throttle(allowed),
             clock=clock,
-            api_host="http://localhost",
             api_key=subjects.internal_key,
+            native=feeds.answer,
         )
         stack.push_async_callback(controller.close, 0)
         app = served(directory, subjects, records, controller)
