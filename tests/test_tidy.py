@@ -75,8 +75,6 @@ TESTED_BY: dict[str, str] = {
     "functions/activation.py": "tests/functions/test_activation_form.py",
     "functions/run/needs.py": "tests/functions/run/test_controller.py",
     "functions/entity.py": "tests/functions/test_documents.py",
-    "functions/entity.py": "tests/functions/test_documents.py",
-    "functions/run/needs.py": "tests/functions/run/test_controller.py",
 }
 """Source files (below src/couchgrass) whose tests are in a file of another name, and which."""
 
