@@ -266,7 +266,9 @@ def test_a_large_answer_comes_in_pieces_and_no_faster_than_it_is_taken() -> None
             assert len(piece) <= 2 * AHEAD_BYTES_MAX
             got += piece
         assert bytes(got) == BIG
-        assert (await get(backend)).pieces is not None and peer.connections == 1
+        again = await get(backend)
+        assert again.pieces is not None and peer.connections == 1
+        await again.pieces.aclose()
 
     async def slow(backend: Backend, peer: Scripted) -> None:
         response = await get(backend)

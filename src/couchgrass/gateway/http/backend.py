@@ -108,7 +108,7 @@ class Backend:
                 finally:
                     timer.cancel()
                 if connection.has_head and (connection.is_whole or connection.failed is None):
-                    return self._response(connection)
+                    return await self._response(connection)
                 if not self._may_repeat(connection, was_kept, method, body):
                     raise self._lost(connection)
         finally:
@@ -133,7 +133,8 @@ class Backend:
                 )
         except (OSError, TimeoutError) as refused:
             raise ServiceUnavailable("The functions can't be reached") from refused
-        self._all.add(connection)
+        if connection.failed is None:
+            self._all.add(connection)
         return connection
 
     async def _send(self, connection: Connection, head: bytes, body: Upload, chunked: bool) -> None:
@@ -153,19 +154,23 @@ class Backend:
         if chunked and connection.failed is None:
             transport.write(b"0\r\n\r\n")
 
-    def _response(self, connection: Connection) -> Response:
+    async def _response(self, connection: Connection) -> Response:
         if connection.is_whole:
             parts = connection.parts
             body = parts.popleft() if len(parts) == 1 else b"".join(parts)
             parts.clear()
             self._keep(connection)
             return Response(connection.status, connection.headers, body)
-        return Response(connection.status, connection.headers, b"", self._pieces(connection))
+        pieces = self._pieces(connection)
+        # Once begun, it gives the connection back also when nobody reads on.
+        await anext(pieces)
+        return Response(connection.status, connection.headers, b"", pieces)
 
     async def _pieces(self, connection: Connection) -> AsyncGenerator[bytes, None]:
         self.open += 1
         loop = asyncio.get_running_loop()
         try:
+            yield b""
             while True:
                 timer = loop.call_later(self._answer_s, connection.expire)
                 try:

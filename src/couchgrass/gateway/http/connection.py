@@ -27,8 +27,8 @@ HEAD_BYTES_MAX: Final = 256 * 1024
 
 
 class Connection(asyncio.Protocol):
-    """A connection and the answer under way on it. `failed` says in words what went wrong, once it did; `gone`
-    is told when the connection has ended."""
+    """A connection and the answer under way on it. `failed` says in words what went wrong, once it did;
+    `gone` is told when the connection has ended."""
 
     __slots__ = (
         "_ahead",
