@@ -1,10 +1,9 @@
-"""``couchgrass functions``: a region's functions host, put together: entities, keys, processes, feeds, HTTP."""
+"""``couchgrass functions``: a region's functions alone."""
 
 from __future__ import annotations
 
 import logging
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """[bold]Try it[/]
 
-  [cyan]couchgrass functions --region region.toml[/]   [dim]# alone; couchgrass region runs it with the rest[/]"""
+  [cyan]couchgrass functions --region region.toml[/]   [dim]# alone[/]"""
 
 
 def functions(region: RegionFile = DEFAULT_FILE) -> None:
@@ -43,11 +42,10 @@ async def _serve(region: Region) -> None:
     from couchgrass.serving.process import allow_files, serve_until_told, url_of
 
     allow_files()
-    folder = Path(region.data)
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(bind(region.functions.host, region.functions.port))
         url = url_of(listener, region.functions.host)
-        app = await opened(region, folder, url, stack)
+        app = await opened(region, url, stack)
         await serve_until_told(
             app, listener, lambda: typer.echo(f"couchgrass functions serves {region.name} at {url}")
         )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiohttp
-import msgspec
 
 from couchgrass.cli.region import gateway_url
 from couchgrass.clock import SystemClock
@@ -27,7 +27,7 @@ from couchgrass.functions.http.rules import Rules
 from couchgrass.functions.http.triggers import Triggers
 from couchgrass.functions.http.web import WebActions
 from couchgrass.functions.kinds import Kinds
-from couchgrass.functions.limits import SYSTEM_LIMITS, SystemLimits
+from couchgrass.functions.limits import SYSTEM_LIMITS, Range, SystemLimits
 from couchgrass.functions.run.alarms import AlarmFeed
 from couchgrass.functions.run.changes import ChangesFeed
 from couchgrass.functions.run.controller import Controller
@@ -37,6 +37,7 @@ from couchgrass.functions.run.feeds import FeedDocuments, Feeds
 from couchgrass.functions.run.firing import Firing
 from couchgrass.functions.run.invoker import Invoker
 from couchgrass.functions.run.lease import Lease
+from couchgrass.functions.run.needs import Accounts
 from couchgrass.functions.run.sources import Sources
 from couchgrass.functions.run.system_code import installed
 from couchgrass.functions.runtimes import packages
@@ -53,3 +54,165 @@ from couchgrass.region import places
 from couchgrass.region.config import Region
 from couchgrass.region.run.account import database_access
 from couchgrass.serving.asgi import Answer, Request
+
+PYTHON, NODEJS = "python", "nodejs"
+DRAIN_S = 2.0
+"""How long what was invoked and not waited for may still run when the host stops."""
+
+
+class Kept(NamedTuple):
+    """What is stored: entities and what comes with the program, keys, records, the feeds' documents."""
+
+    directory: Directory
+    subjects: Subjects
+    records: Records
+    feeds: FeedDocuments
+
+
+async def opened(region: Region, url: str, stack: AsyncExitStack) -> App:
+    """The functions of a region, reached at `url`. What was begun is ended by `stack`, in good order.
+
+    Raises AccessRefused, PeerLost, ServiceUnavailable.
+    """
+    clock = SystemClock()
+    access = database_access(region)
+    couch = await stack.enter_async_context(access.server())
+    folder = Path(region.data) / places.FUNCTIONS
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    kept = await _kept(couch, folder, stack)
+    runtimes = await _runtimes(region)
+    stack.push_async_callback(runtimes.close)
+    invoker = Invoker(
+        runtimes,
+        kept.directory.code,
+        kept.records,
+        clock,
+        memory_mb=region.functions.memory_mb,
+        env={"__OW_API_HOST": region.functions.public_url or url},
+    )
+    stack.push_async_callback(invoker.close)
+    session = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
+    sources = Sources(access.url, session)
+    limits = limits_of(region)
+    controller = Controller(
+        kept.directory,
+        invoker,
+        kept.records,
+        throttle=Throttle(
+            Allowed(limits.actions_per_minute, limits.triggers_per_minute, limits.concurrent_actions)
+        ),
+        clock=clock,
+        api_key=kept.subjects.internal_key,
+        native=Feeds(
+            kept.feeds, kept.directory, identify=kept.subjects.identify, latest=sources, clock=clock
+        ).answer,
+        accounts=await _accounts(access.url, stack),
+    )
+    stack.push_async_callback(controller.close, DRAIN_S)
+    firing = Firing(controller, kept.directory, kept.feeds, clock, asyncio.sleep)
+    feeding = Feeding(
+        kept.feeds,
+        Lease(kept.feeds, uuid.uuid4().hex, clock),
+        AlarmFeed(kept.feeds, firing, clock, asyncio.sleep),
+        ChangesFeed(kept.feeds, firing, sources, clock, asyncio.sleep),
+        asyncio.sleep,
+    )
+    feeding.start()
+    stack.push_async_callback(feeding.close)
+    apis = await Apis.open(couch, cache=folder / "apis.json")
+    stack.push_async_callback(apis.close)
+    management = Management(
+        apis, clock, gateway_url=gateway_url(region), api_url=region.functions.public_url or url
+    )
+    kinds = Kinds(external=region.functions.runtimes)
+    about = About(kinds, limits, confinement=runtimes.confinement.value)
+    return _app(kept, controller, kinds, limits, about, management)
+
+
+async def _kept(couch: CouchServer, folder: Path, stack: AsyncExitStack) -> Kept:
+    clock, cache = SystemClock(), folder / "cache"
+    entities = await Entities.open(couch, cache=cache, clock=clock)
+    stack.push_async_callback(entities.close)
+    subjects = await Subjects.open(couch, cache=cache, secret_file=folder / "secret", clock=clock)
+    stack.push_async_callback(subjects.close)
+    records = await Records.open(folder / "activations", clock=clock)
+    stack.push_async_callback(records.close)
+    return Kept(Directory(entities, installed()), subjects, records, FeedDocuments(couch))
+
+
+async def _runtimes(region: Region) -> LocalRuntimes:
+    preload = resources.files("couchgrass.functions.runtimes.preload")
+    installed_at = Path(region.data) / places.RUNTIMES
+    return await LocalRuntimes.open(
+        packages=lambda kind: packages.folder(installed_at, kind),
+        preloads={
+            PYTHON: Path(str(preload.joinpath("cloudant.py"))),
+            NODEJS: Path(str(preload.joinpath("cloudant.cjs"))),
+        },
+        externals=region.functions.runtimes,
+    )
+
+
+async def _accounts(database_url: str, stack: AsyncExitStack) -> Accounts:
+    """How the Cloudant accounts that an action is bound to lead to the region's database."""
+    target = cloudant.direct_target(database_url)
+    if target is not None:
+        return lambda parameters: cloudant.led(cloudant.accounts_of(parameters), target)
+    door = Door(database_url)
+    behind = await door.open()
+    stack.push_async_callback(door.close)
+
+    def led(parameters: Mapping[str, Any]) -> tuple[str, ...]:
+        accounts = cloudant.accounts_of(parameters)
+        door.let_in(*cloudant.hosts_of(accounts))
+        return cloudant.led(accounts, behind)
+
+    return led
+
+
+def limits_of(region: Region) -> SystemLimits:
+    """The limits that the region's file names."""
+    wanted = region.functions.limits
+
+    def up_to(most: int, range: Range) -> Range:
+        return Range(min(range.min, most), most, min(range.std, most))
+
+    return SystemLimits(
+        timeout=up_to(wanted.timeout_ms, SYSTEM_LIMITS.timeout),
+        memory=up_to(wanted.memory_mb, SYSTEM_LIMITS.memory),
+        logs=up_to(wanted.logs_mb, SYSTEM_LIMITS.logs),
+        actions_per_minute=wanted.actions_per_minute,
+        triggers_per_minute=wanted.triggers_per_minute,
+        concurrent_actions=wanted.concurrent_actions,
+        sequence_length=wanted.sequence_length,
+    )
+
+
+def _app(
+    kept: Kept,
+    controller: Controller,
+    kinds: Kinds,
+    limits: SystemLimits,
+    about: About,
+    management: Management,
+) -> App:
+    clock, directory = SystemClock(), kept.directory
+    lookup = Lookup(directory, controller)
+
+    async def manage(request: Request, transaction_id: str) -> Answer:
+        return await management.answer(request, identified(kept.subjects, request))
+
+    return App(
+        subjects=kept.subjects,
+        about=about,
+        collections=(
+            about.routes(),
+            Actions(directory, controller, lookup, kinds=kinds, limits=limits, clock=clock).routes(),
+            Packages(directory, clock=clock).routes(),
+            Triggers(directory, controller, clock=clock).routes(),
+            Rules(directory, lookup, clock=clock).routes(),
+            Activations(kept.records).routes(),
+        ),
+        web=WebActions(controller, kept.subjects).answer,
+        mounts={MANAGEMENT: manage},
+    )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """[bold]Try it[/]
 
-  [cyan]couchgrass gateway --region region.toml[/]   [dim]# alone; couchgrass region runs it with the rest[/]"""
+  [cyan]couchgrass gateway --region region.toml[/]   [dim]# alone[/]"""
 
 FOLDER = "gateway"
 

@@ -42,6 +42,9 @@ class Records(Protocol):
     def put(self, activation: Activation) -> None: ...
 
 
+Accounts = Callable[[Mapping[str, Any]], tuple[str, ...]]
+"""What `Runtimes.cell` is told of the Cloudant accounts that an action's own parameters name."""
+
 Native = Callable[[Identity, str, Mapping[str, Any]], Awaitable[dict[str, Any]]]
 """Answers a feed of whisk.system: (who asks, the feed's name, parameters) to a result. Raises the family's
 errors, whose reason becomes the result's `error`."""
