@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from couchgrass.cli.paper import flowing, lines, misused, out, run
-from couchgrass.cli.region import DEFAULT_FILE, RegionFile, read_region
+from couchgrass.cli.region import DEFAULT_FILE, RegionFile, gateway_url, read_region
 
 if TYPE_CHECKING:
     from couchgrass.identity.claims import User
@@ -129,8 +129,7 @@ def create_tenant(
 
 def issuer(region: Region, tenant: str) -> str:
     """What a tenant's tokens name as their issuer: the same in all regions, when their files say so."""
-    gateway = region.gateway
-    base = region.identity.issuer or gateway.public_url or f"http://{gateway.host}:{gateway.port}"
+    base = region.identity.issuer or gateway_url(region)
     return f"{base.rstrip('/')}/oauth/v4/{tenant}"
 
 

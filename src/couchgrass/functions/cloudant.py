@@ -40,7 +40,7 @@ def accounts_of(parameters: Mapping[str, Any]) -> tuple[str, ...]:
     """
     found: dict[str, None] = {}
     for key, text in _texts(parameters, "", 0):
-        account = _in_url(text) or (_in_name(text) if _KEYS.search(key) else None)
+        account = account_of(text) or (_in_name(text) if _KEYS.search(key) else None)
         if account is not None:
             found.setdefault(account)
         if len(found) == ACCOUNTS_MAX:
@@ -87,8 +87,8 @@ def _in_name(text: str) -> str | None:
     return name if _ACCOUNT.fullmatch(name) else None
 
 
-def _in_url(text: str) -> str | None:
-    """The account of a URL or a host name of Cloudant's."""
+def account_of(text: str) -> str | None:
+    """The account of a URL or a host name of Cloudant's; None for any other text."""
     if not any(domain in text.lower() for domain in DOMAINS):
         return None
     try:

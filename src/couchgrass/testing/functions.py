@@ -168,7 +168,7 @@ async def region(server: ServerProcess, allowed: Allowed) -> AsyncIterator[Regio
             FeedDocuments(couch),
             directory,
             identify=subjects.identify,
-            latest=Sources(couch.transport(), session),
+            latest=Sources(server.url, session),
             clock=clock,
         )
         controller = Controller(

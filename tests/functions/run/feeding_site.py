@@ -9,10 +9,8 @@ from typing import Any
 
 from couchgrass import json
 from couchgrass.clock import SystemClock
-from couchgrass.couch.auth import Auth, basic
-from couchgrass.couch.pace import Pace
+from couchgrass.couch.auth import basic
 from couchgrass.couch.server import CouchServer, path
-from couchgrass.couch.transport import HttpTransport
 from couchgrass.functions.activation import Activation
 from couchgrass.functions.entity import Identity, Rule, Trigger
 from couchgrass.functions.run.alarms import AlarmFeed
@@ -33,7 +31,7 @@ START_S = 1_800_000_000.0
 class FeedSite:
     """One functions process's share in feeds. Triggers and databases outlive it."""
 
-    def __init__(self, region: Region, server: CouchServer, transport: HttpTransport, db_name: str) -> None:
+    def __init__(self, region: Region, server: CouchServer, db_name: str) -> None:
         assert isinstance(region.clock, Moved)
         self.region = region
         self.clock = region.clock
@@ -41,7 +39,7 @@ class FeedSite:
         self.db_name = db_name
         self.documents = FeedDocuments(server, db_name)
         assert server._session is not None
-        self.sources = Sources(transport, server._session)
+        self.sources = Sources(server.base, server._session)
         self.firing = Firing(region.controller, region.entities, self.documents, self.clock, self.clock.sleep)
         self.feeds = Feeds(
             self.documents,
@@ -84,9 +82,7 @@ async def feed_site(process: ServerProcess, db_name: str) -> AsyncIterator[FeedS
     """A region at START_S with the trigger `t`."""
     async with CouchServer(process.url, process.user, process.password) as server:
         assert server._session is not None
-        auth = Auth(process.user, process.password)
-        transport = HttpTransport(server._session, process.url, auth=auth, pace=Pace())
-        site = FeedSite(Region(clock=Moved(START_S)), server, transport, db_name)
+        site = FeedSite(Region(clock=Moved(START_S)), server, db_name)
         await site.documents.open()
         site.trigger("t")
         try:

@@ -21,7 +21,7 @@ from couchgrass.functions.entity import SEQUENCE, Identity, Trigger
 from couchgrass.functions.firing import Fired, log_line, trigger_arguments
 from couchgrass.functions.parameters import refuse_fixed
 from couchgrass.functions.response import Response, failed
-from couchgrass.functions.run.needs import Lookup, Native, Records, Runner
+from couchgrass.functions.run.needs import Accounts, Lookup, Native, Records, Runner
 from couchgrass.functions.run.resolve import Resolved, component, may_run, resolve
 from couchgrass.functions.run.runs import Budget, Call, Runs, new_id
 from couchgrass.functions.throttle import Throttle
@@ -51,7 +51,7 @@ class Invoked(msgspec.Struct, frozen=True):
 
 class Controller:
     """One for a process. `api_key` makes the key of a namespace for actions that are to have one; `native`
-    answers the feeds of whisk.system."""
+    answers the feeds of whisk.system; `accounts` says where an action's Cloudant accounts lead."""
 
     def __init__(
         self,
@@ -63,13 +63,14 @@ class Controller:
         clock: Clock,
         api_key: Callable[[str], str],
         native: Native | None = None,
+        accounts: Accounts = lambda _: (),
         under_way_max: int = UNDER_WAY_MAX,
     ) -> None:
         self._entities = entities
         self._records = records
         self._clock = clock
         self._throttle = throttle
-        self._runs = Runs(entities, runner, records, clock, api_key, native)
+        self._runs = Runs(entities, runner, records, clock, api_key, native, accounts)
         self._under_way: set[asyncio.Task[Activation]] = set()
         self._under_way_max = under_way_max
         self._is_closed = False

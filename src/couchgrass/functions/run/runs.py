@@ -17,13 +17,12 @@ from couchgrass import json
 from couchgrass.clock import Clock
 from couchgrass.errors import CouchgrassError, NotFound
 from couchgrass.functions import conductor, sequence
-from couchgrass.functions.accounts import accounts_of
 from couchgrass.functions.activation import Activation, Status
 from couchgrass.functions.entity import SEQUENCE, Identity, Limits
 from couchgrass.functions.parameters import PROVIDE_API_KEY, arguments, init_env, is_truthy
 from couchgrass.functions.response import Response, failed, limits_annotation
 from couchgrass.functions.run.invoker import Job
-from couchgrass.functions.run.needs import Lookup, Native, Records, Runner
+from couchgrass.functions.run.needs import Accounts, Lookup, Native, Records, Runner
 from couchgrass.functions.run.resolve import Resolved, component, may_run, resolve
 from couchgrass.functions.system_packages import is_native
 
@@ -92,6 +91,7 @@ class Runs:
         clock: Clock,
         api_key: Callable[[str], str],
         native: Native | None,
+        accounts: Accounts,
     ) -> None:
         self._entities = entities
         self._runner = runner
@@ -99,6 +99,7 @@ class Runs:
         self._clock = clock
         self._api_key = api_key
         self._native = native
+        self._accounts = accounts
 
     def now(self) -> int:
         """Milliseconds since the epoch."""
@@ -169,7 +170,7 @@ class Runs:
             cause=call.cause,
             annotations=_origin(call, resolved),
             api_key=api_key,
-            accounts=accounts_of(resolved.parameters),
+            accounts=self._accounts({each.key: each.value for each in resolved.parameters}),
         )
         return await self._runner.run(job)
 
