@@ -54,6 +54,7 @@ from couchgrass.region import places
 from couchgrass.region.config import Region
 from couchgrass.region.run.account import database_access
 from couchgrass.serving.asgi import Answer, Request
+from couchgrass.serving.files import kept_secret
 
 PYTHON, NODEJS = "python", "nodejs"
 DRAIN_S = 2.0
@@ -112,7 +113,7 @@ async def opened(region: Region, url: str, stack: AsyncExitStack) -> App:
     firing = Firing(controller, kept.directory, kept.feeds, clock, asyncio.sleep)
     feeding = Feeding(
         kept.feeds,
-        Lease(kept.feeds, uuid.uuid4().hex, clock),
+        Lease(kept.feeds, kept_secret(folder / "host-id", lambda: uuid.uuid4().hex), clock),
         AlarmFeed(kept.feeds, firing, clock, asyncio.sleep),
         ChangesFeed(kept.feeds, firing, sources, clock, asyncio.sleep),
         asyncio.sleep,
