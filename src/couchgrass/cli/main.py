@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from couchgrass import __version__
-from couchgrass.cli import db, link, links, region, runtime, status, unlink
+from couchgrass.cli import db, key, link, links, region, runtime, status, unlink
 from couchgrass.cli.paper import flowing
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 app.command(epilog=flowing(db.EXAMPLES))(db.db)
 app.command(epilog=flowing(region.EXAMPLES))(region.region)
 app.command(epilog=flowing(status.EXAMPLES))(status.status)
+app.add_typer(key.app, name="key")
 app.add_typer(runtime.app, name="runtime")
 app.command(epilog=flowing(link.EXAMPLES))(link.link)
 app.command(epilog=flowing(links.EXAMPLES))(links.links)

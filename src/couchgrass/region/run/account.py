@@ -14,7 +14,7 @@ import msgspec
 
 from couchgrass.couch.server import CouchServer, path
 from couchgrass.errors import CouchgrassError, Unauthorized
-from couchgrass.region.config import Region
+from couchgrass.region.config import LOOPBACK, Region
 from couchgrass.region.places import ACCOUNT, ACCOUNT_NAME, ADMIN
 from couchgrass.region.run.state_file import read_state
 from couchgrass.serving.files import replace_file
@@ -93,6 +93,19 @@ def database_access(region: Region) -> Access:
     if not url or not (data / ACCOUNT).exists():
         raise AccessRefused(f"the region's database never ran: start it with couchgrass region ({data})")
     return Access(url, read_account(data / ACCOUNT))
+
+
+def api_host(region: Region) -> str:
+    """The URL at which clients of this region's functions reach them, as APIHOST names it."""
+    functions = region.functions
+    if functions.public_url:
+        return functions.public_url.rstrip("/")
+    state = read_state(Path(region.data))
+    seen = None if state is None else state.processes.get("functions")
+    if seen is not None and seen.url:
+        return seen.url
+    host = LOOPBACK if functions.host in ("0.0.0.0", "::") else functions.host  # noqa: S104
+    return f"http://{f'[{host}]' if ':' in host else host}:{functions.port}"
 
 
 async def ensure_account(data: Path, url: str, admin: Account | None = None) -> None:

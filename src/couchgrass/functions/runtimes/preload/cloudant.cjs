@@ -40,7 +40,8 @@ function install(told) {
   tls.connect = function (...args) {
     const [options, done] = tlsArguments(net, args);
     const under = options.socket;
-    if (under ? !sockets.has(under) : !leads(options, HTTPS)) return connectTls.apply(this, args);
+    const isLed = speaksHttp1(options) && (under ? sockets.has(under) : leads(options, HTTPS));
+    if (!isLed) return connectTls.apply(this, args);
     const { ALPNProtocols, ...rest } = options;
     const socket = under || new net.Socket({ signal: options.signal, allowHalfOpen: options.allowHalfOpen });
     pretend(socket, options);
@@ -87,15 +88,19 @@ function tlsArguments(net, args) {
   return [options, done];
 }
 
+// False for a caller that takes HTTP/2 and nothing else.
+function speaksHttp1({ ALPNProtocols }) {
+  return !ALPNProtocols || [].concat(ALPNProtocols).includes('http/1.1');
+}
+
 // What callers ask of a TLS socket, on a plain one.
 function pretend(socket, options) {
   const servername = options.servername || options.host || '';
-  const http1 = [].concat(options.ALPNProtocols || []).includes('http/1.1');
   Object.assign(socket, {
     encrypted: true,
     authorized: true,
     authorizationError: null,
-    alpnProtocol: http1 ? 'http/1.1' : false,
+    alpnProtocol: options.ALPNProtocols ? 'http/1.1' : false,
     servername,
     getPeerCertificate: () => ({ subject: { CN: servername }, subjectaltname: `DNS:${servername}` }),
     getPeerX509Certificate: () => undefined,
