@@ -118,13 +118,18 @@ async def ensure_account(data: Path, url: str, admin: Account | None = None) -> 
     file = data / ACCOUNT
     if not file.exists():
         write_account(file, Account(ACCOUNT_NAME, secrets.token_urlsafe(24)))
-    account = read_account(file)
-    async with Access(url, account).server() as server:
-        try:
-            await server.ask("GET", "/_session")
-            return
-        except Unauthorized:
-            pass
+        account = read_account(file)
+    elif await _signs_in(url, account := read_account(file)):
+        return
     async with Access(url, admin or read_account(data / ADMIN)).server() as server:
         where = path("_node", "_local", "_config", "admins", account.name)
         await server.ask("PUT", where, account.password)
+
+
+async def _signs_in(url: str, account: Account) -> bool:
+    async with Access(url, account).server() as server:
+        try:
+            await server.ask("GET", "/_session")
+        except Unauthorized:
+            return False
+    return True

@@ -2,10 +2,11 @@
 // Leads connections to Cloudant accounts to the region's own database, in a Node.js action's process.
 //
 // An old app opens https://ACCOUNT.cloudant.com; that place is gone, or in another region. COUCHGRASS_ACCOUNTS
-// in the environment, taken out of it here, is a JSON list of "HOST=TARGET:PORT". A connection that is opened to
-// the https or http port of such a host goes to its target instead, as plain HTTP: where the app asks for TLS, the socket says that it is one, though nothing is encrypted on the
-// way, which does not leave the region. All other connections are made as ever. Who may do what in the
-// database is the database's to say. HTTP/2 is not led: a target need not speak it.
+// in the environment, taken out of it here, is a JSON list of "HOST=TARGET:PORT". A connection that is opened
+// to the https or http port of such a host goes to its target instead, as plain HTTP: where the app asks for
+// TLS, the socket says that it is one, though nothing is encrypted on the way, which does not leave the region.
+// All other connections are made as ever. Who may do what in the database is the database's to say. HTTP/2 is
+// not led: a target need not speak it.
 //
 // All of Node.js's clients come through the two functions that are replaced here: net.Socket.prototype.connect
 // and tls.connect.
