@@ -2,10 +2,11 @@
 // Leads connections to Cloudant accounts to the region's own database, in a Node.js action's process.
 //
 // An old app opens https://ACCOUNT.cloudant.com; that place is gone, or in another region. COUCHGRASS_ACCOUNTS
-// in the environment, taken out of it here, is a JSON list of "HOST=TARGET:PORT". A connection that is opened to
-// the https or http port of such a host goes to its target instead, as plain HTTP: where the app asks for TLS, the socket says that it is one, though nothing is encrypted on the
-// way, which does not leave the region. All other connections are made as ever. Who may do what in the
-// database is the database's to say. HTTP/2 is not led: a target need not speak it.
+// in the environment, taken out of it here, is a JSON list of "HOST=TARGET:PORT". A connection that is opened
+// to the https or http port of such a host goes to its target instead, as plain HTTP: where the app asks for
+// TLS, the socket says that it is one, though nothing is encrypted on the way, which does not leave the region.
+// All other connections are made as ever. Who may do what in the database is the database's to say. HTTP/2 is
+// not led: a target need not speak it.
 //
 // All of Node.js's clients come through the two functions that are replaced here: net.Socket.prototype.connect
 // and tls.connect.
@@ -40,7 +41,8 @@ function install(told) {
   tls.connect = function (...args) {
     const [options, done] = tlsArguments(net, args);
     const under = options.socket;
-    if (under ? !sockets.has(under) : !leads(options, HTTPS)) return connectTls.apply(this, args);
+    const isLed = speaksHttp1(options) && (under ? sockets.has(under) : leads(options, HTTPS));
+    if (!isLed) return connectTls.apply(this, args);
     const { ALPNProtocols, ...rest } = options;
     const socket = under || new net.Socket({ signal: options.signal, allowHalfOpen: options.allowHalfOpen });
     pretend(socket, options);
@@ -87,15 +89,19 @@ function tlsArguments(net, args) {
   return [options, done];
 }
 
+// False for a caller that takes HTTP/2 and nothing else.
+function speaksHttp1({ ALPNProtocols }) {
+  return !ALPNProtocols || [].concat(ALPNProtocols).includes('http/1.1');
+}
+
 // What callers ask of a TLS socket, on a plain one.
 function pretend(socket, options) {
   const servername = options.servername || options.host || '';
-  const http1 = [].concat(options.ALPNProtocols || []).includes('http/1.1');
   Object.assign(socket, {
     encrypted: true,
     authorized: true,
     authorizationError: null,
-    alpnProtocol: http1 ? 'http/1.1' : false,
+    alpnProtocol: options.ALPNProtocols ? 'http/1.1' : false,
     servername,
     getPeerCertificate: () => ({ subject: { CN: servername }, subjectaltname: `DNS:${servername}` }),
     getPeerX509Certificate: () => undefined,
