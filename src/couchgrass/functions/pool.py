@@ -46,7 +46,7 @@ EAGER: Final = 4
 START_S: Final = 0.1
 """What a start is taken to last until one of this action was seen."""
 
-START_S_MIN: Final = 0.03
+START_S_MIN: Final = 0.01
 """However fast starts are: a shorter wait is not worth the memory of another cell."""
 
 TURN_S: Final = 0.5
