@@ -12,7 +12,6 @@ import tempfile
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -36,11 +35,11 @@ from couchgrass.functions.run.controller import Controller
 from couchgrass.functions.run.feeds import FeedDocuments, Feeds
 from couchgrass.functions.run.invoker import Invoker
 from couchgrass.functions.run.sources import Sources
+from couchgrass.functions.run.system_code import installed
 from couchgrass.functions.store.activations import Activations as Records
 from couchgrass.functions.store.directory import Directory
 from couchgrass.functions.store.entities import Entities
 from couchgrass.functions.store.subjects import Subjects
-from couchgrass.functions.system_packages import MODULES, SystemPackages, system_packages
 from couchgrass.functions.throttle import Allowed, Throttle
 from couchgrass.serving.asgi import Answer, Request
 from couchgrass.testing.asgi import receiving
@@ -159,7 +158,7 @@ async def region(server: ServerProcess, allowed: Allowed) -> AsyncIterator[Regio
         stack.push_async_callback(subjects.close)
         records = await Records.open(folder / "activations", clock=clock)
         stack.push_async_callback(records.close)
-        directory = Directory(entities, system())
+        directory = Directory(entities, installed())
         runtimes = InlineRuntimes()
         invoker = Invoker(runtimes, directory.code, records, clock, memory_mb=MEMORY_MB)
         stack.push_async_callback(invoker.close)
@@ -203,16 +202,6 @@ def served(directory: Directory, subjects: Subjects, records: Records, controlle
         ),
         mounts={MOUNTED: _mounted},
     )
-
-
-def system() -> SystemPackages:
-    """The packages of whisk.system, with their code as it is installed."""
-    texts = {}
-    for package, module in MODULES.items():
-        spec = find_spec(module)
-        assert spec is not None and spec.origin is not None
-        texts[package] = Path(spec.origin).read_bytes()
-    return system_packages(texts)
 
 
 async def _mounted(request: Request, transaction_id: str) -> Answer:
