@@ -46,6 +46,9 @@ EAGER: Final = 4
 START_S: Final = 0.1
 """What a start is taken to last until one of this action was seen."""
 
+START_S_MIN: Final = 0.01
+"""However fast starts are: a shorter wait is not worth the memory of another cell."""
+
 TURN_S: Final = 0.5
 """An action's only cell may work so long before it yields to one that has none: ten starts or so, so that
 not much time goes into starting when many take turns."""
@@ -335,9 +338,10 @@ class Pool:
             return False
         if cells < self._eager or action.run_s is None:
             return True
-        if len(action.waiting) * action.run_s > cells * action.start_s:
+        start_s = max(action.start_s, START_S_MIN)
+        if len(action.waiting) * action.run_s > cells * start_s:
             return True
-        return now - next(iter(action.waiting.values())) > action.start_s
+        return now - next(iter(action.waiting.values())) > start_s
 
     def _may_grow(self, action: _Action) -> bool:
         """Enough is left to others when this action, which has cells and none idle, gets another one."""
