@@ -11,8 +11,8 @@ from typing import Final
 
 import msgspec
 
-from couchgrass import json
 from couchgrass.functions.activation import RESULT_BYTES_MAX, Status
+from couchgrass.functions.response import Response, failed
 from couchgrass.functions.runtimes.cell import End, Outcome
 
 NOT_INITIALIZED: Final = "The action did not initialize and exited unexpectedly."
@@ -30,24 +30,12 @@ SHOWN_BYTES_MAX: Final = 64 * 1024
 """How much of a bad answer goes into the error."""
 
 
-class Response(msgspec.Struct, frozen=True):
-    """`result` is JSON text."""
-
-    status: Status
-    result: msgspec.Raw
-
-
 class _WithError(msgspec.Struct):
     error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 _object_of = msgspec.json.Decoder(_WithError).decode
 _array_of = msgspec.json.Decoder(list[msgspec.Raw]).decode
-
-
-def failed(status: Status, text: str) -> Response:
-    """An error of the platform's words."""
-    return Response(status, msgspec.Raw(json.encode({"error": text})))
 
 
 def of_init(outcome: Outcome, timeout_ms: int) -> Response | None:
