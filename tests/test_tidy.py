@@ -45,10 +45,10 @@ KERNEL_MAY_BRING = frozenset({"msgspec"})
 """What the kernel may import besides the standard library."""
 
 _PURE_LIBRARY = """
-    __future__ abc array ast base64 binascii bisect collections contextlib copy cronsim dataclasses datetime decimal
-    email.message enum fnmatch fractions functools graphlib hashlib heapq hmac html http.HTTPStatus icu
-    ipaddress itertools joserfc json keyword math msgspec numbers operator re re2 string struct sys.float_info
-    textwrap types typing unicodedata urllib.parse zlib
+    __future__ abc array ast base64 binascii bisect collections contextlib copy cronsim dataclasses datetime
+    decimal email.message enum fnmatch fractions functools graphlib hashlib heapq hmac html http.HTTPStatus
+    icu ipaddress itertools joserfc json keyword math msgspec numbers operator re re2 string struct
+    sys.float_info textwrap types typing unicodedata urllib.parse zlib
 """
 PURE_MAY_IMPORT = frozenset(_PURE_LIBRARY.split())
 """All that a pure file may import from outside: nothing that reads a clock, a file, a socket or a dice."""
