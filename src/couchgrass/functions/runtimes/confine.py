@@ -2,8 +2,9 @@
 
     python -I -S confine.py UID HOME LANDLOCK READABLE... -- PROGRAM ARGUMENT...
 
-UID "-" keeps the one it has. LANDLOCK "yes": the program and its children may read what is below the READABLE
-paths, write below HOME, and signal and trace only each other. Always: no new privileges, a session of its own.
+UID "-" keeps the one it has. LANDLOCK "yes": the program and its children may read what is below the
+READABLE paths, write below HOME, and signal and trace only each other. Always: no new privileges, a session of
+its own.
 
 The process itself stays, as the parent of all that the program starts, however those detach themselves (it is
 their "subreaper"). It ends them all when the program has ended, when it is told to (SIGTERM), or when its own
@@ -139,7 +140,7 @@ def start(uid: str, home: str, landlock: bool, readable: list[str], command: lis
     if landlock:
         restrict(readable, home)
     os.chdir(home)
-    os.execv(command[0], command)
+    os.execv(command[0], command)  # noqa: S606
 
 
 def main(arguments: list[str]) -> NoReturn:

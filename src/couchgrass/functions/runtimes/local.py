@@ -74,8 +74,10 @@ class LocalRuntimes:
         found = {PYTHON: interpreters.python(python)}
         if (binary := node or await asyncio.to_thread(interpreters.find_node)) is not None:
             found[NODEJS] = interpreters.nodejs(binary)
+        if confined is None:
+            confined = await asyncio.to_thread(confinement)
         runtimes = cls(
-            confined=confined or await asyncio.to_thread(confinement),
+            confined=confined,
             found=found,
             packages=packages,
             preloads=preloads or {},
@@ -112,12 +114,14 @@ class LocalRuntimes:
     async def _start(self, sandbox: Sandbox) -> ProcessCell:
         cell = ProcessCell(await self._spawner.spawn(sandbox), self._watch, self._ended)
         self._cells.add(cell)
-        if not await cell.ready(START_TIMEOUT_S):
+        try:
+            if not await cell.ready(START_TIMEOUT_S):
+                raise ServiceUnavailable(f"{sandbox.interpreter.binary} does not start: {cell.last_words}")
+            if not await self._spawner.off_loop(cell.process.settle):
+                raise ServiceUnavailable("a process for an action ended at once")
+        except (ServiceUnavailable, asyncio.CancelledError):
             cell.discard()
-            raise ServiceUnavailable(f"{sandbox.interpreter.binary} does not start: {cell.last_words}")
-        if not await self._spawner.off_loop(cell.process.settle):
-            cell.discard()
-            raise ServiceUnavailable("a process for an action ended at once")
+            raise
         return cell
 
     def _ended(self, cell: ProcessCell) -> None:

@@ -2,8 +2,8 @@
 
 All of it happens on the event loop, in callbacks of the pipes and of the process's end. What came out of the
 action before its answer is in the pipes when the answer is read, so they are emptied then, without waiting.
-What comes between two requests is dropped. The cell is not trusted: at the first thing that it should not send
-it is ended.
+What comes between two requests is dropped. The cell is not trusted: at the first thing that it should not
+send it is ended.
 """
 
 from __future__ import annotations
@@ -197,7 +197,8 @@ class ProcessCell:
             return Outcome(End.DIED)
         self._number += 1
         self._logs = logs
-        self._pending = pending = self._loop.create_future()
+        pending: asyncio.Future[Outcome] = self._loop.create_future()
+        self._pending = pending
         self._asked_at = self._loop.time()
         timer = self._loop.call_later(timeout_s, self.end, End.TIMED_OUT)
         self._watch.add(self)
@@ -318,7 +319,12 @@ class ProcessCell:
         self._drain()
         spoke = any(raw.says_out_of_memory for raw in self._raw)
         self._settle(Outcome(End.OUT_OF_MEMORY if spoke and status in _ABORTED else End.DIED))
-        for fd in (self.process.answers_fd, self.process.stdout_fd, self.process.stderr_fd, self.process.pidfd):
+        for fd in (
+            self.process.answers_fd,
+            self.process.stdout_fd,
+            self.process.stderr_fd,
+            self.process.pidfd,
+        ):
             self._loop.remove_reader(fd)
         self._loop.remove_writer(self.process.requests_fd)
         self.process.close()

@@ -53,7 +53,8 @@ WARM = """
     decimal email.message email.mime.text enum functools gzip hashlib heapq hmac html http.client http.cookies
     inspect io itertools json logging math mimetypes operator os.path pathlib pickle platform queue random re
     secrets shutil socket ssl string struct subprocess tempfile textwrap threading time traceback types typing
-    unicodedata urllib.error urllib.parse urllib.request uuid warnings weakref xml.etree.ElementTree zipfile zlib
+    unicodedata urllib.error urllib.parse urllib.request uuid warnings weakref
+    xml.etree.ElementTree zipfile zlib
 """
 """Modules that are imported while the process waits for its action."""
 
@@ -195,7 +196,7 @@ class Runner:
                 os._exit(1)
             except SystemExit as end:
                 self._exit(end)
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - the action's code may raise anything
                 self._say(error)
                 self._exit(SystemExit(1))
             self._answer(*answer)
@@ -336,7 +337,7 @@ def _unpacked(text: str, folder: Path) -> tuple[bytes, Path]:
                 raise Refused(NOT_LOADED)
             for entry in entries:
                 _unpack(archive, entry, folder)
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, RuntimeError, EOFError) as error:  # noqa
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, RuntimeError, EOFError) as error:
         print(f"The archive can't be unpacked: {error}", file=sys.stderr)
         raise Refused(NOT_LOADED) from error
     file = folder / "__main__.py"
@@ -399,8 +400,8 @@ def _warm() -> None:
     import builtins
     import site
 
-    site.setquit()  # type: ignore[attr-defined]
-    site.sethelper()  # type: ignore[attr-defined]
+    site.setquit()
+    site.sethelper()
     builtins.copyright = builtins.credits = builtins.license = None  # type: ignore[assignment]
 
 

@@ -41,6 +41,10 @@ OURS: Final = "/couchgrass"
 _PROBE_TIMEOUT_S: Final = 20.0
 _CONFINE: Final = Path(confine.__file__)
 
+_NAMESPACES: Final = (
+    *("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "action"),
+    *("--die-with-parent", "--new-session"),
+)
 _SYSTEM: Final = ("/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libexec")
 _SHARED: Final = ("zoneinfo", "ca-certificates", "nodejs", "locale", "i18n", "misc")
 _TOP: Final = ("/bin", "/sbin", "/lib", "/lib32", "/lib64")
@@ -148,12 +152,11 @@ def _program(sandbox: Sandbox, place: Place, *, ours: Path | None) -> list[str]:
 
 def _bubblewrap(sandbox: Sandbox, place: Place) -> Iterator[str]:
     yield str(find_bubblewrap())
-    yield from "--unshare-pid --unshare-ipc --unshare-uts --unshare-cgroup-try --hostname action".split()
-    yield from "--die-with-parent --new-session".split()
+    yield from _NAMESPACES
     if place.uid is None:
-        yield from f"--unshare-user --uid {UID_FIRST} --gid {UID_FIRST}".split()
+        yield from ("--unshare-user", "--uid", str(UID_FIRST), "--gid", str(UID_FIRST))
     else:
-        yield from "--cap-drop ALL --cap-add CAP_SETUID --cap-add CAP_SETGID".split()
+        yield from ("--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID")
     binds = list(_binds(sandbox, place.home))
     yield from _folders([to for _, to in binds] + [place.home, "/etc/passwd"])
     for source, to in binds:
@@ -166,7 +169,7 @@ def _bubblewrap(sandbox: Sandbox, place: Place) -> Iterator[str]:
         yield from ("--symlink", str(Path(top).readlink()), top)
     for fd, name in ((place.passwd_fd, "passwd"), (place.group_fd, "group")):
         yield from ("--perms", "0444", "--ro-bind-data", str(fd), f"/etc/{name}")
-    yield from "--proc /proc --dev /dev".split()
+    yield from ("--proc", "/proc", "--dev", "/dev")
     yield from _memory("/dev/shm", SHARED_BYTES)  # noqa: S108
     yield from ("--remount-ro", "/dev")
     yield from _memory("/tmp", TEMP_BYTES)  # noqa: S108
@@ -196,7 +199,11 @@ def _binds(sandbox: Sandbox, home: str) -> Iterator[tuple[str, str]]:
 @cache
 def _system() -> tuple[str, ...]:
     """What is seen of the system, where it is there; of the top folders those that are no links."""
-    paths = [*_SYSTEM, *(f"/usr/share/{name}" for name in _SHARED), *(f"/etc/{name}" for name in _ETC.split())]
+    paths = [
+        *_SYSTEM,
+        *(f"/usr/share/{name}" for name in _SHARED),
+        *(f"/etc/{name}" for name in _ETC.split()),
+    ]
     paths += [path for path in _TOP if not Path(path).is_symlink()]
     return tuple(path for path in paths if Path(path).exists())
 
@@ -248,7 +255,12 @@ def _namespaces_work() -> bool:
     start = [*_bubblewrap(sandbox, place), "--", str(sandbox.interpreter.binary), "-I", "-S", "-c", "0"]
     try:
         tried = subprocess.run(  # noqa: S603
-            start, pass_fds=(passwd, group), capture_output=True, timeout=_PROBE_TIMEOUT_S, env={}, check=False
+            start,
+            pass_fds=(passwd, group),
+            capture_output=True,
+            timeout=_PROBE_TIMEOUT_S,
+            env={},
+            check=False,
         )
     except (OSError, subprocess.SubprocessError):
         return False

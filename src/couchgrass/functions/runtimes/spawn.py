@@ -13,7 +13,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -50,7 +50,9 @@ class Process:
     """A started process and our ends of its pipes. `pid` is what we started, the parent of all the others;
     `init_pid`, once it is settled, the first process of its namespace, 0 for one that has none."""
 
-    def __init__(self, started: subprocess.Popen[bytes], place: Place, sandbox: Sandbox, fds: list[int]) -> None:
+    def __init__(
+        self, started: subprocess.Popen[bytes], place: Place, sandbox: Sandbox, fds: list[int]
+    ) -> None:
         self.sandbox = sandbox
         self.place = place
         self.pid = started.pid
@@ -153,8 +155,12 @@ class Spawner:
     async def spawn(self, sandbox: Sandbox) -> Process:
         """Starts a process. Raises ServiceUnavailable."""
         uid = self._uid()
+        starting = self._pool.submit(_spawn, sandbox, uid)
         try:
-            return await self.off_loop(lambda: _spawn(sandbox, uid))
+            return await asyncio.wrap_future(starting)
+        except asyncio.CancelledError:
+            starting.add_done_callback(self._abandon)
+            raise
         except OSError as error:
             self._uids.discard(uid or 0)
             raise ServiceUnavailable(f"no process for an action can be started: {error.strerror}") from error
@@ -170,15 +176,31 @@ class Spawner:
                 return uid
         raise ServiceUnavailable("there are too many processes of actions")
 
+    def _abandon(self, starting: Future[Process]) -> None:
+        """Ends a process that nobody waits for any more."""
+        if starting.cancelled() or starting.exception() is not None:
+            return
+        process = starting.result()
+        process.kill()
+        process.reap()
+        process.close()
+        _clear(process)
+        self._uids.discard(process.place.uid or 0)
+
     async def clear(self, process: Process) -> None:
         """After its end: takes away its home and gives its user back."""
         if not process.has_namespaces:
-            await self.off_loop(lambda: shutil.rmtree(process.place.home, ignore_errors=True))
+            await self.off_loop(lambda: _clear(process))
         self._uids.discard(process.place.uid or 0)
 
     def close(self) -> None:
         """Lets the threads go; once all processes have ended."""
         self._pool.shutdown(wait=False)
+
+
+def _clear(process: Process) -> None:
+    if not process.has_namespaces:
+        shutil.rmtree(process.place.home, ignore_errors=True)
 
 
 def _spawn(sandbox: Sandbox, uid: int | None) -> Process:

@@ -110,7 +110,8 @@ class Stems:
             line = self._short()
             if line is None:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed.wait(), UNUSED_S)
+                    async with asyncio.timeout(UNUSED_S):
+                        await self._changed.wait()
                 continue
             await asyncio.sleep(self._taken_at + SETTLE_S - self._loop.time())
             try:
