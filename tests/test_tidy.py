@@ -67,6 +67,7 @@ TESTED_BY: dict[str, str] = {
     "functions/http/authn.py": "tests/functions/http/test_app.py",
     "functions/http/call.py": "tests/functions/http/test_app.py",
     "functions/http/collection.py": "tests/functions/http/test_packages.py",
+    "functions/http/collections.py": "tests/functions/http/test_app.py",
     "functions/http/docs.py": "tests/functions/http/test_info.py",
     "functions/http/invocation.py": "tests/functions/http/test_actions.py",
     "functions/http/lookup.py": "tests/functions/http/test_actions.py",

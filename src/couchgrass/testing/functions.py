@@ -1,5 +1,5 @@
-"""A region's functions in the test's process: the REST API on the real parts, but actions run inline
-and feeds only answer.
+"""A region's functions in the test's process: the REST API on the real parts, but feeds
+only answer, and actions run inline unless other runtimes are given.
 
 The databases are a server's, and shared by all its regions; each has namespaces of its own.
 """
@@ -21,14 +21,9 @@ import aiohttp
 from couchgrass import json
 from couchgrass.clock import SystemClock
 from couchgrass.couch.server import CouchServer
-from couchgrass.functions.http.actions import Actions
-from couchgrass.functions.http.activations import Activations
 from couchgrass.functions.http.app import App
+from couchgrass.functions.http.collections import collections
 from couchgrass.functions.http.info import About
-from couchgrass.functions.http.lookup import Lookup
-from couchgrass.functions.http.packages import Packages
-from couchgrass.functions.http.rules import Rules
-from couchgrass.functions.http.triggers import Triggers
 from couchgrass.functions.kinds import Kinds
 from couchgrass.functions.limits import SYSTEM_LIMITS
 from couchgrass.functions.run.controller import Controller
@@ -36,6 +31,7 @@ from couchgrass.functions.run.feeds import FeedDocuments, Feeds
 from couchgrass.functions.run.invoker import Invoker
 from couchgrass.functions.run.sources import Sources
 from couchgrass.functions.run.system_code import installed
+from couchgrass.functions.runtimes.cell import Runtimes
 from couchgrass.functions.store.activations import Activations as Records
 from couchgrass.functions.store.directory import Directory
 from couchgrass.functions.store.entities import Entities
@@ -145,8 +141,10 @@ def asking(
 
 
 @asynccontextmanager
-async def region(server: ServerProcess, allowed: Allowed) -> AsyncIterator[Region]:
-    """A region for the length of a block."""
+async def region(
+    server: ServerProcess, allowed: Allowed | None = None, runtimes: Runtimes | None = None
+) -> AsyncIterator[Region]:
+    """A region for the length of a block. It closes `runtimes`; without them actions run inline."""
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -159,7 +157,8 @@ async def region(server: ServerProcess, allowed: Allowed) -> AsyncIterator[Regio
         records = await Records.open(folder / "activations", clock=clock)
         stack.push_async_callback(records.close)
         directory = Directory(entities, installed())
-        runtimes = InlineRuntimes()
+        runtimes = runtimes or InlineRuntimes()
+        stack.push_async_callback(runtimes.close)
         invoker = Invoker(runtimes, directory.code, records, clock, memory_mb=MEMORY_MB)
         stack.push_async_callback(invoker.close)
         session = await stack.enter_async_context(aiohttp.ClientSession())
@@ -174,34 +173,23 @@ async def region(server: ServerProcess, allowed: Allowed) -> AsyncIterator[Regio
             directory,
             invoker,
             records,
-            throttle=Throttle(allowed),
+            throttle=Throttle(allowed or Allowed()),
             clock=clock,
             api_key=subjects.internal_key,
             native=feeds.answer,
         )
         stack.push_async_callback(controller.close, 0)
-        app = served(directory, subjects, records, controller)
+        kinds, limits = Kinds(), SYSTEM_LIMITS
+        about = About(kinds, limits)
+        app = App(
+            subjects=subjects,
+            about=about,
+            collections=collections(
+                directory, controller, records, about, kinds=kinds, limits=limits, clock=clock
+            ),
+            mounts={MOUNTED: _mounted},
+        )
         yield Region(app, directory, subjects, await new_subject(subjects))
-
-
-def served(directory: Directory, subjects: Subjects, records: Records, controller: Controller) -> App:
-    """The REST API of all collections."""
-    clock, kinds, limits = SystemClock(), Kinds(), SYSTEM_LIMITS
-    lookup = Lookup(directory, controller)
-    about = About(kinds, limits)
-    return App(
-        subjects=subjects,
-        about=about,
-        collections=(
-            about.routes(),
-            Actions(directory, controller, lookup, kinds=kinds, limits=limits, clock=clock).routes(),
-            Packages(directory, clock=clock).routes(),
-            Triggers(directory, controller, clock=clock).routes(),
-            Rules(directory, lookup, clock=clock).routes(),
-            Activations(records).routes(),
-        ),
-        mounts={MOUNTED: _mounted},
-    )
 
 
 async def _mounted(request: Request, transaction_id: str) -> Answer:
