@@ -68,13 +68,14 @@ TESTED_BY: dict[str, str] = {
     "functions/http/authn.py": "tests/functions/http/test_app.py",
     "functions/http/call.py": "tests/functions/http/test_app.py",
     "functions/http/collection.py": "tests/functions/http/test_packages.py",
+    "functions/http/collections.py": "tests/functions/http/test_app.py",
     "functions/http/docs.py": "tests/functions/http/test_info.py",
     "functions/http/invocation.py": "tests/functions/http/test_actions.py",
     "functions/http/lookup.py": "tests/functions/http/test_actions.py",
     "functions/http/namespaces.py": "tests/functions/http/test_app.py",
     "functions/activation.py": "tests/functions/test_activation_form.py",
-    "functions/run/needs.py": "tests/functions/run/test_controller.py",
     "functions/entity.py": "tests/functions/test_documents.py",
+    "functions/run/needs.py": "tests/functions/run/test_controller.py",
 }
 """Source files (below src/couchgrass) whose tests are in a file of another name, and which."""
 

@@ -1,4 +1,4 @@
-"""The npm client of OpenWhisk does a full round against our REST API, over HTTP."""
+"""The npm client of OpenWhisk does a full round against our REST API, with actions in processes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from couchgrass.functions.http.app import App
-from couchgrass.functions.throttle import Allowed
+from couchgrass.functions.runtimes.local import LocalRuntimes
 from couchgrass.serving.listen import HttpServer, bind
 from couchgrass.testing.functions import region
 from couchgrass.testing.server import ServerProcess
@@ -70,7 +70,8 @@ async def run_node(script: Path, env: dict[str, str], cwd: Path) -> tuple[int, s
 
 def test_the_client_completes_its_round(couch_server: ServerProcess, tmp_path: Path) -> None:
     async def run() -> None:
-        async with region(couch_server, Allowed()) as found, over_http(found.app) as url:
+        runtimes = await LocalRuntimes.open(stems={})
+        async with region(couch_server, runtimes=runtimes) as found, over_http(found.app) as url:
             env = {"OW_URL": url, "OW_KEY": found.key, "OW_NAMESPACE": found.namespace, "OW_KIND": "python:3"}
             code, printed = await run_node(ROUND, env, tmp_path)
         passed = [

@@ -19,12 +19,9 @@ app = typer.Typer(
 app.command(epilog=flowing(db.EXAMPLES))(db.db)
 app.command(epilog=flowing(region.EXAMPLES))(region.region)
 app.command(epilog=flowing(status.EXAMPLES))(status.status)
-<<<<<<< HEAD
 app.command(epilog=flowing(functions.EXAMPLES))(functions.functions)
 app.command(epilog=flowing(gateway.EXAMPLES))(gateway.gateway)
-=======
 app.add_typer(key.app, name="key")
->>>>>>> region
 app.add_typer(runtime.app, name="runtime")
 app.command(epilog=flowing(link.EXAMPLES))(link.link)
 app.command(epilog=flowing(links.EXAMPLES))(links.links)

@@ -1,5 +1,5 @@
-"""A region's functions in the test's process: the REST API on the real parts, but actions run inline
-and feeds only answer.
+"""A region's functions in the test's process: the REST API on the real parts, but feeds
+only answer, and actions run inline unless other runtimes are given.
 
 The databases are a server's, and shared by all its regions; each has namespaces of its own.
 """
@@ -12,7 +12,6 @@ import tempfile
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -22,25 +21,21 @@ import aiohttp
 from couchgrass import json
 from couchgrass.clock import SystemClock
 from couchgrass.couch.server import CouchServer
-from couchgrass.functions.http.actions import Actions
-from couchgrass.functions.http.activations import Activations
 from couchgrass.functions.http.app import App
+from couchgrass.functions.http.collections import collections
 from couchgrass.functions.http.info import About
-from couchgrass.functions.http.lookup import Lookup
-from couchgrass.functions.http.packages import Packages
-from couchgrass.functions.http.rules import Rules
-from couchgrass.functions.http.triggers import Triggers
 from couchgrass.functions.kinds import Kinds
 from couchgrass.functions.limits import SYSTEM_LIMITS
 from couchgrass.functions.run.controller import Controller
 from couchgrass.functions.run.feeds import FeedDocuments, Feeds
 from couchgrass.functions.run.invoker import Invoker
 from couchgrass.functions.run.sources import Sources
+from couchgrass.functions.run.system_code import installed
+from couchgrass.functions.runtimes.cell import Runtimes
 from couchgrass.functions.store.activations import Activations as Records
 from couchgrass.functions.store.directory import Directory
 from couchgrass.functions.store.entities import Entities
 from couchgrass.functions.store.subjects import Subjects
-from couchgrass.functions.system_packages import MODULES, SystemPackages, system_packages
 from couchgrass.functions.throttle import Allowed, Throttle
 from couchgrass.serving.asgi import Answer, Request
 from couchgrass.testing.asgi import receiving
@@ -146,8 +141,10 @@ def asking(
 
 
 @asynccontextmanager
-async def region(server: ServerProcess, allowed: Allowed) -> AsyncIterator[Region]:
-    """A region for the length of a block."""
+async def region(
+    server: ServerProcess, allowed: Allowed | None = None, runtimes: Runtimes | None = None
+) -> AsyncIterator[Region]:
+    """A region for the length of a block. It closes `runtimes`; without them actions run inline."""
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -159,8 +156,9 @@ async def region(server: ServerProcess, allowed: Allowed) -> AsyncIterator[Regio
         stack.push_async_callback(subjects.close)
         records = await Records.open(folder / "activations", clock=clock)
         stack.push_async_callback(records.close)
-        directory = Directory(entities, system())
-        runtimes = InlineRuntimes()
+        directory = Directory(entities, installed())
+        runtimes = runtimes or InlineRuntimes()
+        stack.push_async_callback(runtimes.close)
         invoker = Invoker(runtimes, directory.code, records, clock, memory_mb=MEMORY_MB)
         stack.push_async_callback(invoker.close)
         session = await stack.enter_async_context(aiohttp.ClientSession())
@@ -175,44 +173,23 @@ async def region(server: ServerProcess, allowed: Allowed) -> AsyncIterator[Regio
             directory,
             invoker,
             records,
-            throttle=Throttle(allowed),
+            throttle=Throttle(allowed or Allowed()),
             clock=clock,
             api_key=subjects.internal_key,
             native=feeds.answer,
         )
         stack.push_async_callback(controller.close, 0)
-        app = served(directory, subjects, records, controller)
+        kinds, limits = Kinds(), SYSTEM_LIMITS
+        about = About(kinds, limits)
+        app = App(
+            subjects=subjects,
+            about=about,
+            collections=collections(
+                directory, controller, records, about, kinds=kinds, limits=limits, clock=clock
+            ),
+            mounts={MOUNTED: _mounted},
+        )
         yield Region(app, directory, subjects, await new_subject(subjects))
-
-
-def served(directory: Directory, subjects: Subjects, records: Records, controller: Controller) -> App:
-    """The REST API of all collections."""
-    clock, kinds, limits = SystemClock(), Kinds(), SYSTEM_LIMITS
-    lookup = Lookup(directory, controller)
-    about = About(kinds, limits)
-    return App(
-        subjects=subjects,
-        about=about,
-        collections=(
-            about.routes(),
-            Actions(directory, controller, lookup, kinds=kinds, limits=limits, clock=clock).routes(),
-            Packages(directory, clock=clock).routes(),
-            Triggers(directory, controller, clock=clock).routes(),
-            Rules(directory, lookup, clock=clock).routes(),
-            Activations(records).routes(),
-        ),
-        mounts={MOUNTED: _mounted},
-    )
-
-
-def system() -> SystemPackages:
-    """The packages of whisk.system, with their code as it is installed."""
-    texts = {}
-    for package, module in MODULES.items():
-        spec = find_spec(module)
-        assert spec is not None and spec.origin is not None
-        texts[package] = Path(spec.origin).read_bytes()
-    return system_packages(texts)
 
 
 async def _mounted(request: Request, transaction_id: str) -> Answer:

@@ -6,8 +6,9 @@ import pytest
 
 from couchgrass.errors import Forbidden, NotFound
 from couchgrass.functions.entity import Action, Exec, Package
+from couchgrass.functions.run.system_code import installed
 from couchgrass.functions.system_packages import NAMESPACE
-from couchgrass.testing.functions import Region, asking, system
+from couchgrass.testing.functions import Region, asking
 from couchgrass.testing.server import ServerProcess
 
 
@@ -16,7 +17,7 @@ def test_the_system_is_read_and_the_rest_is_the_entities(couch_server: ServerPro
         directory, namespace = region.directory, region.namespace
         assert directory.package(NAMESPACE, "utils").publish
         assert {package.name for package in directory.packages(NAMESPACE)} == {
-            package.name for package in system().packages
+            package.name for package in installed().packages
         }
         echo = directory.action(NAMESPACE, "utils", "echo")
         assert echo in directory.actions(NAMESPACE, "utils")
