@@ -236,7 +236,7 @@ def test_functions_that_fail(couch_server: ServerProcess, db_name: str, play: An
         if status != 503:
             assert got.json()["status"] == status and world.peer.url not in got.body.decode()
 
-    with_gateway(couch_server, db_name, work, play, answer_s=0.1)
+    with_gateway(couch_server, db_name, work, play, answer_s=0.1 if play is is_silent else 20.0)
 
 
 def test_functions_that_are_not_there(couch_server: ServerProcess, db_name: str) -> None:
