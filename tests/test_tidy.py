@@ -63,6 +63,7 @@ PURE_MAY_NOT_CALL = frozenset(_EFFECTS.split())
 TESTED_BY: dict[str, str] = {
     "couch/peer.py": "tests/couch/test_conformance.py",
     "docdb/wire.py": "tests/couch/test_database.py",
+    "gateway/http/connection.py": "tests/gateway/http/test_backend.py",
     "docdb/selector_ops.py": "tests/docdb/test_selector.py",
     "docdb/selector_regex.py": "tests/docdb/test_selector.py",
     "functions/http/authn.py": "tests/functions/http/test_app.py",

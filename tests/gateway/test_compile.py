@@ -90,12 +90,11 @@ def test_headers_are_set_for_all_and_for_one() -> None:
 
 
 def test_demands_and_limits_are_read() -> None:
-    document = swagger(
-        **{
-            "securityDefinitions": {"k": {"type": "apiKey", "in": "header", "name": "K"}},
-            "x-ibm-rate-limit": [{"rate": 2, "units": 1, "unit": "second"}],
-        }
-    )
+    more: dict[str, Any] = {
+        "securityDefinitions": {"k": {"type": "apiKey", "in": "header", "name": "K"}},
+        "x-ibm-rate-limit": [{"rate": 2, "units": 1, "unit": "second"}],
+    }
+    document = swagger(**more)
     assert only(document).demands == ((ApiKey("k"),),)
     assert compiled(document).limits == (Limit(2, 1),)
 

@@ -25,7 +25,7 @@ def found(routes: Routes, path: str) -> tuple[str, str] | None:
     return None if hit is None else (hit[0].api.key, hit[1].decode())
 
 
-TODO = Routes([api("/v1", "/todo")])
+TODOS = Routes([api("/v1", "/todo")])
 
 
 @pytest.mark.parametrize(
@@ -41,12 +41,12 @@ TODO = Routes([api("/v1", "/todo")])
     ],
 )
 def test_what_follows_the_route_is_kept_as_it_came(path: str, rest: str) -> None:
-    assert found(TODO, path) == ("k", rest)
+    assert found(TODOS, path) == ("k", rest)
 
 
 @pytest.mark.parametrize("path", ["/", "", "/v1", "/v1/", "/v1/tod", "/v1/todos", "/todo", "/V1/todo", "x"])
 def test_no_route_matches_half_a_path(path: str) -> None:
-    assert found(TODO, path) is None
+    assert found(TODOS, path) is None
 
 
 def routes_of(*paths: str) -> Routes:

@@ -121,7 +121,7 @@ def test_an_endpoint_that_is_there_is_replaced_and_the_title_stays() -> None:
 
 
 def test_an_imported_document_can_be_added_to() -> None:
-    imported = {
+    imported: dict[str, Any] = {
         "swagger": "2.0",
         "basePath": "/v1",
         "x-own": 1,
@@ -129,6 +129,7 @@ def test_an_imported_document_can_be_added_to() -> None:
     }
     document = add_endpoint(imported, endpoint(), "http", API_URL)
     assert list(document["paths"]) == ["/x", "/todo"] and len(cases(document)) == 1
+    broken: dict[str, Any]
     for broken in (
         {"paths": {"/todo": 5}},
         {"x-ibm-configuration": 5},

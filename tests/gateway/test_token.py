@@ -140,6 +140,7 @@ def test_of_a_key_set_what_can_not_be_used_is_left_out() -> None:
         {**good, "x5c": ["no certificate"], "alg": "ES256"},
     ]
     assert [kid for kid, _, _ in read_keys({"keys": rows}).keys] == ["a"]
+    document: Any
     for document in ([], {}, {"keys": {}}, None):
         with pytest.raises(BadRequest):
             read_keys(document)

@@ -196,7 +196,7 @@ def test_time_is_up_within_a_body() -> None:
         with pytest.raises(GatewayTimeout):
             await anext(response.pieces)
 
-    with_backend(work, stops, answer_s=0.1)
+    with_backend(work, stops, answer_s=0.5)
 
 
 @pytest.mark.parametrize(("method", "tries"), [("GET", 2), ("DELETE", 2), ("POST", 1), ("PATCH", 1)])
@@ -350,6 +350,27 @@ def test_an_answer_before_the_body_is_read_ends_the_upload() -> None:
         assert peer.connections == 2
 
     with_backend(work, refuses)
+
+
+def test_functions_that_read_no_more_run_out_of_time_and_a_slow_client_does_not() -> None:
+    async def slowly() -> AsyncIterator[bytes]:
+        for _ in range(4):
+            await asyncio.sleep(0.25)
+            yield b"x"
+
+    async def stops(exchange: Exchange) -> None:
+        exchange.is_read = True
+        await exchange.silence()
+
+    async def slow_client(backend: Backend, peer: Scripted) -> None:
+        assert (await backend.ask(b"POST", head("POST", "/", "content-length: 4"), slowly())).status == 200
+
+    async def slow_functions(backend: Backend, peer: Scripted) -> None:
+        with pytest.raises(GatewayTimeout):
+            await backend.ask(b"POST", head("POST", "/", "content-length: 90000000"), pieces(9_000))
+
+    with_backend(slow_client, answers(200), answer_s=0.8)
+    with_backend(slow_functions, stops, answer_s=0.15)
 
 
 def test_a_body_whose_source_fails_closes_the_connection() -> None:

@@ -61,7 +61,7 @@ def test_what_can_not_be_served_is_kept_and_counted(couch_server: ServerProcess,
         async with couch(couch_server) as server:
             apis = await Apis.open(server, database=db_name)
             await apis.put(stored())
-            broken = {"x-ibm-configuration": {"assembly": {"execute": [{"later": {}}]}}}
+            broken: dict[str, Any] = {"x-ibm-configuration": {"assembly": {"execute": [{"later": {}}]}}}
             await apis.put(stored("/v2", **broken))
             await server.ask("PUT", f"/{db_name}/note", {"type": "note"})
             await server.ask("PUT", f"/{db_name}/bad", {"type": "api", "namespace": 5})

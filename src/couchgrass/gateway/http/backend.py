@@ -7,11 +7,13 @@ What fails becomes one of three answers: 502 (PeerLost) for an answer that did n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Final
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from typing import Final, TypeVar
 
 from couchgrass.errors import GatewayTimeout, PeerLost, ServiceUnavailable
 from couchgrass.gateway.http.connection import Connection, Header
+
+T = TypeVar("T")
 
 CONNECTIONS_MAX: Final = 4096
 """Requests under way at once. An action may take a minute, so there may be many."""
@@ -98,21 +100,26 @@ class Backend:
                 connection = self._take() or await self._connect()
                 connection.begin(method == b"HEAD")
                 was_kept = connection.uses > 1
-                timer = asyncio.get_running_loop().call_later(self._answer_s, connection.expire)
                 try:
                     await self._send(connection, head, body, chunked)
-                    await connection.ready()
+                    await self._in_time(connection, connection.ready())
                 except BaseException:
                     connection.fail("given up")
                     raise
-                finally:
-                    timer.cancel()
                 if connection.has_head and (connection.is_whole or connection.failed is None):
                     return await self._response(connection)
                 if not self._may_repeat(connection, was_kept, method, body):
                     raise self._lost(connection)
         finally:
             self.open -= 1
+
+    async def _in_time(self, connection: Connection, event: Awaitable[T]) -> T:
+        """Waits for the functions, which may be silent for `answer_s`."""
+        timer = asyncio.get_running_loop().call_later(self._answer_s, connection.expire)
+        try:
+            return await event
+        finally:
+            timer.cancel()
 
     def _take(self) -> Connection | None:
         now = asyncio.get_running_loop().time()
@@ -145,7 +152,7 @@ class Backend:
             return
         transport.write(head)
         async for piece in body:
-            if not await connection.writable():
+            if not await self._in_time(connection, connection.writable()):
                 # Answered before it was read to the end; the rest is of no use, and nor is the connection.
                 connection.until_closed = True
                 return
@@ -168,17 +175,9 @@ class Backend:
 
     async def _pieces(self, connection: Connection) -> AsyncGenerator[bytes, None]:
         self.open += 1
-        loop = asyncio.get_running_loop()
         try:
             yield b""
-            while True:
-                timer = loop.call_later(self._answer_s, connection.expire)
-                try:
-                    piece = await connection.part()
-                finally:
-                    timer.cancel()
-                if piece is None:
-                    break
+            while (piece := await self._in_time(connection, connection.part())) is not None:
                 yield piece
             if not connection.is_whole:
                 raise self._lost(connection)
