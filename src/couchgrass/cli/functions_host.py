@@ -6,7 +6,6 @@ import asyncio
 import uuid
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,22 +15,17 @@ from couchgrass.cli.region import gateway_url
 from couchgrass.clock import SystemClock
 from couchgrass.couch.server import CouchServer
 from couchgrass.functions import cloudant
-from couchgrass.functions.http.actions import Actions
-from couchgrass.functions.http.activations import Activations
 from couchgrass.functions.http.app import App
 from couchgrass.functions.http.authn import identified
+from couchgrass.functions.http.collections import collections
 from couchgrass.functions.http.info import About
-from couchgrass.functions.http.lookup import Lookup
-from couchgrass.functions.http.packages import Packages
-from couchgrass.functions.http.rules import Rules
-from couchgrass.functions.http.triggers import Triggers
 from couchgrass.functions.http.web import WebActions
 from couchgrass.functions.kinds import Kinds
 from couchgrass.functions.limits import SYSTEM_LIMITS, Range, SystemLimits
 from couchgrass.functions.run.alarms import AlarmFeed
 from couchgrass.functions.run.changes import ChangesFeed
 from couchgrass.functions.run.controller import Controller
-from couchgrass.functions.run.door import Door
+from couchgrass.functions.run.door import opened as open_door
 from couchgrass.functions.run.feeding import Feeding
 from couchgrass.functions.run.feeds import FeedDocuments, Feeds
 from couchgrass.functions.run.firing import Firing
@@ -42,6 +36,7 @@ from couchgrass.functions.run.sources import Sources
 from couchgrass.functions.run.system_code import installed
 from couchgrass.functions.runtimes import packages
 from couchgrass.functions.runtimes.local import LocalRuntimes
+from couchgrass.functions.runtimes.preloads import PRELOADS
 from couchgrass.functions.store.activations import Activations as Records
 from couchgrass.functions.store.directory import Directory
 from couchgrass.functions.store.entities import Entities
@@ -56,7 +51,6 @@ from couchgrass.region.run.account import database_access
 from couchgrass.serving.asgi import Answer, Request
 from couchgrass.serving.files import kept_secret
 
-PYTHON, NODEJS = "python", "nodejs"
 DRAIN_S = 2.0
 """How long what was invoked and not waited for may still run when the host stops."""
 
@@ -127,7 +121,19 @@ async def opened(region: Region, url: str, stack: AsyncExitStack) -> App:
     )
     kinds = Kinds(external=region.functions.runtimes)
     about = About(kinds, limits, confinement=runtimes.confinement.value)
-    return _app(kept, controller, kinds, limits, about, management)
+
+    async def manage(request: Request, _: str) -> Answer:
+        return await management.answer(request, identified(kept.subjects, request))
+
+    return App(
+        subjects=kept.subjects,
+        about=about,
+        collections=collections(
+            kept.directory, controller, kept.records, about, kinds=kinds, limits=limits, clock=clock
+        ),
+        web=WebActions(controller, kept.subjects).answer,
+        mounts={MANAGEMENT: manage},
+    )
 
 
 async def _kept(couch: CouchServer, folder: Path, stack: AsyncExitStack) -> Kept:
@@ -142,31 +148,25 @@ async def _kept(couch: CouchServer, folder: Path, stack: AsyncExitStack) -> Kept
 
 
 async def _runtimes(region: Region) -> LocalRuntimes:
-    preload = resources.files("couchgrass.functions.runtimes.preload")
     installed_at = Path(region.data) / places.RUNTIMES
     return await LocalRuntimes.open(
         packages=lambda kind: packages.folder(installed_at, kind),
-        preloads={
-            PYTHON: Path(str(preload.joinpath("cloudant.py"))),
-            NODEJS: Path(str(preload.joinpath("cloudant.cjs"))),
-        },
+        preloads=PRELOADS,
         externals=region.functions.runtimes,
     )
 
 
 async def _accounts(database_url: str, stack: AsyncExitStack) -> Accounts:
     """How the Cloudant accounts that an action is bound to lead to the region's database."""
-    target = cloudant.direct_target(database_url)
-    if target is not None:
+    target, door = await open_door(database_url)
+    if door is None:
         return lambda parameters: cloudant.led(cloudant.accounts_of(parameters), target)
-    door = Door(database_url)
-    behind = await door.open()
     stack.push_async_callback(door.close)
 
     def led(parameters: Mapping[str, Any]) -> tuple[str, ...]:
         accounts = cloudant.accounts_of(parameters)
         door.let_in(*cloudant.hosts_of(accounts))
-        return cloudant.led(accounts, behind)
+        return cloudant.led(accounts, target)
 
     return led
 
@@ -186,34 +186,4 @@ def limits_of(region: Region) -> SystemLimits:
         triggers_per_minute=wanted.triggers_per_minute,
         concurrent_actions=wanted.concurrent_actions,
         sequence_length=wanted.sequence_length,
-    )
-
-
-def _app(
-    kept: Kept,
-    controller: Controller,
-    kinds: Kinds,
-    limits: SystemLimits,
-    about: About,
-    management: Management,
-) -> App:
-    clock, directory = SystemClock(), kept.directory
-    lookup = Lookup(directory, controller)
-
-    async def manage(request: Request, transaction_id: str) -> Answer:
-        return await management.answer(request, identified(kept.subjects, request))
-
-    return App(
-        subjects=kept.subjects,
-        about=about,
-        collections=(
-            about.routes(),
-            Actions(directory, controller, lookup, kinds=kinds, limits=limits, clock=clock).routes(),
-            Packages(directory, clock=clock).routes(),
-            Triggers(directory, controller, clock=clock).routes(),
-            Rules(directory, lookup, clock=clock).routes(),
-            Activations(kept.records).routes(),
-        ),
-        web=WebActions(controller, kept.subjects).answer,
-        mounts={MANAGEMENT: manage},
     )

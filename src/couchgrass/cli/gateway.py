@@ -23,8 +23,6 @@ EXAMPLES = """[bold]Try it[/]
 
   [cyan]couchgrass gateway --region region.toml[/]   [dim]# alone[/]"""
 
-FOLDER = "gateway"
-
 
 def gateway(region: RegionFile = DEFAULT_FILE) -> None:
     """Run a region's API gateway alone: it serves APIs at /api/TENANT/BASE/PATH.
@@ -49,13 +47,14 @@ async def _serve(region: Region) -> None:
     from couchgrass.gateway.http.backend import Backend
     from couchgrass.gateway.http.keys import Keys
     from couchgrass.gateway.store.apis import Apis
+    from couchgrass.region.places import GATEWAY
     from couchgrass.region.run.account import database_access
     from couchgrass.serving.listen import bind
     from couchgrass.serving.process import allow_files, serve_until_told, url_of
 
     allow_files()
     clock = SystemClock()
-    folder = Path(region.data) / FOLDER
+    folder = Path(region.data) / GATEWAY
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(bind(region.gateway.host, region.gateway.port))

@@ -83,6 +83,7 @@ def create_tenant(
     from couchgrass.identity.store.directory import put_tenant
     from couchgrass.identity.tenant import Client, Tenant, tenant_id
     from couchgrass.identity.tenant import redirect_uri as checked
+    from couchgrass.region.places import TENANTS
     from couchgrass.serving.files import replace_file
 
     found, access = _access(region)
@@ -117,7 +118,7 @@ def create_tenant(
         "oauthServerUrl": issuer(found, made.id),
         "discoveryEndpoint": issuer(found, made.id) + "/.well-known/openid-configuration",
     }
-    folder = Path(found.data) / "tenants"
+    folder = Path(found.data) / TENANTS
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = folder / f"{made.id}.json"
     replace_file(file, json.encode(credentials) + b"\n")

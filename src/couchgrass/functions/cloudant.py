@@ -48,6 +48,11 @@ def accounts_of(parameters: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def is_account(name: str) -> bool:
+    """Can it be an account's name, and so a part of its host's?"""
+    return _ACCOUNT.fullmatch(name) is not None
+
+
 def hosts_of(accounts: Sequence[str]) -> list[str]:
     """The host names of accounts."""
     return [account + suffix for account in accounts for suffix in _SUFFIXES]

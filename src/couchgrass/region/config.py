@@ -42,9 +42,9 @@ class Database(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of each namespace, and the most that an action may ask for."""
 
-    actions_per_minute: Count = 1200
-    triggers_per_minute: Count = 1200
-    concurrent_actions: Count = 100
+    actions_per_minute: Count = 600_000
+    triggers_per_minute: Count = 60_000
+    concurrent_actions: Count = 1000
     sequence_length: Count = 50
     timeout_ms: Count = 600_000
     memory_mb: Count = 2048
@@ -228,9 +228,9 @@ memory_mb = 2048                     # for all action processes together
 public_url = ""                      # how clients reach it, when that is not host and port
 
 [functions.limits]                   # of each namespace, and the most that an action may ask for
-actions_per_minute = 1200
-triggers_per_minute = 1200
-concurrent_actions = 100
+actions_per_minute = 600000
+triggers_per_minute = 60000
+concurrent_actions = 1000
 sequence_length = 50
 timeout_ms = 600000
 memory_mb = 2048
