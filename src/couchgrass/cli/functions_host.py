@@ -104,14 +104,7 @@ async def opened(region: Region, url: str, stack: AsyncExitStack) -> App:
         accounts=await _accounts(access.url, stack),
     )
     stack.push_async_callback(controller.close, DRAIN_S)
-    firing = Firing(controller, kept.directory, kept.feeds, clock, asyncio.sleep)
-    feeding = Feeding(
-        kept.feeds,
-        Lease(kept.feeds, kept_secret(folder / "host-id", lambda: uuid.uuid4().hex), clock),
-        AlarmFeed(kept.feeds, firing, clock, asyncio.sleep),
-        ChangesFeed(kept.feeds, firing, sources, clock, asyncio.sleep),
-        asyncio.sleep,
-    )
+    feeding = _feeding(kept, controller, sources, kept_secret(folder / "host-id", lambda: uuid.uuid4().hex))
     feeding.start()
     stack.push_async_callback(feeding.close)
     apis = await Apis.open(couch, cache=folder / "apis.json")
@@ -133,6 +126,19 @@ async def opened(region: Region, url: str, stack: AsyncExitStack) -> App:
         ),
         web=WebActions(controller, kept.subjects).answer,
         mounts={MANAGEMENT: manage},
+    )
+
+
+def _feeding(kept: Kept, controller: Controller, sources: Sources, host_id: str) -> Feeding:
+    """What fires the triggers of alarms and changes. With the same `host_id` it goes on after a restart."""
+    clock = SystemClock()
+    firing = Firing(controller, kept.directory, kept.feeds, clock, asyncio.sleep)
+    return Feeding(
+        kept.feeds,
+        Lease(kept.feeds, host_id, clock),
+        AlarmFeed(kept.feeds, firing, clock, asyncio.sleep),
+        ChangesFeed(kept.feeds, firing, sources, clock, asyncio.sleep),
+        asyncio.sleep,
     )
 
 
