@@ -6,19 +6,21 @@ import hashlib
 import secrets
 import sys
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from couchgrass.cli.paper import flowing, lines, misused, out, run
-from couchgrass.cli.region import DEFAULT_FILE, RegionFile, gateway_url, read_region
+from couchgrass.cli.paper import complain, flowing, lines, misused, out
+from couchgrass.cli.reached import in_database, region_access
+from couchgrass.cli.region import DEFAULT_FILE, RegionFile, gateway_url
 
 if TYPE_CHECKING:
+    from couchgrass.couch.server import CouchServer
     from couchgrass.identity.claims import User
     from couchgrass.identity.tenant import Tenant
     from couchgrass.region.config import Region
-    from couchgrass.region.run.account import Access
 
 TENANT_EXAMPLES = """[bold]Try it[/]
 
@@ -34,22 +36,24 @@ tenants = typer.Typer(
     rich_markup_mode="rich",
     epilog=flowing(TENANT_EXAMPLES),
 )
-users = typer.Typer(help="The users of a tenant.", no_args_is_help=True, rich_markup_mode="rich")
+USER_EXAMPLES = """[bold]Try it[/]
+
+  [cyan]couchgrass user add TENANT ada@example.org --name Ada[/]
+  [cyan]couchgrass user add TENANT bob@example.org < password.txt[/]
+  [cyan]couchgrass user list TENANT[/]
+
+TENANT is the id that [cyan]couchgrass tenant list[/] shows."""
+
+users = typer.Typer(
+    help="The users of a tenant.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    epilog=flowing(USER_EXAMPLES),
+)
 
 Json = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 TenantId = Annotated[str, typer.Argument(help="The tenant's id.", metavar="TENANT", show_default=False)]
 Email = Annotated[str, typer.Argument(help="The user's e-mail address.", metavar="EMAIL", show_default=False)]
-
-
-def _access(file: Path) -> tuple[Region, Access]:
-    from couchgrass.errors import CouchgrassError
-    from couchgrass.region.run.account import database_access
-
-    try:
-        found = read_region(file)
-        return found, database_access(found)
-    except CouchgrassError as refused:
-        misused("tenant", refused.reason)
 
 
 @tenants.command("create")
@@ -78,54 +82,64 @@ def create_tenant(
 
     The client's secret goes into a file that only you can read.
     """
-    from couchgrass import json
     from couchgrass.errors import BadRequest
     from couchgrass.identity.store.directory import put_tenant
-    from couchgrass.identity.tenant import Client, Tenant, tenant_id
-    from couchgrass.identity.tenant import redirect_uri as checked
-    from couchgrass.region.places import TENANTS
-    from couchgrass.serving.files import replace_file
 
-    found, access = _access(region)
+    found, access = region_access("tenant create", region)
+    if public and not redirect_uri:
+        misused("tenant create", "a public client needs a --redirect-uri: its codes go there")
     secret = "" if public else secrets.token_urlsafe(32)
     try:
-        made = Tenant(
-            tenant_id(tenant or str(uuid.uuid4())),
-            name,
-            (
-                Client(
-                    str(uuid.uuid4()),
-                    name,
-                    hashlib.sha256(secret.encode()).hexdigest() if secret else "",
-                    tuple(checked(uri) for uri in redirect_uri or ()),
-                ),
-            ),
-            may_sign_up=sign_up,
-        )
+        made = _tenant(tenant, name, secret, redirect_uri or (), may_sign_up=sign_up)
     except BadRequest as bad:
         misused("tenant create", bad.reason)
 
-    async def work() -> None:
-        async with access.server() as server:
-            await put_tenant(server, made)
+    async def work(server: CouchServer) -> None:
+        await put_tenant(server, made)
 
-    run("tenant create", work())
+    in_database("tenant create", access, work)
+    file = _keep(found, made, secret)
+    shown = {"tenant": made.id, "client": made.clients[0].client_id, "issuer": issuer(found, made.id)}
+    for key, value in shown.items():
+        typer.echo(f"{key:<8}{value}")
+    typer.echo(f"The app's credentials{', its secret too,' if secret else ''} are in {file}")
+    if not found.identity.enabled:
+        complain("tenant create", f"nobody can sign in until {region} says enabled = true in [identity]")
+
+
+def _tenant(
+    tenant: str, name: str, secret: str, redirect_uris: Sequence[str], *, may_sign_up: bool
+) -> Tenant:
+    from couchgrass.identity.tenant import Client, Tenant, redirect_uri, tenant_id
+
+    client = Client(
+        str(uuid.uuid4()),
+        name,
+        hashlib.sha256(secret.encode()).hexdigest() if secret else "",
+        tuple(redirect_uri(uri) for uri in redirect_uris),
+    )
+    return Tenant(tenant_id(tenant or str(uuid.uuid4())), name, (client,), may_sign_up=may_sign_up)
+
+
+def _keep(region: Region, made: Tenant, secret: str) -> Path:
+    """Writes the credentials in App ID's form, and says where they are."""
+    from couchgrass import json
+    from couchgrass.region.places import TENANTS
+    from couchgrass.serving.files import replace_file
+
     credentials = {
         "tenantId": made.id,
         "clientId": made.clients[0].client_id,
         "secret": secret,
-        "name": name,
-        "oauthServerUrl": issuer(found, made.id),
-        "discoveryEndpoint": issuer(found, made.id) + "/.well-known/openid-configuration",
+        "name": made.name,
+        "oauthServerUrl": issuer(region, made.id),
+        "discoveryEndpoint": issuer(region, made.id) + "/.well-known/openid-configuration",
     }
-    folder = Path(found.data) / TENANTS
+    folder = Path(region.data) / TENANTS
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = folder / f"{made.id}.json"
     replace_file(file, json.encode(credentials) + b"\n")
-    out.print(
-        lines(("tenant", "client", "issuer"), [(made.id, made.clients[0].client_id, issuer(found, made.id))])
-    )
-    out.print(f"The app's credentials are in {file}", highlight=False, soft_wrap=True, markup=False)
+    return file
 
 
 def issuer(region: Region, tenant: str) -> str:
@@ -139,21 +153,20 @@ def list_tenants(region: RegionFile = DEFAULT_FILE, as_json: Json = False) -> No
     """Show all tenants with their clients."""
     from couchgrass.identity.store import directory
 
-    found, access = _access(region)
+    _, access = region_access("tenant list", region)
 
-    async def work() -> list[Tenant]:
-        async with access.server() as server:
-            return await directory.list_tenants(server)
+    async def work(server: CouchServer) -> list[Tenant]:
+        return await directory.list_tenants(server)
 
-    tenants = run("tenant list", work())
+    tenants = in_database("tenant list", access, work)
     if as_json:
         _print_json([{"id": one.id, "name": one.name, "clients": _clients(one)} for one in tenants])
         return
-    rows = [
-        (one.id, one.name, ", ".join(c.client_id for c in one.clients), issuer(found, one.id))
-        for one in tenants
-    ]
-    out.print(lines(("tenant", "name", "clients", "issuer"), rows))
+    if not tenants:
+        out.print("There are no tenants.")
+        return
+    rows = [(one.name, one.id, client.client_id) for one in tenants for client in one.clients]
+    out.print(lines(("name", "tenant", "client"), rows, whole=("tenant", "client")))
 
 
 @tenants.command("delete")
@@ -161,13 +174,12 @@ def delete_tenant(tenant: TenantId, region: RegionFile = DEFAULT_FILE) -> None:
     """End a tenant: nobody signs in there any longer. Its users stay in the database."""
     from couchgrass.identity.store import directory
 
-    _, access = _access(region)
+    _, access = region_access("tenant delete", region)
 
-    async def work() -> None:
-        async with access.server() as server:
-            await directory.delete_tenant(server, tenant)
+    async def work(server: CouchServer) -> None:
+        await directory.delete_tenant(server, tenant)
 
-    run("tenant delete", work())
+    in_database("tenant delete", access, work)
     out.print(f"Tenant {tenant} is gone.", highlight=False, markup=False)
 
 
@@ -179,26 +191,23 @@ def add_user(
     region: RegionFile = DEFAULT_FILE,
 ) -> None:
     """Make an account. The password is asked for; without a terminal it is the first line of stdin."""
-    from couchgrass.errors import BadRequest, NotFound
+    from couchgrass.errors import BadRequest
     from couchgrass.identity import person
     from couchgrass.identity.claims import User
-    from couchgrass.identity.store import directory
     from couchgrass.identity.store.users import CouchUsers
 
-    _, access = _access(region)
+    _, access = region_access("user add", region)
     try:
         user = User(str(uuid.uuid4()), person.email(email), name)
         password = person.password(_password())
     except BadRequest as bad:
         misused("user add", bad.reason)
 
-    async def work() -> None:
-        async with access.server() as server:
-            if tenant not in {one.id for one in await directory.list_tenants(server)}:
-                raise NotFound(f"there is no tenant {tenant}: couchgrass tenant list shows them")
-            await CouchUsers(server).create(tenant, user, password)
+    async def work(server: CouchServer) -> None:
+        await _known(server, tenant)
+        await CouchUsers(server).create(tenant, user, password)
 
-    run("user add", work())
+    in_database("user add", access, work)
     out.print(
         f"{user.email} can sign in to {tenant} as {user.sub}", highlight=False, markup=False, soft_wrap=True
     )
@@ -211,17 +220,16 @@ def set_password(tenant: TenantId, email: Email, region: RegionFile = DEFAULT_FI
     from couchgrass.identity import person
     from couchgrass.identity.store.users import CouchUsers
 
-    _, access = _access(region)
+    _, access = region_access("user password", region)
     try:
         address, password = person.email(email), person.password(_password())
     except BadRequest as bad:
         misused("user password", bad.reason)
 
-    async def work() -> None:
-        async with access.server() as server:
-            await CouchUsers(server).set_password(tenant, address, password)
+    async def work(server: CouchServer) -> None:
+        await CouchUsers(server).set_password(tenant, address, password)
 
-    run("user password", work())
+    in_database("user password", access, work)
     out.print(f"{address} has another password.", highlight=False, markup=False)
 
 
@@ -230,17 +238,21 @@ def list_users(tenant: TenantId, region: RegionFile = DEFAULT_FILE, as_json: Jso
     """Show the users of a tenant."""
     from couchgrass.identity.store.users import CouchUsers
 
-    _, access = _access(region)
+    _, access = region_access("user list", region)
 
-    async def work() -> list[User]:
-        async with access.server() as server:
-            return await CouchUsers(server).list(tenant)
+    async def work(server: CouchServer) -> list[User]:
+        await _known(server, tenant)
+        return await CouchUsers(server).list(tenant)
 
-    found = run("user list", work())
+    found = in_database("user list", access, work)
     if as_json:
         _print_json([{"sub": one.sub, "email": one.email, "name": one.name} for one in found])
         return
-    out.print(lines(("e-mail", "name", "sub"), [(one.email, one.name, one.sub) for one in found]))
+    if not found:
+        out.print("It has no users.")
+        return
+    rows = [(one.email, one.name, one.sub) for one in found]
+    out.print(lines(("e-mail", "name", "sub"), rows, whole=("e-mail", "sub")))
 
 
 @users.command("delete")
@@ -250,18 +262,25 @@ def delete_user(tenant: TenantId, email: Email, region: RegionFile = DEFAULT_FIL
     from couchgrass.identity import person
     from couchgrass.identity.store.users import CouchUsers
 
-    _, access = _access(region)
+    _, access = region_access("user delete", region)
     try:
         address = person.email(email)
     except BadRequest as bad:
         misused("user delete", bad.reason)
 
-    async def work() -> None:
-        async with access.server() as server:
-            await CouchUsers(server).delete(tenant, address)
+    async def work(server: CouchServer) -> None:
+        await CouchUsers(server).delete(tenant, address)
 
-    run("user delete", work())
+    in_database("user delete", access, work)
     out.print(f"{address} is gone.", highlight=False, markup=False)
+
+
+async def _known(server: CouchServer, tenant: str) -> None:
+    from couchgrass.errors import NotFound
+    from couchgrass.identity.store import directory
+
+    if tenant not in {one.id for one in await directory.list_tenants(server)}:
+        raise NotFound(f"there is no tenant {tenant}: couchgrass tenant list shows them")
 
 
 def _password() -> str:

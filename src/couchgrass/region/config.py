@@ -176,11 +176,11 @@ def _told(path: Path, reason: str) -> str:
 
 def _check_ports(region: Region, where: Where) -> None:
     """Ports that the region's own processes would take from each other."""
-    listening = [("functions", region.functions), ("gateway", region.gateway)]
+    ports = {"functions": region.functions.port, "gateway": region.gateway.port}
     taken = {} if region.database.url else {region.database.port: "database"}
-    for name, process in listening:
-        if process.port and (other := taken.setdefault(process.port, name)) != name:
-            raise where.refusal((name, "port"), f"{process.port} is the port of the {other} too")
+    for name, port in ports.items():
+        if port and (other := taken.setdefault(port, name)) != name:
+            raise where.refusal((name, "port"), f"{port} is the port of the {other} too")
 
 
 def _check_database(given: Mapping[str, Any], database: Database, where: Where) -> None:
