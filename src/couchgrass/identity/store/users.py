@@ -21,12 +21,19 @@ class CouchUsers:
         self._server = server
 
     async def check(self, tenant: str, email: str, password: str) -> User | None:
-        """The user with this address, if the password is right. Raises TooManyRequests and PeerLost."""
+        """The user with this address, if the password is right. Raises TooManyRequests and PeerLost.
+
+        A database that looks at nobody's password answers too: it must name the user.
+        """
         if not password:
             return None
+        name = person.account(tenant, email)
         try:
-            await self._server.ask("GET", "/_session", user=(person.account(tenant, email), password))
+            session = await self._server.ask("GET", "/_session", user=(name, password))
         except (Unauthorized, Forbidden):
+            return None
+        context = session.get("userCtx") if isinstance(session, dict) else None
+        if not isinstance(context, dict) or context.get("name") != name:
             return None
         return await self.find(tenant, email)
 
