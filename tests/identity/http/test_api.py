@@ -172,7 +172,7 @@ def test_the_page_with_pkce_gives_a_code_that_works_once(tmp_path: Path) -> None
         status, again, _ = await here.submit(page, password="wrong horse")
         assert status == 400 and "is wrong" in again and ADA.email in again and "wrong horse" not in again
         status, _, where = await here.submit(again)
-        assert status == 302 and where.startswith(REDIRECT + "?")
+        assert status == 303 and where.startswith(REDIRECT + "?")
         answer = parse_qs(urlsplit(where).query)
         assert answer["state"] == ["s t&te"]
         redeem = {
@@ -244,7 +244,7 @@ def test_what_is_wrong_goes_to_the_app_only_where_it_may(tmp_path: Path) -> None
         status, page, where = await here.page(redirect_uri="https://evil.example/")
         assert (status, where) == (400, "") and "does not work" in page
         status, _, where = await here.page(response_type="token")
-        assert status == 302 and parse_qs(urlsplit(where).query)["error"] == ["unsupported_response_type"]
+        assert status == 303 and parse_qs(urlsplit(where).query)["error"] == ["unsupported_response_type"]
 
     trying(tmp_path, work)
 
@@ -256,7 +256,7 @@ def test_people_make_accounts_only_where_the_tenant_lets_them(tmp_path: Path, ma
         assert ("Create an account" in page) is may
         new = {"new": "1", "username": "bob@example.org", "password": "brave horse"}
         status, _, _ = await here.submit(page, **new)
-        assert (status == 302) is may
+        assert (status == 303) is may
         assert (await here.users.find("todo", "bob@example.org") is not None) is may
         if may:
             status, again, _ = await here.submit(page, **new)
