@@ -65,6 +65,7 @@ TESTED_BY: dict[str, str] = {
     "docdb/selector_ops.py": "tests/docdb/test_selector.py",
     "docdb/selector_regex.py": "tests/docdb/test_selector.py",
     "functions/entity.py": "tests/functions/test_documents.py",
+    "identity/http/answers.py": "tests/identity/http/test_api.py",
 }
 """Source files (below src/couchgrass) whose tests are in a file of another name, and which."""
 

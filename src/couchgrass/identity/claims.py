@@ -7,6 +7,7 @@ which single-use ones were used up.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -120,10 +121,15 @@ def code(
         "email": user.email,
         "jti": jti,
         "token_use": CODE,
-        "redirect_uri": asked.redirect_uri,
+        "redirect_uri_sha256": digest(asked.redirect_uri),
         "nonce": asked.nonce,
         "code_challenge": asked.code_challenge,
     }
+
+
+def digest(redirect_uri: str) -> str:
+    """What a code carries of its redirect URI: the whole would make it long."""
+    return hashlib.sha256(redirect_uri.encode("utf-8", "replace")).hexdigest()
 
 
 def own(

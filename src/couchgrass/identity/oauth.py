@@ -11,7 +11,7 @@ import hmac
 import re
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import parse_qsl, unquote_plus, urlencode
+from urllib.parse import parse_qsl, quote_plus, unquote_plus, urlencode
 
 import msgspec
 
@@ -25,7 +25,10 @@ FIELDS_MAX: Final = 50
 NONCE: Final = re.compile(r"[ -~]{0,255}")
 """The code carries it. Every client makes it of letters and digits."""
 
-STATE_CHARS_MAX: Final = 4096
+STATE_CHARS_MAX: Final = 3000
+"""As it stands in a URL. With the longest code and redirect URI the header that sends a person back stays
+below 8190 bytes, which is what much software takes."""
+
 TEXT_MAX: Final = 8192
 """Of one field; tokens are longer than anything a person types, and not longer than this."""
 
@@ -128,7 +131,7 @@ def authorization_request(tenant: Tenant, query: bytes) -> Asked:
     uri = fields.get("redirect_uri", "")
     if not may_redirect(client, uri):
         raise BadRequest("This client may not be answered at that redirect_uri")
-    if len(fields.get("state", "")) > STATE_CHARS_MAX:
+    if len(quote_plus(fields.get("state", ""))) > STATE_CHARS_MAX:
         raise BadRequest(f"The state has more than {STATE_CHARS_MAX} characters")
     return Asked(
         client_id=client.client_id,

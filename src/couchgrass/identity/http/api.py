@@ -169,7 +169,7 @@ class SignIn:
 
     async def _redeemed(self, tenant: Tenant, grant: Grant) -> SignedIn:
         found = self._own(tenant, grant.client, needed(grant.fields, "code"), claims.CODE)
-        if found["redirect_uri"] != grant.fields.get("redirect_uri", ""):
+        if found["redirect_uri_sha256"] != claims.digest(grant.fields.get("redirect_uri", "")):
             raise OAuthError("invalid_grant", "The redirect_uri is not the one that the code was asked for")
         if not is_proved(found["code_challenge"], grant.fields.get("code_verifier", "")):
             raise OAuthError("invalid_grant", "The code_verifier does not prove the code_challenge")
