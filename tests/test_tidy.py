@@ -45,10 +45,11 @@ KERNEL_MAY_BRING = frozenset({"msgspec"})
 """What the kernel may import besides the standard library."""
 
 _PURE_LIBRARY = """
-    __future__ abc array ast base64 binascii bisect collections contextlib copy dataclasses datetime decimal
-    difflib email.message enum fnmatch fractions functools graphlib hashlib heapq hmac html http.HTTPStatus
-    icu ipaddress itertools joserfc json keyword math msgspec numbers operator pathlib.PurePath re re2 string
-    struct sys.float_info textwrap tomllib types typing unicodedata urllib.parse zlib
+    __future__ abc array ast base64 binascii bisect collections contextlib copy cronsim dataclasses datetime
+    decimal difflib email.message enum fnmatch fractions functools graphlib hashlib heapq hmac html
+    http.HTTPStatus icu ipaddress itertools joserfc json keyword math msgspec numbers operator
+    pathlib.PurePath re re2 string struct sys.float_info textwrap tomllib types typing unicodedata
+    urllib.parse zlib
 """
 PURE_MAY_IMPORT = frozenset(_PURE_LIBRARY.split())
 """All that a pure file may import from outside: nothing that reads a clock, a file, a socket or a dice."""
@@ -62,9 +63,20 @@ PURE_MAY_NOT_CALL = frozenset(_EFFECTS.split())
 TESTED_BY: dict[str, str] = {
     "couch/peer.py": "tests/couch/test_conformance.py",
     "docdb/wire.py": "tests/couch/test_database.py",
+    "gateway/http/connection.py": "tests/gateway/http/test_backend.py",
     "docdb/selector_ops.py": "tests/docdb/test_selector.py",
     "docdb/selector_regex.py": "tests/docdb/test_selector.py",
+    "functions/http/authn.py": "tests/functions/http/test_app.py",
+    "functions/http/call.py": "tests/functions/http/test_app.py",
+    "functions/http/collection.py": "tests/functions/http/test_packages.py",
+    "functions/http/collections.py": "tests/functions/http/test_app.py",
+    "functions/http/docs.py": "tests/functions/http/test_info.py",
+    "functions/http/invocation.py": "tests/functions/http/test_actions.py",
+    "functions/http/lookup.py": "tests/functions/http/test_actions.py",
+    "functions/http/namespaces.py": "tests/functions/http/test_app.py",
+    "functions/activation.py": "tests/functions/test_activation_form.py",
     "functions/entity.py": "tests/functions/test_documents.py",
+    "functions/run/needs.py": "tests/functions/run/test_controller.py",
     "identity/http/answers.py": "tests/identity/http/test_api.py",
 }
 """Source files (below src/couchgrass) whose tests are in a file of another name, and which."""

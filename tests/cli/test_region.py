@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from couchgrass.cli.region import read_region, specs_of
-from couchgrass.region.run.account import Account
-from couchgrass.region.run.state_file import Hold
+from couchgrass.region.restart import Phase
+from couchgrass.region.run.account import Account, read_account
+from couchgrass.region.run.state_file import Hold, Seen, read_state
+from couchgrass.testing.call import call
 
 WAIT_S = 30.0
 
@@ -86,6 +90,58 @@ def test_the_admin_is_in_the_databases_environment_only_and_in_no_command(tmp_pa
     assert not any("not to be seen" in word for spec in (database, *others) for word in spec.command)
     assert "not to be seen" not in repr(database)
     assert [spec.name for spec in (database, *others)] == ["database", "functions", "gateway"]
+
+
+DATABASE_ALONE = """
+import asyncio, sys
+from pathlib import Path
+from couchgrass.cli.region import read_region, specs_of
+from couchgrass.clock import SystemClock
+from couchgrass.region.run.state_file import Hold
+from couchgrass.region.run.supervisor import Supervisor, Told
+file = Path(sys.argv[1])
+region = read_region(file)
+hold = Hold(Path(region.data))
+async def main():
+    told = Told(region.name, str(file), Path(region.data))
+    ready = lambda urls: print("ready", flush=True)
+    return await Supervisor(specs_of(region, file, None)[:1], told, SystemClock(), ready=ready).run()
+sys.exit(asyncio.run(main()))
+"""
+
+
+def test_the_database_has_its_accounts_and_keeps_its_port_when_it_is_killed(tmp_path: Path) -> None:
+    file = tmp_path / "region.toml"
+    file.write_text('data = "d"\n[database]\nport = 0\n')
+    data = tmp_path / "d"
+    with subprocess.Popen(
+        [sys.executable, "-c", DATABASE_ALONE, str(file)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as region:
+        try:
+            assert region.stdout is not None
+            assert region.stdout.readline() == b"ready\n"
+            before = seen_database(data)
+            assert before.pid is not None
+            os.kill(before.pid, signal.SIGKILL)
+            ends_at = time.monotonic() + WAIT_S
+            while (after := seen_database(data)).restarts == 0 or after.phase is not Phase.READY:
+                assert time.monotonic() < ends_at
+                time.sleep(0.01)
+            assert (after.url, after.pid != before.pid) == (before.url, True)
+            account = read_account(data / "functions.json")
+            signed = before.url.replace("://", f"://{account.name}:{account.password}@")
+            assert call(signed, "PUT", "/whisk").status == 201
+            region.terminate()
+            assert region.wait(WAIT_S) == 0
+        finally:
+            region.kill()
+    assert all(path.stat().st_mode & 0o077 == 0 for path in data.rglob("*"))
+
+
+def seen_database(data: Path) -> Seen:
+    state = read_state(data)
+    assert state is not None
+    return state.processes["database"]
 
 
 def test_a_database_on_a_free_port_keeps_it(tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from couchgrass.functions.runtimes.preload import cloudant
+from couchgrass.functions.cloudant import Target, led
+from couchgrass.functions.runtimes.preloads import PRELOADS
 from couchgrass.testing.call import call
 from couchgrass.testing.server import ServerProcess
 
 HERE = Path(__file__).parent
-PRELOAD = Path(cloudant.__file__)
 HOST = "acme-bluemix.cloudant.com"
 WAIT_S = 60.0
 
@@ -29,10 +29,9 @@ with open(sys.argv.pop(1)) as app:
 """
 
 
-def led(server: ServerProcess, db: str, command: list[str], **environment: str) -> Any:
+def answered(server: ServerProcess, db: str, command: list[str], **environment: str) -> Any:
     """What the app answers in a process whose accounts lead to the server."""
-    port = server.port
-    told = {"hosts": [HOST], "target": {"host": "127.0.0.1", "port": port}}
+    told = led(["acme-bluemix"], Target("127.0.0.1", server.port))
     done = subprocess.run(
         command,
         env={
@@ -54,11 +53,20 @@ def led(server: ServerProcess, db: str, command: list[str], **environment: str) 
 
 
 def node(client: str) -> list[str]:
-    return ["node", "--require", str(PRELOAD.with_suffix(".cjs")), str(HERE / "node" / "led.cjs"), client]
+    return ["node", "--require", str(PRELOADS["nodejs"]), str(HERE / "node" / "led.cjs"), client]
 
 
 def python(client: str) -> list[str]:
-    return [sys.executable, "-W", "ignore", "-c", PYTHON, str(PRELOAD), str(HERE / "led_apps.py"), client]
+    return [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-c",
+        PYTHON,
+        str(PRELOADS["python"]),
+        str(HERE / "led_apps.py"),
+        client,
+    ]
 
 
 @pytest.fixture
@@ -89,7 +97,7 @@ NODE = {
 def test_node_apps_reach_the_regions_database(
     couch_server: ServerProcess, database: str, client: str
 ) -> None:
-    assert led(couch_server, database, node(client)) == NODE[client]
+    assert answered(couch_server, database, node(client)) == NODE[client]
 
 
 APPS = {
@@ -109,13 +117,13 @@ APPS = {
 def test_python_apps_reach_the_regions_database(
     couch_server: ServerProcess, database: str, client: str
 ) -> None:
-    assert led(couch_server, database, python(client)) == APPS[client]
+    assert answered(couch_server, database, python(client)) == APPS[client]
 
 
 def test_tls_to_other_servers_stays_tls(
     couch_server: ServerProcess, database: str, certificate: dict[str, str]
 ) -> None:
-    answer = led(couch_server, database, node("real_tls"), **certificate)
+    answer = answered(couch_server, database, node("real_tls"), **certificate)
     assert answer == {"refused": "DEPTH_ZERO_SELF_SIGNED_CERT", "text": "hello", "authorized": False}
-    answer = led(couch_server, database, python("real_tls"), **certificate)
+    answer = answered(couch_server, database, python("real_tls"), **certificate)
     assert answer == {"refused": "SSLCertVerificationError", "text": "hello", "version": "TLSv1.3"}

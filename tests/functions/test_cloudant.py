@@ -14,7 +14,7 @@ from couchgrass.functions.cloudant import (
     accounts_of,
     direct_target,
     hosts_of,
-    preload_settings,
+    led,
 )
 
 
@@ -45,11 +45,11 @@ def test_accounts_are_found_in_parameters(parameters: dict[str, Any], accounts: 
 
 def test_an_account_leads_under_both_of_its_hosts() -> None:
     assert hosts_of(["acme"]) == ["acme.cloudant.com", "acme.cloudantnosqldb.appdomain.cloud"]
-    assert preload_settings(["acme"], Target("127.0.0.1", 5984)) == {
-        "hosts": hosts_of(["acme"]),
-        "target": {"host": "127.0.0.1", "port": 5984},
-    }
-    assert preload_settings([], Target("127.0.0.1", 5984)) == preload_settings(["acme"], None) == {}
+    assert led(["acme"], Target("::1", 5984)) == (
+        "acme.cloudant.com=[::1]:5984",
+        "acme.cloudantnosqldb.appdomain.cloud=[::1]:5984",
+    )
+    assert led([], Target("127.0.0.1", 5984)) == ()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from couchgrass.errors import BadRequest
-from couchgrass.functions.entity import Action, Exec, Parameter
+from couchgrass.functions.entity import Parameter
 from couchgrass.functions.parameters import (
     arguments,
     fixed_keys,
@@ -17,7 +17,6 @@ from couchgrass.functions.parameters import (
     is_truthy,
     merged,
     refuse_fixed,
-    whisk_env,
 )
 
 KEYS = st.sampled_from(["a", "b", "c", "d"])
@@ -69,7 +68,16 @@ def test_a_parameter_without_a_value_is_not_final() -> None:
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(True, True), (1, True), ("no", True), ({}, True), (False, False), (0, False), ("", False), (None, False)],
+    [
+        (True, True),
+        (1, True),
+        ("no", True),
+        ({}, True),
+        (False, False),
+        (0, False),
+        ("", False),
+        (None, False),
+    ],
 )
 def test_an_annotation_is_set_as_openwhisk_says(value: Any, expected: bool) -> None:
     assert is_truthy({"a": value}, "a") is expected
@@ -84,18 +92,3 @@ def test_init_parameters_become_text_and_names_that_no_environment_holds_are_lef
         Parameter("", 1, True),
     ]
     assert init_env(told) == {"text": "x", "more": '{"a":[1]}'}
-
-
-def test_a_key_is_in_the_environment_only_where_one_is_given() -> None:
-    action = Action("ns", "pkg", "act", Exec("python:3"))
-    told: dict[str, Any] = {
-        "namespace": "me",
-        "activation_id": "a" * 32,
-        "transaction_id": "t",
-        "api_host": "http://h",
-    }
-    env = whisk_env(action, **told, api_key=None)
-    assert env["__OW_ACTION_NAME"] == "/ns/pkg/act"
-    assert env["__OW_NAMESPACE"] == "me"
-    assert "__OW_API_KEY" not in env
-    assert whisk_env(action, **told, api_key="k")["__OW_API_KEY"] == "k"

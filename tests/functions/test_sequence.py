@@ -51,7 +51,7 @@ def test_each_result_is_the_next_payload_until_one_is_an_error_or_there_are_too_
     errors = [n for n, result in enumerate(results) if isinstance(result, dict) and "error" in result]
     assert ran == min(errors[0] + 1 if errors else len(results), COMPONENTS_MAX)
     assert run.children == tuple(f"{n:032x}" for n in range(ran))
-    if ran == COMPONENTS_MAX and len(results) > ran and not errors[:1] == [ran - 1]:
+    if ran == COMPONENTS_MAX and len(results) > ran and errors[:1] != [ran - 1]:
         assert command.response.value == {"error": "Too many actions in the sequence."}
     else:
         assert command.response.value == before

@@ -5,7 +5,20 @@ from __future__ import annotations
 import typer
 
 from couchgrass import __version__
-from couchgrass.cli import db, link, links, region, status, tenant, unlink
+from couchgrass.cli import (
+    account,
+    db,
+    functions,
+    gateway,
+    key,
+    link,
+    links,
+    region,
+    runtime,
+    status,
+    tenant,
+    unlink,
+)
 from couchgrass.cli.paper import flowing
 
 app = typer.Typer(
@@ -19,6 +32,11 @@ app = typer.Typer(
 app.command(epilog=flowing(db.EXAMPLES))(db.db)
 app.command(epilog=flowing(region.EXAMPLES))(region.region)
 app.command(epilog=flowing(status.EXAMPLES))(status.status)
+app.command(epilog=flowing(functions.EXAMPLES))(functions.functions)
+app.command(epilog=flowing(gateway.EXAMPLES))(gateway.gateway)
+app.add_typer(key.app, name="key")
+app.add_typer(account.app, name="account")
+app.add_typer(runtime.app, name="runtime")
 app.command(epilog=flowing(link.EXAMPLES))(link.link)
 app.command(epilog=flowing(links.EXAMPLES))(links.links)
 app.command(epilog=flowing(unlink.EXAMPLES))(unlink.unlink)

@@ -77,6 +77,12 @@ def read_region(file: Path) -> Region:
     return parse_region(text, str(file.absolute().parent), str(file))
 
 
+def gateway_url(region: Region) -> str:
+    """Where the region's APIs are reached."""
+    gateway = region.gateway
+    return gateway.public_url or f"http://{gateway.host}:{gateway.port}"
+
+
 def _admin() -> tuple[str, str] | None:
     name, password = taken("COUCHDB_USER"), taken("COUCHDB_PASSWORD")
     if bool(name) != bool(password):

@@ -32,7 +32,7 @@ def status(
     """Show a region's processes: ready or not, restarts, URLs, and how actions are kept apart."""
     from couchgrass.region.run.look import look
 
-    seen = run("status", look(data_folder(data)))
+    seen = run("status", look(data_folder("status", data)))
     if as_json:
         _print_json(seen)
     elif not seen.running:
@@ -43,7 +43,7 @@ def status(
         raise typer.Exit(FAILED)
 
 
-def data_folder(place: Path) -> Path:
+def data_folder(command: str, place: Path) -> Path:
     """The data folder that is named, or that a region's file names."""
     from couchgrass.cli.region import read_region
     from couchgrass.errors import CouchgrassError
@@ -53,7 +53,7 @@ def data_folder(place: Path) -> Path:
     try:
         return Path(read_region(place).data)
     except CouchgrassError as refused:
-        complain("status", refused.reason)
+        complain(command, refused.reason)
         raise typer.Exit(FAILED) from refused
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from couchgrass.cli.paper import flowing, lines, misused, out, run
-from couchgrass.cli.region import DEFAULT_FILE, RegionFile, read_region
+from couchgrass.cli.region import DEFAULT_FILE, RegionFile, gateway_url, read_region
 
 if TYPE_CHECKING:
     from couchgrass.identity.claims import User
@@ -83,6 +83,7 @@ def create_tenant(
     from couchgrass.identity.store.directory import put_tenant
     from couchgrass.identity.tenant import Client, Tenant, tenant_id
     from couchgrass.identity.tenant import redirect_uri as checked
+    from couchgrass.region.places import TENANTS
     from couchgrass.serving.files import replace_file
 
     found, access = _access(region)
@@ -117,7 +118,7 @@ def create_tenant(
         "oauthServerUrl": issuer(found, made.id),
         "discoveryEndpoint": issuer(found, made.id) + "/.well-known/openid-configuration",
     }
-    folder = Path(found.data) / "tenants"
+    folder = Path(found.data) / TENANTS
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = folder / f"{made.id}.json"
     replace_file(file, json.encode(credentials) + b"\n")
@@ -129,8 +130,7 @@ def create_tenant(
 
 def issuer(region: Region, tenant: str) -> str:
     """What a tenant's tokens name as their issuer: the same in all regions, when their files say so."""
-    gateway = region.gateway
-    base = region.identity.issuer or gateway.public_url or f"http://{gateway.host}:{gateway.port}"
+    base = region.identity.issuer or gateway_url(region)
     return f"{base.rstrip('/')}/oauth/v4/{tenant}"
 
 

@@ -32,6 +32,9 @@ PUT ``_security``, ``_revs_limit``; ``_index``                        DB_ADMIN
 What grants a right:
 
 * the role ``_admin``: everything; nothing else grants SERVER_ADMIN.
+* the role ``couchgrass_account``, which only a server admin can give: PUT of a new database, which is the
+  user's own then, its admin and only member; DELETE of a database whose admin the user is. It makes a user
+  what the owner of an account is at Cloudant.
 * ``admins`` of the security object, by name or role: everything else.
 * ``members``: all but DB_ADMIN. If no member is named, everyone is a member, unless ``cloudant`` is in force.
 * ``cloudant``, unless ``couchdb_auth_only`` is true: ``_reader`` READ and READ_DESIGN; ``_writer`` WRITE;
@@ -59,6 +62,7 @@ from couchgrass.errors import BadRequest, Forbidden, Unauthorized
 
 ADMIN_ROLE: Final = "_admin"
 METRICS_ROLE: Final = "_metrics"
+ACCOUNT_ROLE: Final = "couchgrass_account"
 NOBODY: Final = "nobody"
 
 _COMMA: Final = re.compile(r"\s*,\s*")
@@ -141,6 +145,16 @@ def default_security(setting: str) -> dict[str, Any]:
     if setting != "admin_only":
         return {}
     return {"members": {"roles": [ADMIN_ROLE]}, "admins": {"roles": [ADMIN_ROLE]}}
+
+
+def owned_security(name: str) -> dict[str, Any]:
+    """The security object of a database that an account made."""
+    return {"members": {"names": [name], "roles": []}, "admins": {"names": [name], "roles": []}}
+
+
+def is_account(ctx: UserCtx, db_name: str) -> bool:
+    """May this user, who is no server admin, have a database of this name?"""
+    return ACCOUNT_ROLE in ctx.roles and ctx.name is not None and not db_name.startswith("_")
 
 
 def parse_security(document: Any) -> Security:

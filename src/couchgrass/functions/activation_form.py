@@ -48,7 +48,7 @@ def response(activation: Activation) -> dict[str, Any]:
     }
 
 
-def annotations(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+def annotation_rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Annotations as they are on the wire: a list of {key, value}."""
     return [{"key": key, "value": value} for key, value in found.items()]
 
@@ -60,7 +60,7 @@ def _head(activation: Activation) -> dict[str, Any]:
         "name": activation.name,
         "version": activation.version,
         "publish": activation.publish,
-        "annotations": annotations(activation.annotations),
+        "annotations": annotation_rows(activation.annotations),
         "activationId": activation.activation_id,
         "start": activation.start,
     }

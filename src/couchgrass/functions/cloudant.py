@@ -40,7 +40,7 @@ def accounts_of(parameters: Mapping[str, Any]) -> tuple[str, ...]:
     """
     found: dict[str, None] = {}
     for key, text in _texts(parameters, "", 0):
-        account = _in_url(text) or (_in_name(text) if _KEYS.search(key) else None)
+        account = account_of(text) or (_in_name(text) if _KEYS.search(key) else None)
         if account is not None:
             found.setdefault(account)
         if len(found) == ACCOUNTS_MAX:
@@ -48,16 +48,21 @@ def accounts_of(parameters: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def is_account(name: str) -> bool:
+    """Can it be an account's name, and so a part of its host's?"""
+    return _ACCOUNT.fullmatch(name) is not None
+
+
 def hosts_of(accounts: Sequence[str]) -> list[str]:
     """The host names of accounts."""
     return [account + suffix for account in accounts for suffix in _SUFFIXES]
 
 
-def preload_settings(accounts: Sequence[str], target: Target | None) -> dict[str, Any]:
-    """What COUCHGRASS_ACCOUNTS tells the preloads of `runtimes/preload`; {} when there is nothing to lead."""
-    if target is None or not accounts:
-        return {}
-    return {"hosts": hosts_of(accounts), "target": {"host": target.host, "port": target.port}}
+def led(accounts: Sequence[str], target: Target) -> tuple[str, ...]:
+    """What the preloads of `runtimes/preload` are told, as JSON in COUCHGRASS_ACCOUNTS: the `accounts` of a
+    cell."""
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    return tuple(f"{name}={host}:{target.port}" for name in hosts_of(accounts))
 
 
 def direct_target(database_url: str) -> Target | None:
@@ -87,8 +92,8 @@ def _in_name(text: str) -> str | None:
     return name if _ACCOUNT.fullmatch(name) else None
 
 
-def _in_url(text: str) -> str | None:
-    """The account of a URL or a host name of Cloudant's."""
+def account_of(text: str) -> str | None:
+    """The account of a URL or a host name of Cloudant's; None for any other text."""
     if not any(domain in text.lower() for domain in DOMAINS):
         return None
     try:

@@ -1,4 +1,4 @@
-"""What an action is run with: bound parameters, the caller's payload, the environment of its process.
+"""What an action is run with: bound parameters, the caller's payload, what its process is started with.
 
 Source: OpenWhisk's ``Parameters`` and ``Actions.activate``. Later layers win: package < binding < action <
 payload; of a key that is there twice in one layer, the last. One thing differs: a payload's value for a key
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from couchgrass import json
 from couchgrass.errors import BadRequest
-from couchgrass.functions.entity import Action, Parameter
+from couchgrass.functions.entity import Parameter
 
 FINAL: Final = "final"
 PROVIDE_API_KEY: Final = "provide-api-key"
@@ -74,26 +74,3 @@ def init_env(parameters: Iterable[Parameter]) -> dict[str, str]:
 def is_variable(name: str) -> bool:
     """Can an environment hold it?"""
     return bool(name) and "=" not in name and "\0" not in name
-
-
-def whisk_env(
-    action: Action,
-    *,
-    namespace: str,
-    activation_id: str,
-    transaction_id: str,
-    api_host: str,
-    api_key: str | None,
-) -> dict[str, str]:
-    """The variables ``__OW_*`` of one run. `namespace` is the one that pays for it."""
-    env = {
-        "__OW_API_HOST": api_host,
-        "__OW_NAMESPACE": namespace,
-        "__OW_ACTION_NAME": "/" + action.path,
-        "__OW_ACTION_VERSION": action.version,
-        "__OW_ACTIVATION_ID": activation_id,
-        "__OW_TRANSACTION_ID": transaction_id,
-    }
-    if api_key is not None:
-        env["__OW_API_KEY"] = api_key
-    return env

@@ -11,8 +11,8 @@ cell) is one that was never used before.
 Rules
 - A cell belongs to one action in one version. A warm one is taken before one is started, the last used first,
   so that those that are too many fall idle and go.
-- An action grows when its invocations would wait longer for its own cells than a start takes; the starts
-  under way at a time double with what is ready. Short runs share few cells, long ones get many.
+- An action grows when its invocations would wait for its own cells for more than a part of what a start
+  takes; the starts under way double with what is ready. Short runs share few cells, long ones get many.
 - Memory is the sum of the limits of all cells, from Start to closed, and never over the capacity. Cells that
   wait without code (stems) are the runtimes' own and not counted: they hold no user's memory.
 - Room is made by ending the cell that was idle longest. An action that has cells gets another one only while
@@ -45,6 +45,13 @@ EAGER: Final = 4
 
 START_S: Final = 0.1
 """What a start is taken to last until one of this action was seen."""
+
+WAIT_S_MIN: Final = 0.01
+"""However fast starts are: a shorter wait is not worth the memory of another cell."""
+
+START_SHARE: Final = 0.25
+"""The share of a start that a wait has to take to be worth it: what waits now pays the start, and those that
+come later have the cell."""
 
 TURN_S: Final = 0.5
 """An action's only cell may work so long before it yields to one that has none: ten starts or so, so that
@@ -327,7 +334,7 @@ class Pool:
         self._serve(now, out)
 
     def _wants_more(self, action: _Action, now: float) -> bool:
-        """A start is worth it: what waits would wait longer than that for the cells that there are."""
+        """A start is worth it, by what waits for the cells that there are."""
         cells = action.cells
         if cells == 0:
             return True
@@ -335,9 +342,10 @@ class Pool:
             return False
         if cells < self._eager or action.run_s is None:
             return True
-        if len(action.waiting) * action.run_s > cells * action.start_s:
+        worth_s = max(WAIT_S_MIN, action.start_s * START_SHARE)
+        if len(action.waiting) * action.run_s > cells * worth_s:
             return True
-        return now - next(iter(action.waiting.values())) > action.start_s
+        return now - next(iter(action.waiting.values())) > worth_s
 
     def _may_grow(self, action: _Action) -> bool:
         """Enough is left to others when this action, which has cells and none idle, gets another one."""

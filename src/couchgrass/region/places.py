@@ -8,6 +8,9 @@ Pure: names only.
     DATA/functions/       activations, code and whatever else the functions process keeps
     DATA/runtimes/        packages for actions, a folder for each kind or family of kinds
     DATA/keys/            namespaces' keys that were made here
+    DATA/accounts/        credentials of the database's accounts that were made here
+    DATA/tenants/         credentials of apps whose users sign in
+    DATA/gateway/         what the gateway keeps for a start without the database, and its signing key
 """
 
 from __future__ import annotations
@@ -23,6 +26,9 @@ ACCOUNT: Final = "functions.json"
 FUNCTIONS: Final = "functions"
 RUNTIMES: Final = "runtimes"
 KEYS: Final = "keys"
+ACCOUNTS: Final = "accounts"
+TENANTS: Final = "tenants"
+GATEWAY: Final = "gateway"
 
 ACCOUNT_NAME: Final = "couchgrass-functions"
 
@@ -30,3 +36,8 @@ ACCOUNT_NAME: Final = "couchgrass-functions"
 def key_file(data: str, namespace: str) -> str:
     """Where a namespace's key is kept. Its name is one segment of a path, or was refused before."""
     return str(PurePath(data) / KEYS / f"{namespace}.json")
+
+
+def account_file(data: str, account: str) -> str:
+    """Where the credentials of an account are kept."""
+    return str(PurePath(data) / ACCOUNTS / f"{account}.json")

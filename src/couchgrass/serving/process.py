@@ -8,11 +8,12 @@ import logging
 import os
 import resource
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from couchgrass.serving.listen import HttpServer, bind
+from couchgrass.serving.listen import HttpServer
 
 log = logging.getLogger("couchgrass")
 
@@ -86,21 +87,22 @@ def allow_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-async def serve_until_told(app: Application, host: str, port: int, ready: Callable[[str], None]) -> None:
-    """Serves `app` until SIGTERM or SIGINT, then lets requests end and closes it; all in some 6 s.
+def url_of(listener: socket.socket, host: str) -> str:
+    """The URL of a socket that was bound to `host`."""
+    return f"http://{in_url(host)}:{listener.getsockname()[1]}"
 
-    `ready` is told the URL. Raises StartRefused when the port can't be had.
-    """
-    listener = bind(host, port)
+
+async def serve_until_told(app: Application, listener: socket.socket, ready: Callable[[], None]) -> None:
+    """Serves `app` on a socket of `bind` until SIGTERM or SIGINT, then lets requests end and closes it; all
+    in some 6 s."""
     stop, hurry = asyncio.Event(), asyncio.Event()
     heed_signals(stop, hurry)
-    url = f"http://{in_url(host)}:{listener.getsockname()[1]}"
     http = HttpServer(app, listener)
     settle_memory()
     serving = asyncio.create_task(http.serve())
     stopped = asyncio.create_task(stop.wait())
     try:
-        ready(url)
+        ready()
         await asyncio.wait({stopped, serving}, return_when=asyncio.FIRST_COMPLETED)
         app.draining = True
         http.stop()

@@ -75,7 +75,7 @@ const clients = {
     const { connect } = await import('node:tls');
     const socket = connect(443, HOST, { servername: HOST });
     await new Promise((resolve, reject) => socket.on('secureConnect', resolve).on('error', reject));
-    socket.end(`GET / HTTP/1.1\r\nhost: ${HOST}\r\nconnection: close\r\n\r\n`);
+    socket.write(`GET / HTTP/1.1\r\nhost: ${HOST}\r\nconnection: close\r\n\r\n`);
     let text = '';
     for await (const piece of socket) text += piece;
     return { status: text.split(' ')[1], welcome: text.includes('"Welcome"') };

@@ -68,6 +68,11 @@ async function invocations() {
   await ow.actions.create({ name: 'fails', action: code.python_fails, kind })
   const failed = await refusal(ow.actions.invoke({ name: 'fails', blocking: true }))
   assert.deepEqual([failed.statusCode, failed.error.response.result.error], [502, 'on purpose'])
+  await ow.actions.create({ name: 'js', action: 'function main({ name }) { return { greeting: `Hello ${name}` } }' })
+  assert.deepEqual(
+    await ow.actions.invoke({ name: 'js', blocking: true, result: true, params: { name: 'Jo' } }), { greeting: 'Hello Jo' }
+  )
+  await ow.actions.delete('js')
   await ow.actions.create({ name: 'shout', action: code.python_shout, kind })
   const sequence = await ow.actions.create({
     name: 'both', sequence: [`/${namespace}/hello`, `/${namespace}/shout`]

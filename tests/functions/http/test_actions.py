@@ -13,7 +13,14 @@ from couchgrass.testing.server import ServerProcess
 
 HELLO = "def main(args):\n    print('hi')\n    return {'greeting': 'Hello ' + args.get('name', 'nobody')}\n"
 ECHO = "def main(args):\n    return args\n"
-SLOW = "import asyncio\nasync def main(args):\n    await asyncio.sleep(args['s'])\n    return {'slept': args['s']}\n"
+SLOW = """
+import asyncio
+
+
+async def main(args):
+    await asyncio.sleep(args["s"])
+    return {}
+"""
 OWN = "/api/v1/namespaces/_"
 PYTHON = "python:3"
 
@@ -329,9 +336,7 @@ def test_a_bound_package_serves_while_it_is_public(couch_server: ServerProcess) 
         await region.put("actions/open/echo", python(ECHO))
         bind = {"binding": {"namespace": region.namespace, "name": "open"}}
         path = "/api/v1/namespaces/_/actions/bound/echo"
-        assert (
-            await region.ask("PUT", f"{OWN}/packages/bound", bind, key=stranger.key)
-        ).status == 200
+        assert (await region.ask("PUT", f"{OWN}/packages/bound", bind, key=stranger.key)).status == 200
         assert (await region.ask("POST", path, {}, key=stranger.key)).status == 202
         await region.put("packages/open?overwrite=true", {"publish": False})
         assert (await region.ask("POST", path, {}, key=stranger.key)).status == 403

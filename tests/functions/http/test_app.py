@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import re
+from typing import Any
 
 import pytest
 
@@ -140,4 +142,41 @@ def test_what_is_mounted_is_served_in_front_of_web_actions(couch_server: ServerP
         assert (reply.status, reply.body) == (200, b"mounted t")
         assert reply.headers["x-request-id"] == "t"
 
+    asking(couch_server, work)
+
+
+PATHS = (
+    "api v1 namespaces _ whisk.system actions triggers rules packages activations limits web x a%20b %ff %00 "
+    "utils echo alarms default logs result"
+)
+SEGMENTS = PATHS.split()
+QUERIES = "limit skip count docs since upto name blocking result timeout overwrite force code running"
+OPTIONS = QUERIES.split()
+VALUES = ["", "0", "-1", "1", "true", "false", "%ff", "a/b", "9" * 30, "%00"]
+BODIES: list[Any] = [
+    None, b"", b"{", b"\xff", b"[]", b"null", {}, {"exec": 1}, {"exec": {"kind": []}}, {"parameters": {}},
+    {"exec": {"kind": "sequence", "components": ["x", 1]}}, {"binding": {"namespace": 1}}, {"limits": []},
+    {"annotations": [{"key": 1}]}, {"trigger": {}, "action": []}, {"status": None}, {"version": "x"},
+    {"exec": {"kind": "python:3", "code": "="}}, {"publish": "yes"}, b"[" * 5000,
+]  # fmt: skip
+
+
+def test_whatever_is_asked_it_is_never_our_failure(couch_server: ServerProcess) -> None:
+    async def work(region: Region) -> None:
+        for _ in range(500):
+            lead = dice.choice(["", "/api/v1", "/api/v1/namespaces/_", "/api/v1/namespaces/_"])
+            path = lead + "".join("/" + dice.choice(SEGMENTS) for _ in range(dice.randrange(5)))
+            query = "&".join(
+                f"{dice.choice(OPTIONS)}={dice.choice(VALUES)}" for _ in range(dice.randrange(3))
+            )
+            reply = await region.ask(
+                dice.choice(["GET", "PUT", "POST", "DELETE", "HEAD", "PATCH"]),
+                f"{path or '/'}?{query}",
+                dice.choice(BODIES),
+                content_type=dice.choice(["application/json", "application/json", "text/plain", ""]),
+            )
+            assert reply.status < 500 or "activationId" in reply.json(), (seed, path, query, reply)
+
+    seed = random.randrange(2**32)
+    dice = random.Random(seed)
     asking(couch_server, work)

@@ -44,15 +44,17 @@ def test_every_path_of_the_description_is_served(couch_server: ServerProcess) ->
         reply = await region.ask("GET", "/api/v1/api-docs", key=None)
         described = reply.json()
         assert described["swagger"] == "2.0"
-        assert len(described["paths"]) == 15
+        assert len(described["paths"]) == 14
         for path, operations in described["paths"].items():
             segments = [
-                "_" if segment == "{namespace}" else "x" if "{" in segment else segment
+                {"{namespace}": "_", "{part}": "logs"}.get(
+                    segment, segment.replace("{", "x").replace("}", "")
+                )
                 for segment in path.split("/")
             ]
             for method in operations:
                 answer = await region.ask(method.upper(), "/api/v1" + "/".join(segments))
-                assert answer.json()["error"] != "The requested resource could not be found.", path
-                assert answer.status != 405
+                assert answer.status in {200, 400, 404}, (method, path)
+                assert b"could not be found" not in answer.body, path
 
     asking(couch_server, work)

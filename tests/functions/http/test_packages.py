@@ -23,9 +23,7 @@ def test_a_package_with_what_is_in_it(couch_server: ServerProcess) -> None:
             "annotations": [],
         }
         await region.put("actions/tools/act", ACTION)
-        await region.put(
-            "actions/tools/feed", {**ACTION, "annotations": [{"key": "feed", "value": True}]}
-        )
+        await region.put("actions/tools/feed", {**ACTION, "annotations": [{"key": "feed", "value": True}]})
         got = (await region.ask("GET", f"{OWN}/packages/tools")).json()
         assert [each["name"] for each in got["actions"]] == ["act"]
         assert [each["name"] for each in got["feeds"]] == ["feed"]

@@ -98,9 +98,12 @@ def test_what_a_killed_process_left_is_taken_up(tmp_path: Path) -> None:
 def test_a_journal_cut_off_anywhere_gives_what_is_whole(tmp_path: Path) -> None:
     first = tmp_path / "first"
     first.mkdir()
-    left_by_a_killed_process(
-        first, lambda moving: [moving.put(pack(activation(n))) for n in range(3)].clear()
-    )
+
+    def write(moving: Mover) -> None:
+        for number in range(3):
+            moving.put(pack(activation(number)))
+
+    left_by_a_killed_process(first, write)
     (segment,) = journal.segment_paths(first)
     whole = segment.read_bytes()
     third = len(whole) // 3

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from couchgrass.region.config import Database, Region
+from couchgrass.region.config import Database, Functions, Region
 from couchgrass.region.places import ACCOUNT, ACCOUNT_NAME
 from couchgrass.region.run.account import (
     AccessRefused,
     Account,
+    api_host,
     database_access,
     ensure_account,
     read_account,
@@ -79,3 +80,16 @@ def test_the_embedded_database_is_at_its_port_once_it_ran(tmp_path: Path) -> Non
         database_access(region)
     write_account(tmp_path / ACCOUNT, Account("a", "p"))
     assert database_access(region).url == "http://[::1]:5"
+
+
+@pytest.mark.parametrize(
+    ("functions", "url"),
+    [
+        (Functions(), "http://127.0.0.1:3233"),
+        (Functions(host="0.0.0.0"), "http://127.0.0.1:3233"),
+        (Functions(host="::1", port=5), "http://[::1]:5"),
+        (Functions(public_url="https://f.example/"), "https://f.example"),
+    ],
+)
+def test_clients_are_told_a_whole_url(tmp_path: Path, functions: Functions, url: str) -> None:
+    assert api_host(Region(data=str(tmp_path), functions=functions)) == url

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from couchgrass import json
-from couchgrass.docdb.access import Right, default_security
+from couchgrass.docdb.access import Right, allows, default_security, owned_security
 from couchgrass.docdb.database_name import check_name
 from couchgrass.docdb.document import is_design
 from couchgrass.docdb.http.conditions import location
@@ -41,9 +41,12 @@ PURGED_AT_ONCE = 200
 
 
 async def create_database(request: Request) -> Answer:
-    """PUT /db. `request.doc_id` holds the name."""
+    """PUT /db. `request.doc_id` holds the name. What an account makes is its own."""
     _check_layout(request.query)
-    security = default_security(request.server.settings.couchdb.default_security)
+    if request.ctx.is_server_admin:
+        security = default_security(request.server.settings.couchdb.default_security)
+    else:
+        security = owned_security(request.ctx.name or "")
     request.db = await request.server.store.create(request.doc_id, security)
     return json_response({"ok": True}, 201, (("location", location(request, "").removesuffix("/")),))
 
@@ -82,6 +85,9 @@ async def delete_database(request: Request) -> Answer:
         )
     if request.doc_id not in request.server.store:
         check_name(request.doc_id)
+    if not request.ctx.is_server_admin:
+        database = request.server.store.get(request.doc_id)
+        allows(request.ctx, request.server.authn.security(database), Right.DB_ADMIN)
     await request.server.store.remove(request.doc_id)
     return json_response({"ok": True})
 

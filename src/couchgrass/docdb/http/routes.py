@@ -6,7 +6,7 @@ database ``a/b``. Empty segments are gone already, see `Request`.
 
 from __future__ import annotations
 
-from couchgrass.docdb.access import Right
+from couchgrass.docdb.access import Right, is_account
 from couchgrass.docdb.database_name import SYSTEM_DATABASES, check_name
 from couchgrass.docdb.http import docs, server_routes
 from couchgrass.docdb.http.db_routes import DATABASE, DB_ENDPOINTS
@@ -51,7 +51,8 @@ async def _in_database(request: Request, name: str) -> Answer:
         if request.method in ("PUT", "DELETE"):
             # Neither opens the database: it is not there yet, or may be damaged.
             endpoint = pick(request, DATABASE)
-            request.server.authn.check_server(request, endpoint.right)
+            if not is_account(request.ctx, name):
+                request.server.authn.check_server(request, endpoint.right)
             request.doc_id = name
             return await endpoint.run(request)
         return await _run(request, _open(request, name), DATABASE)

@@ -18,8 +18,9 @@ from couchgrass.functions.kinds import Kinds
 from couchgrass.functions.limits import BODY_BYTES_MAX, SystemLimits
 from couchgrass.functions.names import FullName, check_name
 from couchgrass.functions.rights import readable
-from couchgrass.functions.run.controller import Controller, Resolved
-from couchgrass.functions.store.entities import Entities
+from couchgrass.functions.run.controller import Controller
+from couchgrass.functions.run.resolve import Resolved
+from couchgrass.functions.store.directory import Directory
 from couchgrass.serving.asgi import Answer
 
 COLLECTION: Final = "actions"
@@ -34,7 +35,7 @@ class Actions:
 
     def __init__(
         self,
-        entities: Entities,
+        directory: Directory,
         controller: Controller,
         lookup: Lookup,
         *,
@@ -42,7 +43,7 @@ class Actions:
         limits: SystemLimits,
         clock: Clock,
     ) -> None:
-        self._entities = entities
+        self._directory = directory
         self._lookup = lookup
         self._controller = controller
         self._kinds = kinds
@@ -58,23 +59,23 @@ class Actions:
             "POST": self.invoke,
         }
         return {
-            **listed(_PATH, self.list),
+            **listed(_PATH, self.rows),
             Shape(_PATH, 1): one,
             Shape(_PATH, 2): one,
-            Shape(_PATH, 1, True): {"GET": self.list_package},
+            Shape(_PATH, 1, True): {"GET": self.package_rows},
         }
 
-    async def list(self, call: Call) -> Answer:
+    async def rows(self, call: Call) -> Answer:
         """GET actions?skip=&limit=&count="""
         call.for_owner()
-        return page(call, self._entities.actions(call.namespace), COLLECTION)
+        return page(call, self._directory.actions(call.namespace), COLLECTION)
 
-    async def list_package(self, call: Call) -> Answer:
+    async def package_rows(self, call: Call) -> Answer:
         """GET actions/{package}/?skip=&limit=&count=: of the package behind a binding, if it is one."""
         name = check_name(call.names[0])
-        package, provider = readable(call.identity, call.namespace, name, self._entities.package)
+        package, provider = readable(call.identity, call.namespace, name, self._directory.package)
         of = package if provider is None else provider
-        return page(call, self._entities.actions(of.namespace, of.name), COLLECTION)
+        return page(call, self._directory.actions(of.namespace, of.name), COLLECTION)
 
     async def get(self, call: Call) -> Answer:
         """GET actions/{name}?code="""
@@ -97,7 +98,7 @@ class Actions:
         name = self._own_name(call)
         given = await self._read(call)
         at = now_ms(self._clock.now())
-        existing = replaced(call, lambda: self._entities.action(name.namespace, name.package, name.name))
+        existing = replaced(call, lambda: self._directory.action(name.namespace, name.package, name.name))
         if given.exec is not None and given.exec.kind == SEQUENCE:
             check_components(
                 name,
@@ -110,16 +111,16 @@ class Actions:
             if existing is None
             else put_action.updated(given, existing, now_ms=at)
         )
-        stored = await self._entities.put(action, given.code)
+        stored = await self._directory.put(action, given.code)
         code = given.code if given.code is not None else await self._code(stored)
         return answered(form.action(stored, code))
 
     async def delete(self, call: Call) -> Answer:
         """DELETE actions/{name}"""
         name = self._own_name(call)
-        action = self._entities.action(name.namespace, name.package, name.name)
+        action = self._directory.action(name.namespace, name.package, name.name)
         code = await self._code(action)
-        await self._entities.delete(action)
+        await self._directory.delete(action)
         return answered(form.action(action, code))
 
     async def invoke(self, call: Call) -> Answer:
@@ -145,7 +146,7 @@ class Actions:
         """The action of the path where it may be written. Raises NotFound, Forbidden, BadRequest."""
         package, name = _names(call)
         call.for_owner()
-        if package and self._entities.package(call.namespace, package).binding is not None:
+        if package and self._directory.package(call.namespace, package).binding is not None:
             raise BadRequest("Operation not permitted on package binding.")
         return FullName(call.namespace, package, name)
 
@@ -161,7 +162,7 @@ class Actions:
     async def _code(self, action: Action) -> bytes | None:
         if action.exec.kind == SEQUENCE:
             return None
-        return (await self._entities.code(action)).text
+        return (await self._directory.code(action)).text
 
 
 def _names(call: Call) -> tuple[str, str]:

@@ -34,13 +34,13 @@ class Activations:
         """What is served, by path and method."""
         record: dict[str, Endpoint] = {"GET": self.get}
         return {
-            **listed(COLLECTION.encode(), self.list),
+            **listed(COLLECTION.encode(), self.rows),
             Shape(COLLECTION.encode(), 1): record,
             Shape(COLLECTION.encode(), 1, True): record,
             Shape(COLLECTION.encode(), 2): {"GET": self.part},
         }
 
-    async def list(self, call: Call) -> Answer:
+    async def rows(self, call: Call) -> Answer:
         """GET activations?name=&since=&upto=&skip=&limit=&count=&docs=&running="""
         call.for_owner()
         query = call.query
@@ -50,10 +50,19 @@ class Activations:
         if count and docs:
             raise BadRequest("The parameter 'docs' is not permitted with 'count'.")
         if count:
-            found = await self._store.count(call.namespace, name=name, since=since, upto=upto)
+            found = await self._store.count(
+                call.namespace, name=name, since=since, upto=upto, running=running
+            )
             return answered({COLLECTION: max(0, found - skip)})
         rows = await self._store.list(
-            call.namespace, name=name, since=since, upto=upto, skip=skip, limit=limit, running=running
+            call.namespace,
+            name=name,
+            since=since,
+            upto=upto,
+            skip=skip,
+            limit=limit,
+            docs=docs,
+            running=running,
         )
         form = activation_form.record if docs else activation_form.row
         return answered([form(activation) for activation in rows])

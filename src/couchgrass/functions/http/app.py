@@ -9,7 +9,7 @@ transaction id, which is the answer's X-Request-ID and the request's, when it na
 from __future__ import annotations
 
 import re
-import uuid
+import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
@@ -51,7 +51,8 @@ WEB_CORS: Final[Sequence[Header]] = (
 
 class App(Edge):
     """`collections`: the routes of all of them. `web` serves the web actions; `mounts` are served in front of
-    it, by the first prefix of the path (below /api/v1/web/) that fits."""
+    it, by the first prefix of the path (below /api/v1/web/) that fits. `on_close` ends what
+    runs behind it."""
 
     def __init__(
         self,
@@ -61,11 +62,13 @@ class App(Edge):
         collections: Sequence[Routes],
         web: Mounted | None = None,
         mounts: Mapping[bytes, Mounted] | None = None,
+        on_close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         super().__init__()
         self._subjects = subjects
         self._about = about
         self._web = web
+        self._on_close = on_close
         self._mounts = tuple((mounts or {}).items())
         self._routes: dict[Shape, Mapping[str, Endpoint]] = {
             shape: methods for routes in collections for shape, methods in routes.items()
@@ -94,6 +97,10 @@ class App(Edge):
             case Throttled():
                 headers.append((b"retry-after", b"%d" % error.retry_after_s))
         return answered({"error": reason, "code": transaction_id}, error.status, headers)
+
+    async def close(self) -> None:
+        if self._on_close is not None:
+            await self._on_close()
 
     async def _web_action(self, request: Request, transaction_id: str) -> Answer:
         for prefix, mounted in self._mounts:
@@ -166,7 +173,7 @@ def transaction(request: Request) -> str:
     """The request's id: its own when it is well formed, else a new one, which it carries from then on."""
     given = request.headers.get(REQUEST_ID)
     if given is None or not _GIVEN_ID.fullmatch(given):
-        given = uuid.uuid4().hex.encode()
+        given = secrets.token_hex(16).encode()
         request.headers[REQUEST_ID] = given
     return given.decode()
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from couchgrass import json
-from couchgrass.errors import BadContentType, BadRequest
+from couchgrass.errors import BadContentType, BadRequest, TooLarge
 from couchgrass.functions.entity import Identity
 from couchgrass.functions.http.query import Query
 from couchgrass.functions.limits import PAYLOAD_BYTES_MAX, check_bytes
@@ -69,10 +69,13 @@ class Call:
 
     async def body(self, bytes_max: int) -> bytes:
         """The body's bytes. Raises TooLarge."""
-        length = self.request.headers.get(b"content-length")
-        if length is not None and length.isdigit():
+        length = self.request.headers.get(b"content-length", b"")
+        if length.isdigit():
             check_bytes("Request", int(length), bytes_max)
-        return await self.request.body(bytes_max)
+        try:
+            return await self.request.body(bytes_max)
+        except TooLarge:
+            raise TooLarge(f"Request larger than allowed: over {bytes_max} bytes.") from None
 
     def parsed(self, body: bytes) -> dict[str, Any]:
         """A body as the object that it has to be. Raises BadRequest, BadContentType."""

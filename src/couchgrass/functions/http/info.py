@@ -19,9 +19,11 @@ BUILD_NUMBER: Final = f"couchgrass {__version__}"
 
 
 class About:
-    """`build` is what `wsk` shows as the time of the build."""
+    """`build` is what `wsk` shows as the time of the build, `confinement` how actions are kept apart."""
 
-    def __init__(self, kinds: Kinds, limits: SystemLimits, *, build: str = __version__) -> None:
+    def __init__(
+        self, kinds: Kinds, limits: SystemLimits, *, build: str = __version__, confinement: str = ""
+    ) -> None:
         self._limits = limits
         self._region = {
             "description": "OpenWhisk",
@@ -38,6 +40,8 @@ class About:
             "buildno": BUILD_NUMBER,
             "swagger_paths": {"api-docs": "/api-docs"},
         }
+        if confinement:
+            self._api["confinement"] = confinement
 
     def region(self) -> Answer:
         """GET /"""

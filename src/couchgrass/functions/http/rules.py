@@ -18,7 +18,7 @@ from couchgrass.functions.http.collection import now_ms, own_name, page, replace
 from couchgrass.functions.http.lookup import Lookup
 from couchgrass.functions.limits import BODY_BYTES_MAX
 from couchgrass.functions.rights import forbid
-from couchgrass.functions.store.entities import Entities
+from couchgrass.functions.store.directory import Directory
 from couchgrass.serving.asgi import Answer
 
 COLLECTION: Final = "rules"
@@ -28,8 +28,8 @@ _PATH: Final = COLLECTION.encode()
 class Rules:
     """The endpoints of the collection `rules`."""
 
-    def __init__(self, entities: Entities, lookup: Lookup, *, clock: Clock) -> None:
-        self._entities = entities
+    def __init__(self, directory: Directory, lookup: Lookup, *, clock: Clock) -> None:
+        self._directory = directory
         self._lookup = lookup
         self._clock = clock
 
@@ -41,46 +41,46 @@ class Rules:
             "DELETE": self.delete,
             "POST": self.set_status,
         }
-        return {**listed(_PATH, self.list), Shape(_PATH, 1): one}
+        return {**listed(_PATH, self.rows), Shape(_PATH, 1): one}
 
-    async def list(self, call: Call) -> Answer:
+    async def rows(self, call: Call) -> Answer:
         """GET rules?skip=&limit=&count=: without their status"""
         call.for_owner()
-        return page(call, self._entities.rules(call.namespace), COLLECTION)
+        return page(call, self._directory.rules(call.namespace), COLLECTION)
 
     async def get(self, call: Call) -> Answer:
         """GET rules/{name}"""
-        return answered(form.rule(self._shown(self._entities.rule(call.namespace, own_name(call)))))
+        return answered(form.rule(self._shown(self._directory.rule(call.namespace, own_name(call)))))
 
     async def put(self, call: Call) -> Answer:
         """PUT rules/{name}?overwrite="""
         name = own_name(call)
         given = put_rule.read(await call.content(BODY_BYTES_MAX), namespace=call.namespace)
         at = now_ms(self._clock.now())
-        existing = replaced(call, lambda: self._entities.rule(call.namespace, name))
+        existing = replaced(call, lambda: self._directory.rule(call.namespace, name))
         ends = (self._trigger_for(call.identity), self._lookup.action_for(call.identity))
         rule = (
             put_rule.created(given, call.namespace, name, ends, now_ms=at)
             if existing is None
             else put_rule.updated(given, self._shown(existing), ends, now_ms=at)
         )
-        return answered(form.rule(await self._entities.put(rule)))
+        return answered(form.rule(await self._directory.put(rule)))
 
     async def delete(self, call: Call) -> Answer:
         """DELETE rules/{name}, whatever its status"""
-        rule = self._entities.rule(call.namespace, own_name(call))
-        await self._entities.delete(rule)
+        rule = self._directory.rule(call.namespace, own_name(call))
+        await self._directory.delete(rule)
         return answered(form.deleted_rule(rule))
 
     async def set_status(self, call: Call) -> Answer:
         """POST rules/{name} {"status": "active" or "inactive"}"""
         name = own_name(call)
         active = put_rule.read_status(await call.payload())
-        rule = self._entities.rule(call.namespace, name)
+        rule = self._directory.rule(call.namespace, name)
         if active and not self._has_trigger(rule):
             raise NotFound("Only rules with existing triggers can be activated")
         if active != rule.active:
-            await self._entities.put(msgspec.structs.replace(rule, active=active))
+            await self._directory.put(msgspec.structs.replace(rule, active=active))
         return Answer(200)
 
     def _shown(self, rule: Rule) -> Rule:
@@ -91,7 +91,7 @@ class Rules:
 
     def _has_trigger(self, rule: Rule) -> bool:
         try:
-            self._entities.trigger(*rule.trigger)
+            self._directory.trigger(*rule.trigger)
         except NotFound:
             return False
         return True
@@ -100,6 +100,6 @@ class Rules:
         def lookup(namespace: str, name: str) -> Trigger:
             if namespace != identity.namespace:
                 forbid(f"{namespace}/{name}")
-            return self._entities.trigger(namespace, name)
+            return self._directory.trigger(namespace, name)
 
         return lookup

@@ -19,7 +19,7 @@ from couchgrass.functions.http.collection import now_ms, own_name, page, replace
 from couchgrass.functions.http.invocation import accepted
 from couchgrass.functions.limits import BODY_BYTES_MAX
 from couchgrass.functions.run.controller import Controller
-from couchgrass.functions.store.entities import Entities
+from couchgrass.functions.store.directory import Directory
 from couchgrass.serving.asgi import Answer, Request
 
 COLLECTION: Final = "triggers"
@@ -30,8 +30,8 @@ _PATH: Final = COLLECTION.encode()
 class Triggers:
     """The endpoints of the collection `triggers`."""
 
-    def __init__(self, entities: Entities, controller: Controller, *, clock: Clock) -> None:
-        self._entities = entities
+    def __init__(self, directory: Directory, controller: Controller, *, clock: Clock) -> None:
+        self._directory = directory
         self._controller = controller
         self._clock = clock
 
@@ -43,16 +43,16 @@ class Triggers:
             "DELETE": self.delete,
             "POST": self.fire,
         }
-        return {**listed(_PATH, self.list), Shape(_PATH, 1): one}
+        return {**listed(_PATH, self.rows), Shape(_PATH, 1): one}
 
-    async def list(self, call: Call) -> Answer:
+    async def rows(self, call: Call) -> Answer:
         """GET triggers?skip=&limit=&count="""
         call.for_owner()
-        return page(call, self._entities.triggers(call.namespace), COLLECTION)
+        return page(call, self._directory.triggers(call.namespace), COLLECTION)
 
     async def get(self, call: Call) -> Answer:
         """GET triggers/{name}: with its rules"""
-        trigger = self._entities.trigger(call.namespace, own_name(call))
+        trigger = self._directory.trigger(call.namespace, own_name(call))
         return answered(form.trigger(trigger, self._rules(trigger)))
 
     async def put(self, call: Call) -> Answer:
@@ -60,20 +60,20 @@ class Triggers:
         name = own_name(call)
         given = put_trigger.read(await call.content(BODY_BYTES_MAX))
         at = now_ms(self._clock.now())
-        existing = replaced(call, lambda: self._entities.trigger(call.namespace, name))
+        existing = replaced(call, lambda: self._directory.trigger(call.namespace, name))
         trigger = (
             put_trigger.created(given, call.namespace, name, now_ms=at)
             if existing is None
             else put_trigger.updated(given, existing, now_ms=at)
         )
-        stored = await self._entities.put(trigger)
+        stored = await self._directory.put(trigger)
         return answered(form.trigger(stored, self._rules(stored)))
 
     async def delete(self, call: Call) -> Answer:
         """DELETE triggers/{name}"""
-        trigger = self._entities.trigger(call.namespace, own_name(call))
+        trigger = self._directory.trigger(call.namespace, own_name(call))
         rules = self._rules(trigger)
-        await self._entities.delete(trigger)
+        await self._directory.delete(trigger)
         for rule in rules:
             await self._let_go(rule)
         return answered(form.trigger(trigger, rules))
@@ -82,7 +82,7 @@ class Triggers:
         """POST triggers/{name}: 202 and the activation's id, or 204 when no rule is active."""
         name = own_name(call)
         payload = await call.payload()
-        trigger = self._entities.trigger(call.namespace, name)
+        trigger = self._directory.trigger(call.namespace, name)
         activation_id = await self._controller.fire(
             call.identity,
             trigger,
@@ -93,13 +93,13 @@ class Triggers:
         return Answer(NO_CONTENT) if activation_id is None else accepted(activation_id)
 
     def _rules(self, trigger: Trigger) -> list[Rule]:
-        return self._entities.rules_of(trigger.namespace, trigger.name)
+        return self._directory.rules_of(trigger.namespace, trigger.name)
 
     async def _let_go(self, rule: Rule) -> None:
         if not rule.active:
             return
         try:
-            await self._entities.put(msgspec.structs.replace(rule, active=False))
+            await self._directory.put(msgspec.structs.replace(rule, active=False))
         except (Conflict, NotFound):
             return  # it was changed at the same time; without its trigger it shows as inactive anyway
 

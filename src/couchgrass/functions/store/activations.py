@@ -129,12 +129,13 @@ class Activations:
         skip: int = 0,
         limit: int = 30,
         docs: bool = False,
+        running: bool = True,
     ) -> list[Activation]:
-        """Newest first, those that run too. `name` is "action" or "package/action"; since <= start <= upto.
-        Results and logs only with `docs`, and then as far as LIST_BYTES_MAX goes."""
+        """Newest first, and if `running` those that run too. `name` is "action" or "package/action";
+        since <= start <= upto. Results and logs only with `docs`, and then as far as LIST_BYTES_MAX goes."""
         wanted = Filter(namespace, name, since, upto)
         waiting, saved = self._mover.snapshot(wanted)
-        waiting += [rows.pack(activation) for activation in self._running_of(wanted)]
+        waiting += [rows.pack(activation) for activation in self._running_of(wanted) if running]
         # What is in memory can move a stored row back by so many places, not more.
         offset = max(0, skip - len(waiting))
         count = limit + skip - offset
@@ -149,13 +150,19 @@ class Activations:
         return [rows.unpack(row.head, row.tail or tails.get(row.id)) for row in page]
 
     async def count(
-        self, namespace: str, *, name: str | None = None, since: int | None = None, upto: int | None = None
+        self,
+        namespace: str,
+        *,
+        name: str | None = None,
+        since: int | None = None,
+        upto: int | None = None,
+        running: bool = True,
     ) -> int:
         """How many a list without limit would have."""
         wanted = Filter(namespace, name, since, upto)
         waiting, saved = self._mover.snapshot(wanted)
-        running = len(self._running_of(wanted))
-        return running + len(waiting) + await self._read(lambda reader: rows.counted(reader, wanted, saved))
+        under_way = len(self._running_of(wanted)) if running else 0
+        return under_way + len(waiting) + await self._read(lambda reader: rows.counted(reader, wanted, saved))
 
     def _running_of(self, wanted: Filter) -> Sequence[Activation]:
         return [

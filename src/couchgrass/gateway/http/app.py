@@ -88,8 +88,6 @@ class Gateway(Edge):
         if found is None:
             if path == HEALTH:
                 return self._health()
-            if not self._apis.is_loaded:
-                raise ServiceUnavailable("The APIs are not known yet")
             raise NotFound("Not found.")
         resource, below, rest = found
         cors = resource.api.cors
@@ -202,14 +200,13 @@ class Gateway(Edge):
         return Answer(error.status, json.encode(body), headers)
 
     def _health(self) -> Answer:
-        is_loaded = self._apis.is_loaded
         body = {
-            "status": "ok" if is_loaded else "starting",
+            "status": "ok",
             "database": "followed" if self._apis.is_current else "away",
             "broken_apis": len(self._apis.broken),
             "requests": self.inflight,
         }
-        return Answer(200 if is_loaded else 503, json.encode(body), [_JSON, (b"cache-control", b"no-store")])
+        return Answer(200, json.encode(body), [_JSON, (b"cache-control", b"no-store")])
 
 
 _CHUNKED: Final[Header] = (b"transfer-encoding", b"chunked")

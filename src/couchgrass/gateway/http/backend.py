@@ -7,11 +7,13 @@ What fails becomes one of three answers: 502 (PeerLost) for an answer that did n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Final
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from typing import Final, TypeVar
 
 from couchgrass.errors import GatewayTimeout, PeerLost, ServiceUnavailable
 from couchgrass.gateway.http.connection import Connection, Header
+
+T = TypeVar("T")
 
 CONNECTIONS_MAX: Final = 4096
 """Requests under way at once. An action may take a minute, so there may be many."""
@@ -72,15 +74,17 @@ class Backend:
         self._answer_s = answer_s
         self._connect_s = connect_s
         self._kept: list[Connection] = []
+        self._all: set[Connection] = set()
         self._closed = False
 
     async def close(self) -> None:
-        """Closes the connections that are kept."""
+        """Closes all connections."""
         self._closed = True
-        for connection in self._kept:
-            connection.fail("closed")
         self._kept.clear()
-        await asyncio.sleep(0)
+        for connection in self._all:
+            connection.fail("closed")
+        while self._all:
+            await asyncio.sleep(0)
 
     async def ask(self, method: bytes, head: bytes, body: Upload = b"", chunked: bool = False) -> Response:
         """Sends a request and returns its answer. `head` is all before the body, the empty line included.
@@ -96,21 +100,26 @@ class Backend:
                 connection = self._take() or await self._connect()
                 connection.begin(method == b"HEAD")
                 was_kept = connection.uses > 1
-                timer = asyncio.get_running_loop().call_later(self._answer_s, connection.expire)
                 try:
                     await self._send(connection, head, body, chunked)
-                    await connection.ready()
+                    await self._in_time(connection, connection.ready())
                 except BaseException:
                     connection.fail("given up")
                     raise
-                finally:
-                    timer.cancel()
                 if connection.has_head and (connection.is_whole or connection.failed is None):
-                    return self._response(connection)
+                    return await self._response(connection)
                 if not self._may_repeat(connection, was_kept, method, body):
                     raise self._lost(connection)
         finally:
             self.open -= 1
+
+    async def _in_time(self, connection: Connection, event: Awaitable[T]) -> T:
+        """Waits for the functions, which may be silent for `answer_s`."""
+        timer = asyncio.get_running_loop().call_later(self._answer_s, connection.expire)
+        try:
+            return await event
+        finally:
+            timer.cancel()
 
     def _take(self) -> Connection | None:
         now = asyncio.get_running_loop().time()
@@ -127,10 +136,12 @@ class Backend:
         try:
             async with asyncio.timeout(self._connect_s):
                 _, connection = await asyncio.get_running_loop().create_connection(
-                    Connection, self.host, self.port
+                    lambda: Connection(self._all.discard), self.host, self.port
                 )
         except (OSError, TimeoutError) as refused:
             raise ServiceUnavailable("The functions can't be reached") from refused
+        if connection.failed is None:
+            self._all.add(connection)
         return connection
 
     async def _send(self, connection: Connection, head: bytes, body: Upload, chunked: bool) -> None:
@@ -141,7 +152,7 @@ class Backend:
             return
         transport.write(head)
         async for piece in body:
-            if not await connection.writable():
+            if not await self._in_time(connection, connection.writable()):
                 # Answered before it was read to the end; the rest is of no use, and nor is the connection.
                 connection.until_closed = True
                 return
@@ -150,27 +161,23 @@ class Backend:
         if chunked and connection.failed is None:
             transport.write(b"0\r\n\r\n")
 
-    def _response(self, connection: Connection) -> Response:
+    async def _response(self, connection: Connection) -> Response:
         if connection.is_whole:
             parts = connection.parts
             body = parts.popleft() if len(parts) == 1 else b"".join(parts)
             parts.clear()
             self._keep(connection)
             return Response(connection.status, connection.headers, body)
-        return Response(connection.status, connection.headers, b"", self._pieces(connection))
+        pieces = self._pieces(connection)
+        # Once begun, it gives the connection back also when nobody reads on.
+        await anext(pieces)
+        return Response(connection.status, connection.headers, b"", pieces)
 
     async def _pieces(self, connection: Connection) -> AsyncGenerator[bytes, None]:
         self.open += 1
-        loop = asyncio.get_running_loop()
         try:
-            while True:
-                timer = loop.call_later(self._answer_s, connection.expire)
-                try:
-                    piece = await connection.part()
-                finally:
-                    timer.cancel()
-                if piece is None:
-                    break
+            yield b""
+            while (piece := await self._in_time(connection, connection.part())) is not None:
                 yield piece
             if not connection.is_whole:
                 raise self._lost(connection)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Final, cast
 
 import httptools
@@ -26,10 +27,12 @@ HEAD_BYTES_MAX: Final = 256 * 1024
 
 
 class Connection(asyncio.Protocol):
-    """A connection and the answer under way on it. `failed` says in words what went wrong, once it did."""
+    """A connection and the answer under way on it. `failed` says in words what went wrong, once it did;
+    `gone` is told when the connection has ended."""
 
     __slots__ = (
         "_ahead",
+        "_gone",
         "_head_bytes",
         "_is_head",
         "_is_reading",
@@ -51,7 +54,8 @@ class Connection(asyncio.Protocol):
         "uses",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, gone: Callable[[Connection], None]) -> None:
+        self._gone = gone
         self.transport: asyncio.Transport | None = None
         self.failed: str | None = None
         self.uses = 0
@@ -172,6 +176,7 @@ class Connection(asyncio.Protocol):
             self.is_whole = True
         if self.failed is None:
             self.failed = "the connection was closed"
+        self._gone(self)
         self._wake()
 
     def pause_writing(self) -> None:
@@ -184,6 +189,11 @@ class Connection(asyncio.Protocol):
         self._wake()
 
     # --- the parser's events -----------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        """An answer begins; after the one that was asked for there must be none."""
+        if self.has_head:
+            raise ValueError("another answer came")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header of the answer, or one after a chunked body, which is dropped."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from couchgrass.couch.followed import Followed
+from couchgrass.couch.mirror import START_S
 from couchgrass.couch.server import CouchServer
 from couchgrass.errors import BadRequest, NotFound
 from couchgrass.gateway import stored, subscription
@@ -44,9 +45,9 @@ class Apis:
         server: CouchServer,
         *,
         database: str = DATABASE,
-        cache: Path | None = None,
+        cache: Path,
         default_namespace: str = "",
-        wait_s: float = 5.0,
+        wait_s: float = START_S,
     ) -> Apis:
         """Reads all there is. `default_namespace` is the one whose APIs need no /api/TENANT in front; `cache`
         is a file that holds it all for a start without the database."""
@@ -59,11 +60,6 @@ class Apis:
     async def close(self) -> None:
         """Stops following the database."""
         await self._followed.close()
-
-    @property
-    def is_loaded(self) -> bool:
-        """The APIs are known, if perhaps not the newest."""
-        return self._followed.is_loaded
 
     @property
     def is_current(self) -> bool:

@@ -14,7 +14,7 @@ import msgspec
 
 from couchgrass.couch.server import CouchServer, path
 from couchgrass.errors import CouchgrassError, Unauthorized
-from couchgrass.region.config import Region
+from couchgrass.region.config import LOOPBACK, Region
 from couchgrass.region.places import ACCOUNT, ACCOUNT_NAME, ADMIN
 from couchgrass.region.run.state_file import read_state
 from couchgrass.serving.files import replace_file
@@ -95,6 +95,19 @@ def database_access(region: Region) -> Access:
     return Access(url, read_account(data / ACCOUNT))
 
 
+def api_host(region: Region) -> str:
+    """The URL at which clients of this region's functions reach them, as APIHOST names it."""
+    functions = region.functions
+    if functions.public_url:
+        return functions.public_url.rstrip("/")
+    state = read_state(Path(region.data))
+    seen = None if state is None else state.processes.get("functions")
+    if seen is not None and seen.url:
+        return seen.url
+    host = LOOPBACK if functions.host in ("0.0.0.0", "::") else functions.host  # noqa: S104
+    return f"http://{f'[{host}]' if ':' in host else host}:{functions.port}"
+
+
 async def ensure_account(data: Path, url: str, admin: Account | None = None) -> None:
     """Gives the embedded database at `url` the account of functions and gateway, made at the first start.
 
@@ -105,13 +118,18 @@ async def ensure_account(data: Path, url: str, admin: Account | None = None) -> 
     file = data / ACCOUNT
     if not file.exists():
         write_account(file, Account(ACCOUNT_NAME, secrets.token_urlsafe(24)))
-    account = read_account(file)
-    async with Access(url, account).server() as server:
-        try:
-            await server.ask("GET", "/_session")
-            return
-        except Unauthorized:
-            pass
+        account = read_account(file)
+    elif await _signs_in(url, account := read_account(file)):
+        return
     async with Access(url, admin or read_account(data / ADMIN)).server() as server:
         where = path("_node", "_local", "_config", "admins", account.name)
         await server.ask("PUT", where, account.password)
+
+
+async def _signs_in(url: str, account: Account) -> bool:
+    async with Access(url, account).server() as server:
+        try:
+            await server.ask("GET", "/_session")
+        except Unauthorized:
+            return False
+    return True

@@ -81,7 +81,7 @@ class Supervisor:
         self._started_at = clock.now()
         self._shown = False
         self._exit: int | None = None
-        self._libc = ctypes.CDLL(None)
+        self._prctl: Callable[[int, int], int] | None = getattr(ctypes.CDLL(None), "prctl", None)
         self._pid = os.getpid()
 
     async def run(self) -> int:
@@ -156,7 +156,8 @@ class Supervisor:
 
     def _die_with_us(self) -> None:
         """In the child, before it becomes another program. A parent that is gone by now gave no signal."""
-        self._libc.prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
+        if self._prctl is not None:
+            self._prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
         if os.getppid() != self._pid:
             os._exit(1)
 

@@ -2,11 +2,11 @@
 // Leads connections to Cloudant accounts to the region's own database, in a Node.js action's process.
 //
 // An old app opens https://ACCOUNT.cloudant.com; that place is gone, or in another region. COUCHGRASS_ACCOUNTS
-// in the environment, taken out of it here, says {"hosts": [HOST, ...], "target": {"host": ..., "port": ...}}.
-// A connection that is opened to the https or http port of one of the hosts goes to the target instead, as
-// plain HTTP: where the app asks for TLS, the socket says that it is one, though nothing is encrypted on the
-// way, which does not leave the region. All other connections are made as ever. Who may do what in the
-// database is the database's to say. HTTP/2 is not led: a target need not speak it.
+// in the environment, taken out of it here, is a JSON list of "HOST=TARGET:PORT". A connection that is opened
+// to the https or http port of such a host goes to its target instead, as plain HTTP: where the app asks for
+// TLS, the socket says that it is one, though nothing is encrypted on the way, which does not leave the region.
+// All other connections are made as ever. Who may do what in the database is the database's to say. HTTP/2 is
+// not led: a target need not speak it.
 //
 // All of Node.js's clients come through the two functions that are replaced here: net.Socket.prototype.connect
 // and tls.connect.
@@ -14,17 +14,17 @@
 const HTTP = 80;
 const HTTPS = 443;
 
-function install({ hosts, target }) {
-  if (!hosts || !hosts.length || !target) return;
+function install(told) {
+  if (!told.length) return;
   const net = require('net');
   const tls = require('tls');
-  const led = new Set(hosts.map(plain));
+  const targets = new Map(told.map(parsed));
   const sockets = new WeakSet();
   const { connect } = net.Socket.prototype;
   const connectTls = tls.connect;
 
   function leads(options, ...ports) {
-    return !options.path && typeof options.host === 'string' && led.has(plain(options.host)) &&
+    return !options.path && typeof options.host === 'string' && targets.has(plain(options.host)) &&
       ports.includes(Number(options.port));
   }
 
@@ -32,7 +32,7 @@ function install({ hosts, target }) {
     const normal = isNormal(args) ? args[0] : net._normalizeArgs(args);
     if (!(this instanceof tls.TLSSocket) && leads(normal[0], HTTP, HTTPS)) {
       const { lookup, family, hints, ...rest } = normal[0];
-      normal[0] = { ...rest, host: target.host, port: target.port };
+      normal[0] = { ...rest, ...targets.get(plain(rest.host)) };
       sockets.add(this);
     }
     return connect.call(this, normal);
@@ -41,7 +41,8 @@ function install({ hosts, target }) {
   tls.connect = function (...args) {
     const [options, done] = tlsArguments(net, args);
     const under = options.socket;
-    if (under ? !sockets.has(under) : !leads(options, HTTPS)) return connectTls.apply(this, args);
+    const isLed = speaksHttp1(options) && (under ? sockets.has(under) : leads(options, HTTPS));
+    if (!isLed) return connectTls.apply(this, args);
     const { ALPNProtocols, ...rest } = options;
     const socket = under || new net.Socket({ signal: options.signal, allowHalfOpen: options.allowHalfOpen });
     pretend(socket, options);
@@ -67,6 +68,13 @@ function plain(host) {
   return host.toLowerCase().replace(/\.$/, '');
 }
 
+// "HOST=TARGET:PORT" as [host, {host, port}].
+function parsed(text) {
+  const [host, target] = text.split('=');
+  const at = target.lastIndexOf(':');
+  return [plain(host), { host: target.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(target.slice(at + 1)) }];
+}
+
 // True for the arguments that Node.js's own code hands on, which are normalized already.
 function isNormal(args) {
   return Array.isArray(args[0]) && Object.getOwnPropertySymbols(args[0]).length > 0;
@@ -81,15 +89,19 @@ function tlsArguments(net, args) {
   return [options, done];
 }
 
+// False for a caller that takes HTTP/2 and nothing else.
+function speaksHttp1({ ALPNProtocols }) {
+  return !ALPNProtocols || [].concat(ALPNProtocols).includes('http/1.1');
+}
+
 // What callers ask of a TLS socket, on a plain one.
 function pretend(socket, options) {
   const servername = options.servername || options.host || '';
-  const http1 = [].concat(options.ALPNProtocols || []).includes('http/1.1');
   Object.assign(socket, {
     encrypted: true,
     authorized: true,
     authorizationError: null,
-    alpnProtocol: http1 ? 'http/1.1' : false,
+    alpnProtocol: options.ALPNProtocols ? 'http/1.1' : false,
     servername,
     getPeerCertificate: () => ({ subject: { CN: servername }, subjectaltname: `DNS:${servername}` }),
     getPeerX509Certificate: () => undefined,

@@ -1,9 +1,9 @@
 """Leads connections to Cloudant accounts to the region's own database, in a Python action's process.
 
 A script: it is run before the action's code and imports nothing of ours. The rules are those of
-cloudant.cjs: COUCHGRASS_ACCOUNTS in the environment, taken out of it here, says
-``{"hosts": [HOST, ...], "target": {"host": ..., "port": ...}}``; what is opened to the https or http port of
-such a host goes to the target as plain HTTP.
+cloudant.cjs: COUCHGRASS_ACCOUNTS in the environment, taken out of it here, is a JSON list of
+``HOST=TARGET:PORT``; what is opened to the https or http port of such a host goes to its target instead, as
+plain HTTP.
 
 Python's clients come through name look-ups or `socket.connect`, then through `SSLContext.wrap_socket`, or
 `wrap_bio` under asyncio. Modules that are not loaded yet are changed once they are, so that an action without
@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
@@ -26,22 +26,20 @@ PORTS = frozenset({80, 443, "80", "443", "http", "https"})
 
 
 class Leading:
-    """Which hosts are led where. `peers` are the target's addresses, as far as they were looked up."""
+    """Which hosts are led where. `peers` are the targets' addresses, as far as they were looked up."""
 
-    def __init__(self, hosts: Sequence[str], target: Mapping[str, Any]) -> None:
-        self._hosts = frozenset(_plain(host) for host in hosts)
-        self._host: str = target["host"]
-        self._port: int = target["port"]
+    def __init__(self, told: Sequence[str]) -> None:
+        self._targets: dict[str, tuple[str, int]] = {}
+        for one in told:
+            name, _, target = one.partition("=")
+            host, _, port = target.rpartition(":")
+            self._targets[_plain(name)] = (host.strip("[]"), int(port))
         self.peers: set[tuple[Any, ...]] = set()
 
-    def has_host(self, host: Any) -> bool:
-        """True for a host that is led."""
+    def target(self, host: Any) -> tuple[str, int] | None:
+        """Where a host is led; None: nowhere else."""
         name = host.decode("latin-1") if isinstance(host, bytes) else host
-        return isinstance(name, str) and _plain(name) in self._hosts
-
-    def leads(self, host: Any, port: Any) -> bool:
-        """True when what is opened there goes to the target."""
-        return port in PORTS and self.has_host(host)
+        return self._targets.get(_plain(name)) if isinstance(name, str) else None
 
     def patch_socket(self) -> None:
         """Changes name look-ups and `connect`."""
@@ -51,14 +49,17 @@ class Leading:
         connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
 
         def getaddrinfo(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
-            if not self.leads(host, port):
+            target = self.target(host) if port in PORTS else None
+            if target is None:
                 return look_up(host, port, *args, **kwargs)
-            found = look_up(self._host, self._port, *args, **kwargs)
+            found = look_up(*target, *args, **kwargs)
             self.peers.update(address[:2] for *_, address in found)
             return found
 
         def led(one: socket.socket, address: Any) -> Any:
-            if isinstance(address, tuple) and len(address) > 1 and self.leads(*address[:2]):
+            if not isinstance(address, tuple) or len(address) < 2 or address[1] not in PORTS:
+                return address
+            if self.target(address[0]) is not None:
                 return getaddrinfo(*address[:2], family=one.family, type=socket.SOCK_STREAM)[0][4]
             return address
 
@@ -102,7 +103,7 @@ class Leading:
             server_hostname: Any = None,
             session: Any = None,
         ) -> Any:
-            if not server_side and self.has_host(server_hostname):
+            if not server_side and self.target(server_hostname) is not None:
                 return pretended_object(context, incoming, outgoing, server_hostname)
             return wrap_bio(context, incoming, outgoing, server_side, server_hostname, session)
 
@@ -111,7 +112,7 @@ class Leading:
 
     def _is_led(self, sock: Any, server_hostname: Any) -> bool:
         """A connection to the target that was led there, or one to a led host that is not made yet."""
-        if not (server_hostname is None or self.has_host(server_hostname)):
+        if server_hostname is not None and self.target(server_hostname) is None:
             return False
         try:
             return sock.getpeername()[:2] in self.peers
@@ -281,11 +282,11 @@ class _Finder:
         return spec
 
 
-def install(hosts: Sequence[str], target: Mapping[str, Any]) -> None:
-    """Leads `hosts` to `target`, {"host": ..., "port": ...}, from now on."""
-    if not hosts:
+def install(told: Sequence[str]) -> None:
+    """Leads hosts to their targets from now on; each as ``HOST=TARGET:PORT``."""
+    if not told:
         return
-    leading = Leading(hosts, target)
+    leading = Leading(told)
     changes = {"socket": leading.patch_socket, "ssl": leading.patch_ssl}
     for name in [name for name in changes if name in sys.modules]:
         changes.pop(name)()
@@ -297,8 +298,7 @@ def from_environment() -> None:
     """Does what the environment says, if it says something, and takes that out of it."""
     text = os.environ.pop(VARIABLE, None)
     if text is not None:
-        told = json.loads(text)
-        install(told["hosts"], told["target"])
+        install(json.loads(text))
 
 
 from_environment()

@@ -1,0 +1,201 @@
+"""The functions host of a region: the one place where its parts are put together."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import aiohttp
+
+from couchgrass.cli.region import gateway_url
+from couchgrass.clock import SystemClock
+from couchgrass.couch.server import CouchServer
+from couchgrass.functions import cloudant
+from couchgrass.functions.http.app import App
+from couchgrass.functions.http.authn import identified
+from couchgrass.functions.http.collections import collections
+from couchgrass.functions.http.info import About
+from couchgrass.functions.http.web import WebActions
+from couchgrass.functions.kinds import Kinds
+from couchgrass.functions.limits import MB, SYSTEM_LIMITS, Range, SystemLimits
+from couchgrass.functions.run.alarms import AlarmFeed
+from couchgrass.functions.run.changes import ChangesFeed
+from couchgrass.functions.run.controller import Controller
+from couchgrass.functions.run.door import opened as open_door
+from couchgrass.functions.run.feeding import Feeding
+from couchgrass.functions.run.feeds import FeedDocuments, Feeds
+from couchgrass.functions.run.firing import Firing
+from couchgrass.functions.run.invoker import Invoker
+from couchgrass.functions.run.lease import Lease
+from couchgrass.functions.run.needs import Accounts
+from couchgrass.functions.run.sources import Sources
+from couchgrass.functions.run.system_code import installed
+from couchgrass.functions.runtimes import packages
+from couchgrass.functions.runtimes.local import LocalRuntimes
+from couchgrass.functions.runtimes.preloads import PRELOADS
+from couchgrass.functions.store.activations import Activations as Records
+from couchgrass.functions.store.directory import Directory
+from couchgrass.functions.store.entities import Entities
+from couchgrass.functions.store.subjects import Subjects
+from couchgrass.functions.throttle import Allowed, Throttle
+from couchgrass.gateway.http.management import PREFIX as MANAGEMENT
+from couchgrass.gateway.http.management import Management
+from couchgrass.gateway.store.apis import Apis
+from couchgrass.region import places
+from couchgrass.region.config import Region
+from couchgrass.region.run.account import database_access
+from couchgrass.serving.asgi import Answer, Request
+from couchgrass.serving.files import kept_secret
+
+DAY_S = 24 * 3600
+DRAIN_S = 2.0
+"""How long what was invoked and not waited for may still run when the host stops."""
+
+
+class Kept(NamedTuple):
+    """What is stored: entities and what comes with the program, keys, records, the feeds' documents."""
+
+    directory: Directory
+    subjects: Subjects
+    records: Records
+    feeds: FeedDocuments
+
+
+async def opened(region: Region, url: str, stack: AsyncExitStack) -> App:
+    """The functions of a region, reached at `url`. What was begun is ended by `stack`, in good order.
+
+    Raises AccessRefused, PeerLost, ServiceUnavailable.
+    """
+    clock = SystemClock()
+    access = database_access(region)
+    couch = await stack.enter_async_context(access.server())
+    folder = Path(region.data) / places.FUNCTIONS
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    kept = await _kept(region, couch, folder, stack)
+    runtimes = await _runtimes(region)
+    stack.push_async_callback(runtimes.close)
+    invoker = Invoker(
+        runtimes,
+        kept.directory.code,
+        kept.records,
+        clock,
+        memory_mb=region.functions.memory_mb,
+        env={"__OW_API_HOST": region.functions.public_url or url},
+    )
+    stack.push_async_callback(invoker.close)
+    session = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
+    sources = Sources(access.url, session)
+    limits = limits_of(region)
+    controller = Controller(
+        kept.directory,
+        invoker,
+        kept.records,
+        throttle=Throttle(
+            Allowed(limits.actions_per_minute, limits.triggers_per_minute, limits.concurrent_actions)
+        ),
+        clock=clock,
+        api_key=kept.subjects.internal_key,
+        native=Feeds(
+            kept.feeds, kept.directory, identify=kept.subjects.identify, latest=sources, clock=clock
+        ).answer,
+        accounts=await _accounts(access.url, stack),
+    )
+    stack.push_async_callback(controller.close, DRAIN_S)
+    feeding = _feeding(kept, controller, sources, kept_secret(folder / "host-id", lambda: uuid.uuid4().hex))
+    feeding.start()
+    stack.push_async_callback(feeding.close)
+    apis = await Apis.open(couch, cache=folder / "apis.json")
+    stack.push_async_callback(apis.close)
+    management = Management(
+        apis, clock, gateway_url=gateway_url(region), api_url=region.functions.public_url or url
+    )
+    kinds = Kinds(external=region.functions.runtimes)
+    about = About(kinds, limits, confinement=runtimes.confinement.value)
+
+    async def manage(request: Request, _: str) -> Answer:
+        return await management.answer(request, identified(kept.subjects, request))
+
+    return App(
+        subjects=kept.subjects,
+        about=about,
+        collections=collections(
+            kept.directory, controller, kept.records, about, kinds=kinds, limits=limits, clock=clock
+        ),
+        web=WebActions(controller, kept.subjects).answer,
+        mounts={MANAGEMENT: manage},
+    )
+
+
+def _feeding(kept: Kept, controller: Controller, sources: Sources, host_id: str) -> Feeding:
+    """What fires the triggers of alarms and changes. With the same `host_id` it goes on after a restart."""
+    clock = SystemClock()
+    firing = Firing(controller, kept.directory, kept.feeds, clock, asyncio.sleep)
+    return Feeding(
+        kept.feeds,
+        Lease(kept.feeds, host_id, clock),
+        AlarmFeed(kept.feeds, firing, clock, asyncio.sleep),
+        ChangesFeed(kept.feeds, firing, sources, clock, asyncio.sleep),
+        asyncio.sleep,
+    )
+
+
+async def _kept(region: Region, couch: CouchServer, folder: Path, stack: AsyncExitStack) -> Kept:
+    clock, cache = SystemClock(), folder / "cache"
+    entities = await Entities.open(couch, cache=cache, clock=clock)
+    stack.push_async_callback(entities.close)
+    subjects = await Subjects.open(couch, cache=cache, secret_file=folder / "secret", clock=clock)
+    stack.push_async_callback(subjects.close)
+    records = await Records.open(
+        folder / "activations",
+        clock=clock,
+        keep_s=region.functions.activation_days * DAY_S,
+        bytes_max=region.functions.activation_mb * MB,
+    )
+    stack.push_async_callback(records.close)
+    return Kept(Directory(entities, installed()), subjects, records, FeedDocuments(couch))
+
+
+async def _runtimes(region: Region) -> LocalRuntimes:
+    installed_at = Path(region.data) / places.RUNTIMES
+    return await LocalRuntimes.open(
+        packages=lambda kind: packages.folder(installed_at, kind),
+        preloads=PRELOADS,
+        externals=region.functions.runtimes,
+    )
+
+
+async def _accounts(database_url: str, stack: AsyncExitStack) -> Accounts:
+    """How the Cloudant accounts that an action is bound to lead to the region's database."""
+    target, door = await open_door(database_url)
+    if door is None:
+        return lambda parameters: cloudant.led(cloudant.accounts_of(parameters), target)
+    stack.push_async_callback(door.close)
+
+    def led(parameters: Mapping[str, Any]) -> tuple[str, ...]:
+        accounts = cloudant.accounts_of(parameters)
+        door.let_in(*cloudant.hosts_of(accounts))
+        return cloudant.led(accounts, target)
+
+    return led
+
+
+def limits_of(region: Region) -> SystemLimits:
+    """The limits that the region's file names."""
+    wanted = region.functions.limits
+
+    def up_to(most: int, range: Range) -> Range:
+        return Range(min(range.min, most), most, min(range.std, most))
+
+    return SystemLimits(
+        timeout=up_to(wanted.timeout_ms, SYSTEM_LIMITS.timeout),
+        memory=up_to(wanted.memory_mb, SYSTEM_LIMITS.memory),
+        logs=up_to(wanted.logs_mb, SYSTEM_LIMITS.logs),
+        actions_per_minute=wanted.actions_per_minute,
+        triggers_per_minute=wanted.triggers_per_minute,
+        concurrent_actions=wanted.concurrent_actions,
+        sequence_length=wanted.sequence_length,
+    )

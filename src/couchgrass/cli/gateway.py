@@ -1,0 +1,101 @@
+"""``couchgrass gateway``: a region's API gateway, with the sign-in service when the region has one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from couchgrass.cli.paper import FAILED, complain
+from couchgrass.cli.region import DEFAULT_FILE, RegionFile, read_region
+from couchgrass.errors import CouchgrassError
+
+if TYPE_CHECKING:
+    from couchgrass.couch.server import CouchServer
+    from couchgrass.region.config import Region
+    from couchgrass.serving.asgi import Answer, Request
+
+EXAMPLES = """[bold]Try it[/]
+
+  [cyan]couchgrass gateway --region region.toml[/]   [dim]# alone[/]"""
+
+
+def gateway(region: RegionFile = DEFAULT_FILE) -> None:
+    """Run a region's API gateway alone: it serves APIs at /api/TENANT/BASE/PATH.
+
+    [cyan]couchgrass region[/] runs it together with the database and the functions.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("_granian").setLevel(logging.ERROR)
+    from couchgrass.serving import process
+
+    try:
+        found = read_region(region)
+        process.run(_serve(found))
+    except CouchgrassError as refused:
+        complain("gateway", refused.reason)
+        raise typer.Exit(FAILED) from refused
+
+
+async def _serve(region: Region) -> None:
+    from couchgrass.clock import SystemClock
+    from couchgrass.gateway.http.app import Gateway
+    from couchgrass.gateway.http.backend import Backend
+    from couchgrass.gateway.http.keys import Keys
+    from couchgrass.gateway.store.apis import Apis
+    from couchgrass.region.places import GATEWAY
+    from couchgrass.region.run.account import database_access
+    from couchgrass.serving.listen import bind
+    from couchgrass.serving.process import allow_files, serve_until_told, url_of
+
+    allow_files()
+    clock = SystemClock()
+    folder = Path(region.data) / GATEWAY
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    async with AsyncExitStack() as stack:
+        listener = stack.enter_context(bind(region.gateway.host, region.gateway.port))
+        url = url_of(listener, region.gateway.host)
+        couch = await stack.enter_async_context(database_access(region).server())
+        apis = await Apis.open(
+            couch, cache=folder / "apis.json", default_namespace=region.gateway.default_namespace
+        )
+        stack.push_async_callback(apis.close)
+        mounts = await _sign_in(region, couch, folder, url, stack) if region.identity.enabled else {}
+        app = Gateway(
+            apis,
+            Backend(region.functions.host, region.functions.port),
+            Keys(clock, identity_url=f"{url}/oauth/v4" if mounts else ""),
+            clock,
+            mounts=mounts,
+        )
+        await serve_until_told(
+            app, listener, lambda: typer.echo(f"couchgrass gateway serves {region.name} at {url}")
+        )
+
+
+async def _sign_in(
+    region: Region, couch: CouchServer, folder: Path, url: str, stack: AsyncExitStack
+) -> Mapping[bytes, Callable[[Request], Awaitable[Answer]]]:
+    """The sign-in service, by the prefix of its paths."""
+    from couchgrass.clock import SystemClock
+    from couchgrass.identity.http.api import PREFIX, SignIn
+    from couchgrass.identity.store.directory import Directory
+    from couchgrass.identity.store.users import CouchUsers
+
+    clock = SystemClock()
+    directory = await Directory.open(couch, folder, region=region.name, clock=clock)
+    stack.push_async_callback(directory.close)
+    base = region.identity.issuer or region.gateway.public_url or url
+    service = SignIn(
+        tenant=directory.tenant,
+        users=CouchUsers(couch),
+        signer=directory.signer,
+        keys=directory.keys,
+        issuer=lambda tenant: f"{base.rstrip('/')}/oauth/v4/{tenant}",
+        clock=clock,
+    )
+    return {PREFIX: service.answer}
