@@ -14,6 +14,7 @@ from couchgrass.couch.server import CouchServer
 from couchgrass.errors import Conflict, CouchgrassError, NotFound
 from couchgrass.identity import person
 from couchgrass.identity.claims import User
+from couchgrass.identity.store import users as store
 from couchgrass.identity.store.users import CouchUsers
 from couchgrass.serving.asgi import Answer, Edge, Request
 from couchgrass.testing.in_process import ADMIN, served
@@ -47,6 +48,25 @@ def test_a_user_is_made_checked_changed_and_ended(tmp_path: Path) -> None:
                 await users.delete("todo", "ada@example.org")
             with pytest.raises(NotFound):
                 await users.set_password("todo", "ada@example.org", "any horse")
+
+    asyncio.run(work())
+
+
+def test_all_users_of_a_tenant_are_listed_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "PAGE", 2)
+
+    async def work() -> None:
+        async with served(tmp_path) as here, CouchServer(here.url, *ADMIN) as server:
+            await here.json("PUT", QUICK, "10")
+            users = CouchUsers(server)
+            names = ["a", "b", "c", "d", "\U0001f33b"]
+            for name in names:
+                await users.create("todo", User(name, f"{name}@example.org"), "right horse")
+            for other in ("todo0", "todo-", "tod"):
+                await users.create(other, ADA, "right horse")
+            assert [user.sub for user in await users.list("todo")] == names
 
     asyncio.run(work())
 
