@@ -101,14 +101,16 @@ def test_a_tenant_is_made_listed_and_ended(region: Region) -> None:
     assert (app["tenantId"], app["name"], app["oauthServerUrl"]) == (made, "Todo [x]", ISSUER + made)
     assert app["discoveryEndpoint"] == f"{ISSUER}{made}/.well-known/openid-configuration"
     assert app["secret"] not in out
-    for shown in (out, region.well("tenant", "list")):
-        assert re.search(rf"{made} +Todo \[x\] +{app['clientId']} +{ISSUER}{made}\n", shown)
+    told = f"tenant  {made}\nclient  {app['clientId']}\nissuer  {ISSUER}{made}\n"
+    assert out.startswith(told) and len(out.splitlines()) == 4
+    row = rf"{made} +Todo \[x\] +{app['clientId']} +{ISSUER}{made}\n"
+    assert re.search(row, region.well("tenant", "list"))
 
     (client,) = region.doc("couchgrass_identity", f"tenant:{made}")["clients"]
     assert client["secret_sha256"] == hashlib.sha256(app["secret"].encode()).hexdigest()
     listed = {one["id"]: one for one in json.loads(region.well("tenant", "list", "--json"))}
-    told = {"clientId": app["clientId"], "name": "Todo [x]", "redirectUris": [CALLBACK]}
-    assert listed[made] == {"id": made, "name": "Todo [x]", "clients": [told]}
+    client = {"clientId": app["clientId"], "name": "Todo [x]", "redirectUris": [CALLBACK]}
+    assert listed[made] == {"id": made, "name": "Todo [x]", "clients": [client]}
 
     assert region.well("tenant", "delete", made) == f"Tenant {made} is gone.\n"
     assert not file.exists() and made not in region.well("tenant", "list")

@@ -33,6 +33,13 @@ def test_a_refresh_token_that_comes_again_ends_its_session() -> None:
     assert rotation.use("other", "bob", GRACE_S + 2)
 
 
+def test_a_session_that_was_ended_is_over() -> None:
+    rotation = Rotation()
+    rotation.end("ada")
+    assert rotation.is_over("ada") and not rotation.is_over("bob")
+    assert not rotation.use("first", "ada", 0.0)
+
+
 def test_an_answer_that_was_lost_can_be_asked_for_again_at_once() -> None:
     rotation = Rotation()
     for now in (0.0, 1.0, GRACE_S):

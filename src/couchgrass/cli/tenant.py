@@ -123,7 +123,7 @@ def create_tenant(
                 raise CouchgrassError(f"{file} can't be written: {refused.strerror}") from refused
 
     run("tenant create", work())
-    _show_tenants(found, [made])
+    _tell(f"tenant  {made.id}\nclient  {made.clients[0].client_id}\nissuer  {issuer(found, made.id)}")
     _tell(f"The app's credentials are in {file}")
     if not found.identity.enabled:
         _tell(f"Nobody can sign in yet: write enabled = true below [identity] in {region}")

@@ -40,13 +40,22 @@ class Rotation:
         self._used_at: dict[str, float] = {}
         self._over: dict[str, None] = {}
 
+    def end(self, session: str) -> None:
+        """Nothing of this session is redeemed any longer."""
+        self._over[session] = None
+        if len(self._over) > USED_MAX:
+            del self._over[next(iter(self._over))]
+
+    def is_over(self, session: str) -> bool:
+        """Was it ended?"""
+        return session in self._over
+
     def use(self, jti: str, session: str, now: float) -> bool:
         """True when the token `jti` of the session may be redeemed. `now` in seconds since the epoch."""
         if session in self._over:
             return False
         if self._used_at.setdefault(jti, now) + GRACE_S < now:
-            self._over[session] = None
-        for remembered in (self._used_at, self._over):
-            if len(remembered) > USED_MAX:
-                del remembered[next(iter(remembered))]
+            self.end(session)
+        if len(self._used_at) > USED_MAX:
+            del self._used_at[next(iter(self._used_at))]
         return session not in self._over

@@ -215,6 +215,9 @@ def test_the_page_with_pkce_gives_a_code_that_works_once(tmp_path: Path) -> None
         assert status == 200 and claims_of(tokens["id_token"])["nonce"] == "n0"
         status, refused = await here.token(basic=None, **redeem, code_verifier=VERIFIER)
         assert status == 400 and "used before" in refused["error_description"]
+        later = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"], "client_id": "app"}
+        status, refused = await here.token(basic=None, **later)
+        assert (status, refused["error"]) == (400, "invalid_grant")
 
     trying(tmp_path, work)
 
@@ -402,6 +405,17 @@ def test_a_database_that_is_away_is_told_in_the_form_of_each_endpoint(tmp_path: 
             assert status == 503 and "not possible at the moment" in again and 'name="password"' in again
         status, _ = await here.token(basic=None, **redeem)
         assert status == 200
+
+    trying(tmp_path, work)
+
+
+def test_a_request_may_come_in_a_form(tmp_path: Path) -> None:
+    async def work(here: Here) -> None:
+        async with here.session.post(f"{here.url}/authorization", data=ASKED) as answer:
+            page = await answer.text()
+            assert answer.status == 200 and "try again" not in page
+        status, _, where = await here.submit(page)
+        assert status == 303 and parse_qs(urlsplit(where).query)["state"] == ["s t&te"]
 
     trying(tmp_path, work)
 

@@ -176,20 +176,22 @@ class SignIn:
         # Before the code is used up, so that it is still good when the database does not answer.
         user = await self._of_users(self._users.find(tenant.id, found["email"]))
         if not self._used.use(found["jti"], found["exp"], self._clock.now()):
+            self._rotation.end(found["jti"])  # what the first use got goes too (RFC 6749 4.1.2)
             raise OAuthError("invalid_grant", "The code was used before")
         if user is None or user.sub != found["sub"]:
             raise OAuthError("invalid_grant", "The user is gone")
-        return SignedIn(user, found["iat"], secrets.token_hex(16), found["nonce"])
+        return SignedIn(user, found["iat"], found["jti"], found["nonce"])
 
     async def _refreshed(self, tenant: Tenant, grant: Grant) -> SignedIn:
         found = self._own(tenant, grant.client, needed(grant.fields, "refresh_token"), claims.REFRESH)
         user = await self._of_users(self._users.find(tenant.id, found["email"]))
         if user is None or user.sub != found["sub"] or user.generation != found["generation"]:
             raise OAuthError("invalid_grant", "The user is gone or has another password now")
-        if grant.client.is_public and not self._rotation.use(
-            found["jti"], found["session"], self._clock.now()
+        rotation, session = self._rotation, found["session"]
+        if rotation.is_over(session) or (
+            grant.client.is_public and not rotation.use(found["jti"], session, self._clock.now())
         ):
-            raise OAuthError("invalid_grant", "The refresh token was used before")
+            raise OAuthError("invalid_grant", "It was used before, perhaps by somebody else")
         return SignedIn(user, found["auth_time"], found["session"])
 
     def _own(self, tenant: Tenant, client: Client, token: str, use: str) -> Mapping[str, Any]:
@@ -210,16 +212,19 @@ class SignIn:
     # --- the sign-in page ----------------------------------------------------------------------------
 
     async def _authorization(self, tenant: Tenant, request: Request) -> Answer:
+        query, is_form = request.query_string, request.method == "POST"
+        if is_form and not query:  # a request may come in a form too (OpenID Connect Core 3.1.2.1)
+            query, is_form = await request.body(BODY_BYTES_MAX), False
         try:
-            asked = authorization_request(tenant, request.query_string)
+            asked = authorization_request(tenant, query)
         except CouchgrassError as refused:
             await request.drain()
             return shown(400, page.refused(refused.reason), page.policy())
-        wrong = complaint(tenant, request.query_string)
+        wrong = complaint(tenant, query)
         if wrong is not None:
             return self._answered(tenant, asked, error=wrong.error, error_description=wrong.reason)
-        if request.method != "POST":
-            return self._page(tenant, request, asked)
+        if not is_form:
+            return self._page(tenant, request, query, asked)
         fields: Mapping[str, str] = {}
         try:
             fields = form(await request.body(BODY_BYTES_MAX))
@@ -229,7 +234,7 @@ class SignIn:
         except CouchgrassError as refused:
             await request.drain()
             email = fields.get("username", "")[: person.EMAIL_CHARS_MAX]
-            return self._page(tenant, request, asked, wrong=refused, email=email)
+            return self._page(tenant, request, query, asked, wrong=refused, email=email)
         client = tenant.client(asked.client_id)
         assert client is not None
         code = claims.code(
@@ -256,6 +261,7 @@ class SignIn:
         self,
         tenant: Tenant,
         request: Request,
+        query: bytes,
         asked: Asked,
         *,
         wrong: CouchgrassError | None = None,
@@ -264,7 +270,7 @@ class SignIn:
         token = form_token(request) or secrets.token_urlsafe(24)
         body = page.sign_in(
             tenant.name,
-            action="?" + request.query_string.decode("latin-1"),
+            action="?" + query.decode("ascii"),
             token=token,
             email=email,
             wrong="" if wrong is None else wrong.reason,
