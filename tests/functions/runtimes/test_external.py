@@ -23,10 +23,10 @@ def with_runtime(handler: Handler, use: Callable[[ExternalCell], Awaitable[T]]) 
     """`use` with a cell whose runtime answers every request by `handler`."""
 
     async def whole() -> T:
-        runner = web.AppRunner(app := web.Application())
+        runner = web.AppRunner(app := web.Application(), shutdown_timeout=0.1)
         app.router.add_post("/{path:.*}", handler)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0, shutdown_timeout=0.1)
+        site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         port = runner.addresses[0][1]
         try:

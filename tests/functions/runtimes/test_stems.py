@@ -13,7 +13,7 @@ from tests.functions.runtimes.driver import Driver
 @pytest.fixture
 def stems(driver: Driver) -> Iterator[Stems]:
     async def make() -> Stems:
-        return Stems(driver.runtimes.start, unused_s=0.05)
+        return Stems(driver.runtimes.start, unused_s=0.6)
 
     made = driver.run(make())
     yield made
