@@ -184,7 +184,7 @@ async def region(
         stack.push_async_callback(controller.close, 0)
         kinds, limits = Kinds(), SYSTEM_LIMITS
         about = About(kinds, limits)
-        apis = await Apis.open(couch)
+        apis = await Apis.open(couch, cache=folder / "apis.json")
         stack.push_async_callback(apis.close)
         management = Management(apis, clock, gateway_url=GATEWAY, api_url=GATEWAY)
 
