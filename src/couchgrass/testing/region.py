@@ -72,7 +72,8 @@ class Owner:
 
 
 class RegionProcess:
-    """One region in `folder`, on free ports of loopback. `tables` go into its file."""
+    """One region in `folder`, on free ports of loopback. `tables` go into its file; when they name the URL of
+    a database, none is run."""
 
     def __init__(self, folder: Path, *, tables: Mapping[str, Mapping[str, Any]] | None = None) -> None:
         self.folder = folder
@@ -123,12 +124,13 @@ class RegionProcess:
 
     def until(self, condition: Callable[[], bool], limit_s: float = 20.0) -> None:
         """Waits until it is so. Raises RegionDied, AssertionError when it takes too long."""
-        ends_at = time.monotonic() + limit_s
-        while not condition():
+
+        def is_so() -> bool:
             if self.supervisor is not None and self.supervisor.poll() is not None:
                 raise RegionDied(self.log.read_text(errors="replace"))
-            assert time.monotonic() < ends_at, self.log.read_text(errors="replace")[-4000:]
-            time.sleep(POLL_S)
+            return condition()
+
+        until(is_so, limit_s, lambda: self.log.read_text(errors="replace")[-4000:])
 
     def until_again(self, name: str, former: int) -> None:
         """Waits until a process that was `former` is ready again."""
@@ -144,7 +146,7 @@ class RegionProcess:
         state = read_state(self.data)
         return (
             state is not None
-            and len(state.processes) == len(SERVERS)
+            and len(state.processes) == len(self.ports)
             and all(one.phase is Phase.READY for one in state.processes.values())
         )
 
@@ -212,7 +214,8 @@ class RegionProcess:
         return done.stdout
 
     def _write_file(self) -> None:
-        self.ports = dict(zip(SERVERS, _free_ports(len(SERVERS)), strict=True))
+        servers = [name for name in SERVERS if "url" not in self._tables.get(name, {})]
+        self.ports = dict(zip(servers, _free_ports(len(servers)), strict=True))
         tables: dict[str, dict[str, Any]] = {name: {"port": port} for name, port in self.ports.items()}
         for name, table in self._tables.items():
             tables[name] = {**tables.get(name, {}), **table}
@@ -220,6 +223,16 @@ class RegionProcess:
         for name, table in tables.items():
             lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
         self.file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def until(
+    condition: Callable[[], bool], limit_s: float = 20.0, told: Callable[[], str] = lambda: ""
+) -> None:
+    """Waits until it is so. Raises AssertionError with what is `told` when it takes too long."""
+    ends_at = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < ends_at, told()
+        time.sleep(POLL_S)
 
 
 @contextmanager
