@@ -73,6 +73,7 @@ class Controller:
         self._runs = Runs(entities, runner, records, clock, api_key, native, accounts)
         self._under_way: set[asyncio.Task[Activation]] = set()
         self._under_way_max = under_way_max
+        self._promised: set[str] = set()
         self._is_closed = False
 
     def resolve(self, namespace: str, package: str, name: str) -> Resolved:
@@ -104,35 +105,41 @@ class Controller:
         refuse_fixed(resolved.fixed, payload)
         self._refuse_components(identity, resolved)
         call = Call(identity, transaction_id, activation_id or new_id(), Budget(), cause)
-        task = self._begin(call, resolved, payload, durable=not blocking)
+        task, record = self._begin(call, resolved, payload, promised=not blocking)
         if not blocking:
             return Invoked(call.activation_id)
         done, _ = await asyncio.wait({task}, timeout=min(timeout_ms, BLOCKING_MS_MAX) / 1000)
-        return Invoked(call.activation_id, task.result() if done else None)
+        if done:
+            return Invoked(call.activation_id, task.result())
+        self._promise(record)
+        return Invoked(call.activation_id)
+
+    def _promise(self, record: Activation) -> None:
+        """Its caller goes away with nothing but the id: the record comes, whatever happens."""
+        self._promised.add(record.activation_id)
+        self._records.begin(record, durable=True)
 
     def _begin(
-        self, call: Call, resolved: Resolved, payload: Any, *, durable: bool
-    ) -> asyncio.Task[Activation]:
+        self, call: Call, resolved: Resolved, payload: Any, *, promised: bool
+    ) -> tuple[asyncio.Task[Activation], Activation]:
         if self._is_closed or len(self._under_way) >= self._under_way_max:
             raise ServiceUnavailable(OVERLOADED)
         namespace = call.identity.namespace
         self._throttle.enter(namespace, self._clock.now())
         record = self._runs.begun(call, resolved)
-        if durable:
-            self._records.begin(record, durable=True)
-        task = asyncio.create_task(self._run(call, resolved, payload, record, durable))
+        if promised:
+            self._promise(record)
+        task = asyncio.create_task(self._run(call, resolved, payload, record))
         self._under_way.add(task)
-        task.add_done_callback(lambda ended: self._ended(ended, namespace))
-        return task
+        task.add_done_callback(lambda ended: self._ended(ended, namespace, record.activation_id))
+        return task, record
 
-    async def _run(
-        self, call: Call, resolved: Resolved, payload: Any, record: Activation, durable: bool
-    ) -> Activation:
+    async def _run(self, call: Call, resolved: Resolved, payload: Any, record: Activation) -> Activation:
         """The run itself. The record of one that was promised, and then is not run or given up, says so."""
         try:
             return await self._runs.run(call, resolved, payload)
         except CouchgrassError as refused:
-            if not durable:
+            if record.activation_id not in self._promised:
                 raise
             return self._runs.end(record, failed(Status.INTERNAL_ERROR, refused.reason))
         except asyncio.CancelledError:
@@ -143,8 +150,9 @@ class Controller:
             self._runs.end(record, failed(Status.INTERNAL_ERROR, FAILED))
             raise
 
-    def _ended(self, task: asyncio.Task[Activation], namespace: str) -> None:
+    def _ended(self, task: asyncio.Task[Activation], namespace: str, activation_id: str) -> None:
         self._under_way.discard(task)
+        self._promised.discard(activation_id)
         self._throttle.leave(namespace)
         # Asked for, so that nobody complains of an error that no caller waits for any more.
         error = None if task.cancelled() else task.exception()
