@@ -22,9 +22,10 @@ from couchgrass.functions.firing import Fired, log_line, trigger_arguments
 from couchgrass.functions.parameters import refuse_fixed
 from couchgrass.functions.response import Response, failed
 from couchgrass.functions.run.needs import Accounts, Lookup, Native, Records, Runner
-from couchgrass.functions.run.resolve import Resolved, component, may_run, resolve
-from couchgrass.functions.run.runs import Budget, Call, Runs, new_id
+from couchgrass.functions.run.resolve import Resolved, Resolver, component, may_run
+from couchgrass.functions.run.runs import Budget, Call, Runs
 from couchgrass.functions.throttle import Throttle
+from couchgrass.ids import new_id
 
 log = logging.getLogger("couchgrass.functions")
 
@@ -70,14 +71,15 @@ class Controller:
         self._records = records
         self._clock = clock
         self._throttle = throttle
-        self._runs = Runs(entities, runner, records, clock, api_key, native, accounts)
+        self._resolver = Resolver(entities, accounts)
+        self._runs = Runs(self._resolver, runner, records, clock, api_key, native)
         self._under_way: set[asyncio.Task[Activation]] = set()
         self._under_way_max = under_way_max
         self._is_closed = False
 
     def resolve(self, namespace: str, package: str, name: str) -> Resolved:
         """The action of this name with the parameters that it is bound to. Raises NotFound."""
-        return resolve(self._entities, namespace, package, name)
+        return self._resolver.resolve(namespace, package, name)
 
     def new_activation_id(self) -> str:
         """An id for an invocation that is about to be made."""
@@ -107,8 +109,8 @@ class Controller:
         task = self._begin(call, resolved, payload, durable=not blocking)
         if not blocking:
             return Invoked(call.activation_id)
-        done, _ = await asyncio.wait({task}, timeout=min(timeout_ms, BLOCKING_MS_MAX) / 1000)
-        return Invoked(call.activation_id, task.result() if done else None)
+        await _ended(task, min(timeout_ms, BLOCKING_MS_MAX) / 1000)
+        return Invoked(call.activation_id, task.result() if task.done() else None)
 
     def _begin(
         self, call: Call, resolved: Resolved, payload: Any, *, durable: bool
@@ -116,17 +118,18 @@ class Controller:
         if self._is_closed or len(self._under_way) >= self._under_way_max:
             raise ServiceUnavailable(OVERLOADED)
         namespace = call.identity.namespace
-        self._throttle.enter(namespace, self._clock.now())
-        record = self._runs.begun(call, resolved)
+        now = self._clock.now()
+        self._throttle.enter(namespace, now)
+        start = int(now * 1000)
         if durable:
-            self._records.begin(record, durable=True)
-        task = asyncio.create_task(self._run(call, resolved, payload, record, durable))
+            self._records.begin(self._runs.begun(call, resolved, start), durable=True)
+        task = asyncio.create_task(self._run(call, resolved, payload, start, durable))
         self._under_way.add(task)
         task.add_done_callback(lambda ended: self._ended(ended, namespace))
         return task
 
     async def _run(
-        self, call: Call, resolved: Resolved, payload: Any, record: Activation, durable: bool
+        self, call: Call, resolved: Resolved, payload: Any, start: int, durable: bool
     ) -> Activation:
         """The run itself. The record of one that was promised, and then is not run or given up, says so."""
         try:
@@ -134,13 +137,15 @@ class Controller:
         except CouchgrassError as refused:
             if not durable:
                 raise
+            record = self._runs.begun(call, resolved, start)
             return self._runs.end(record, failed(Status.INTERNAL_ERROR, refused.reason))
         except asyncio.CancelledError:
             if self._runs.keeps_record(resolved):
+                record = self._runs.begun(call, resolved, start)
                 self._runs.end(record, failed(Status.INTERNAL_ERROR, STOPPED))
             raise
         except Exception:
-            self._runs.end(record, failed(Status.INTERNAL_ERROR, FAILED))
+            self._runs.end(self._runs.begun(call, resolved, start), failed(Status.INTERNAL_ERROR, FAILED))
             raise
 
     def _ended(self, task: asyncio.Task[Activation], namespace: str) -> None:
@@ -226,3 +231,21 @@ class Controller:
             task.cancel()
         if late:
             await asyncio.wait(late)
+
+
+async def _ended(task: asyncio.Task[Activation], timeout_s: float) -> None:
+    """Returns when the task has ended, or time is up. It is `asyncio.wait` for one task at half the cost."""
+    loop = asyncio.get_running_loop()
+    waiter: asyncio.Future[None] = loop.create_future()
+
+    def wake(*_: object) -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    task.add_done_callback(wake)
+    timer = loop.call_later(timeout_s, wake)
+    try:
+        await waiter
+    finally:
+        timer.cancel()
+        task.remove_done_callback(wake)

@@ -83,22 +83,27 @@ class Reader:
 
     def frames(self, received: bytes) -> Iterator[Frame]:
         """The frames that are whole with these bytes. Raises Garbled."""
-        held = self._held
-        held += received
-        at = 0
+        held: bytes | bytearray = received
+        if self._held:
+            self._held += received
+            held = self._held
+        at, size = 0, len(held)
         try:
-            while len(held) - at >= _HEAD.size:
+            while size - at >= _HEAD.size:
                 length, kind, number = _HEAD.unpack_from(held, at)
                 if not _HEAD.size - _LENGTH_BYTES <= length <= FRAME_BYTES_MAX:
                     raise Garbled(f"a frame of {length} bytes")
                 end = at + _LENGTH_BYTES + length
-                if len(held) < end:
+                if size < end:
                     break
                 rest = bytes(held[at + _HEAD.size : end])
                 at = end
                 yield _frame(kind, number, rest)
         finally:
-            del held[:at]
+            if held is self._held:
+                del self._held[:at]
+            elif at < size:
+                self._held += received[at:]
 
 
 def _frame(kind: bytes, number: int, rest: bytes) -> Frame:
