@@ -10,6 +10,7 @@ import msgspec
 from couchgrass.errors import NotFound
 from couchgrass.functions.entity import Action, Identity, Package, Parameter
 from couchgrass.functions.parameters import fixed_keys, merged
+from couchgrass.functions.rights import is_shared
 from couchgrass.functions.run.needs import Lookup
 
 
@@ -38,6 +39,13 @@ def resolve(entities: Lookup, namespace: str, package: str, name: str) -> Resolv
     return _resolved(entities.action(bound.namespace, bound.name, name), bound, named)
 
 
+def named(resolved: Resolved) -> str:
+    """ "ns/name" or "ns/pkg/name" as it was named, through the binding if there is one."""
+    if resolved.binding is None:
+        return resolved.action.path
+    return f"{resolved.binding.namespace}/{resolved.binding.name}/{resolved.action.name}"
+
+
 def _resolved(action: Action, package: Package | None, binding: Package | None) -> Resolved:
     layers = [each.parameters for each in (package, binding) if each is not None]
     parameters = merged(*layers, action.parameters)
@@ -45,11 +53,13 @@ def _resolved(action: Action, package: Package | None, binding: Package | None) 
 
 
 def may_run(identity: Identity, resolved: Resolved) -> bool:
-    """May this subject run it? All of its own namespace, and what is in public packages of others."""
-    for package in (resolved.package, resolved.binding):
-        if package is not None and package.namespace != identity.namespace and not package.publish:
-            return False
-    return resolved.package is not None or resolved.action.namespace == identity.namespace
+    """May this subject run it? All of its own namespace, and what is in public packages of others; through
+    bindings of its own only. See ``rights.py``."""
+    if resolved.binding is not None and resolved.binding.namespace != identity.namespace:
+        return False
+    if resolved.package is None:
+        return resolved.action.namespace == identity.namespace
+    return is_shared(resolved.package, identity.namespace)
 
 
 def component(name: str, namespace: str) -> tuple[str, str, str]:
