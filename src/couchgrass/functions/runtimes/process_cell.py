@@ -31,6 +31,8 @@ DRAIN_BYTES_MAX: Final = 1024 * 1024
 LINE_BYTES_MAX: Final = 64 * 1024
 """A longer line is cut into several."""
 WORDS_BYTES_MAX: Final = 2000
+LAST_WORDS_S: Final = 1.0
+"""How long a process that closed its pipe has until it has ended by itself: how it ends tells why."""
 
 _ABORTED: Final = frozenset({128 + 4, 128 + 5, 128 + 6, 128 + 11})
 _OUT_OF_MEMORY: Final = (b"out of memory", b"bad_alloc", b"Cannot allocate memory")
@@ -242,25 +244,26 @@ class ProcessCell:
     # --- what comes
 
     def _on_answers(self) -> None:
-        if not self._read_answers() and not self._condemned:
+        try:
+            more = self._read_answers()
+        except wire.Garbled:
+            self._loop.remove_reader(self.process.answers_fd)
             self.end(End.DIED)
+            return
+        if not more:
+            self._loop.remove_reader(self.process.answers_fd)
+            self._condemned = True
+            self._loop.call_later(LAST_WORDS_S, self.end, End.DIED)
 
     def _read_answers(self) -> bool:
-        """Reads once. False: there is no more, or it was not to be understood."""
+        """Reads once. False: there will be no more. Raises Garbled."""
         try:
             received = os.read(self.process.answers_fd, READ_BYTES)
         except BlockingIOError:
             return True
-        if not received:
-            self._loop.remove_reader(self.process.answers_fd)
-            return False
-        try:
-            for frame in self._reader.frames(received):
-                self._take(frame)
-        except wire.Garbled:
-            self._loop.remove_reader(self.process.answers_fd)
-            return False
-        return True
+        for frame in self._reader.frames(received):
+            self._take(frame)
+        return bool(received)
 
     def _take(self, frame: wire.Frame) -> None:
         match frame:
@@ -304,10 +307,13 @@ class ProcessCell:
         """Takes what is in the pipes: into the log while something goes on, else it is dropped."""
         if self._ended.done():
             return
-        for _ in range(DRAIN_BYTES_MAX // READ_BYTES):
-            before = self._pending
-            if not self._read_answers() or self._pending is not before:
-                break
+        pending = self._pending
+        try:
+            for _ in range(DRAIN_BYTES_MAX // READ_BYTES):
+                if not self._read_answers() or self._pending is not pending:
+                    break
+        except wire.Garbled:
+            self._condemned = True
         self._drain_raw()
 
     def _on_exit(self) -> None:
