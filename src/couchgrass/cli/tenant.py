@@ -6,13 +6,12 @@ import hashlib
 import secrets
 import sys
 import uuid
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from couchgrass.cli.paper import complain, flowing, lines, misused, out
+from couchgrass.cli.paper import FAILED, complain, flowing, lines, misused, out
 from couchgrass.cli.reached import in_database, region_access
 from couchgrass.cli.region import DEFAULT_FILE, RegionFile, gateway_url
 
@@ -26,9 +25,20 @@ TENANT_EXAMPLES = """[bold]Try it[/]
 
   [cyan]couchgrass tenant create Todo --redirect-uri http://localhost:3000/callback[/]
   [cyan]couchgrass tenant create Todo --public --redirect-uri https://todo.example/cb[/]
+  [cyan]couchgrass tenant list[/]
   [cyan]couchgrass user add TENANT ada@example.org[/]
 
 The sign-in service runs in the gateway when the region's file says [cyan]\\[identity] enabled = true[/]."""
+
+USER_EXAMPLES = """[bold]Try it[/]
+
+  [cyan]couchgrass user add TENANT ada@example.org --name Ada[/]
+  [cyan]couchgrass user add TENANT ada@example.org < password.txt[/]
+  [cyan]couchgrass user list TENANT[/]
+
+TENANT is the id that [cyan]couchgrass tenant list[/] shows."""
+
+PASSWORD_BYTES_MAX = 4096
 
 tenants = typer.Typer(
     help="Apps whose users sign in: their tenants and clients.",
@@ -36,14 +46,6 @@ tenants = typer.Typer(
     rich_markup_mode="rich",
     epilog=flowing(TENANT_EXAMPLES),
 )
-USER_EXAMPLES = """[bold]Try it[/]
-
-  [cyan]couchgrass user add TENANT ada@example.org --name Ada[/]
-  [cyan]couchgrass user add TENANT bob@example.org < password.txt[/]
-  [cyan]couchgrass user list TENANT[/]
-
-TENANT is the id that [cyan]couchgrass tenant list[/] shows."""
-
 users = typer.Typer(
     help="The users of a tenant.",
     no_args_is_help=True,
@@ -54,6 +56,11 @@ users = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 TenantId = Annotated[str, typer.Argument(help="The tenant's id.", metavar="TENANT", show_default=False)]
 Email = Annotated[str, typer.Argument(help="The user's e-mail address.", metavar="EMAIL", show_default=False)]
+
+
+def _fail(command: str, reason: str) -> NoReturn:
+    complain(command, reason)
+    raise typer.Exit(FAILED)
 
 
 @tenants.command("create")
@@ -82,64 +89,65 @@ def create_tenant(
 
     The client's secret goes into a file that only you can read.
     """
-    from couchgrass.errors import BadRequest
-    from couchgrass.identity.store.directory import put_tenant
+    from couchgrass.errors import BadRequest, CouchgrassError
+    from couchgrass.identity.store import directory
 
     found, access = region_access("tenant create", region)
-    if public and not redirect_uri:
-        misused("tenant create", "a public client needs a --redirect-uri: its codes go there")
     secret = "" if public else secrets.token_urlsafe(32)
     try:
-        made = _tenant(tenant, name, secret, redirect_uri or (), may_sign_up=sign_up)
+        made = _new_tenant(name, tenant, redirect_uri or [], secret, sign_up=sign_up)
     except BadRequest as bad:
         misused("tenant create", bad.reason)
+    file = _credentials_file(found, made.id)
+    if file.exists():
+        _fail("tenant create", f"{file} is there already: move it away or take another --id")
 
     async def work(server: CouchServer) -> None:
-        await put_tenant(server, made)
+        await directory.create_tenant(server, made)
+        try:
+            _write_credentials(file, found, made, secret)
+        except OSError as refused:
+            # A client whose secret nobody has would only keep the id from being used.
+            await directory.delete_tenant(server, made.id)
+            raise CouchgrassError(f"{file} can't be written: {refused.strerror}") from refused
 
     in_database("tenant create", access, work)
-    file = _keep(found, made, secret)
-    shown = {"tenant": made.id, "client": made.clients[0].client_id, "issuer": issuer(found, made.id)}
-    for key, value in shown.items():
-        typer.echo(f"{key:<8}{value}")
-    typer.echo(f"The app's credentials{', its secret too,' if secret else ''} are in {file}")
+    _tell(f"tenant  {made.id}\nclient  {made.clients[0].client_id}\nissuer  {issuer(found, made.id)}")
+    _tell(f"The app's credentials are in {file}")
     if not found.identity.enabled:
-        complain("tenant create", f"nobody can sign in until {region} says enabled = true in [identity]")
+        _tell(f"Nobody can sign in yet: write enabled = true below [identity] in {region}")
 
 
-def _tenant(
-    tenant: str, name: str, secret: str, redirect_uris: Sequence[str], *, may_sign_up: bool
-) -> Tenant:
-    from couchgrass.identity.tenant import Client, Tenant, redirect_uri, tenant_id
+def _new_tenant(name: str, tenant: str, uris: list[str], secret: str, *, sign_up: bool) -> Tenant:
+    """Raises BadRequest."""
+    from couchgrass.identity.tenant import Client, Tenant, check
 
-    client = Client(
-        str(uuid.uuid4()),
-        name,
-        hashlib.sha256(secret.encode()).hexdigest() if secret else "",
-        tuple(redirect_uri(uri) for uri in redirect_uris),
-    )
-    return Tenant(tenant_id(tenant or str(uuid.uuid4())), name, (client,), may_sign_up=may_sign_up)
+    digest = hashlib.sha256(secret.encode()).hexdigest() if secret else ""
+    client = Client(str(uuid.uuid4()), name.strip(), digest, tuple(uris))
+    return check(Tenant(tenant or str(uuid.uuid4()), name.strip(), (client,), may_sign_up=sign_up))
 
 
-def _keep(region: Region, made: Tenant, secret: str) -> Path:
-    """Writes the credentials in App ID's form, and says where they are."""
-    from couchgrass import json
+def _credentials_file(region: Region, tenant: str) -> Path:
     from couchgrass.region.places import TENANTS
+
+    return Path(region.data) / TENANTS / f"{tenant}.json"
+
+
+def _write_credentials(file: Path, region: Region, tenant: Tenant, secret: str) -> None:
+    """In the form of App ID's. Raises OSError."""
+    from couchgrass import json
     from couchgrass.serving.files import replace_file
 
     credentials = {
-        "tenantId": made.id,
-        "clientId": made.clients[0].client_id,
+        "tenantId": tenant.id,
+        "clientId": tenant.clients[0].client_id,
         "secret": secret,
-        "name": made.name,
-        "oauthServerUrl": issuer(region, made.id),
-        "discoveryEndpoint": issuer(region, made.id) + "/.well-known/openid-configuration",
+        "name": tenant.name,
+        "oauthServerUrl": issuer(region, tenant.id),
+        "discoveryEndpoint": issuer(region, tenant.id) + "/.well-known/openid-configuration",
     }
-    folder = Path(region.data) / TENANTS
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = folder / f"{made.id}.json"
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     replace_file(file, json.encode(credentials) + b"\n")
-    return file
 
 
 def issuer(region: Region, tenant: str) -> str:
@@ -153,7 +161,7 @@ def list_tenants(region: RegionFile = DEFAULT_FILE, as_json: Json = False) -> No
     """Show all tenants with their clients."""
     from couchgrass.identity.store import directory
 
-    _, access = region_access("tenant list", region)
+    found, access = region_access("tenant list", region)
 
     async def work(server: CouchServer) -> list[Tenant]:
         return await directory.list_tenants(server)
@@ -161,132 +169,157 @@ def list_tenants(region: RegionFile = DEFAULT_FILE, as_json: Json = False) -> No
     tenants = in_database("tenant list", access, work)
     if as_json:
         _print_json([{"id": one.id, "name": one.name, "clients": _clients(one)} for one in tenants])
-        return
-    if not tenants:
-        out.print("There are no tenants.")
-        return
-    rows = [(one.name, one.id, client.client_id) for one in tenants for client in one.clients]
-    out.print(lines(("name", "tenant", "client"), rows, whole=("tenant", "client")))
+    elif tenants:
+        _show_tenants(found, tenants)
+    else:
+        _tell("There are no tenants.")
 
 
 @tenants.command("delete")
 def delete_tenant(tenant: TenantId, region: RegionFile = DEFAULT_FILE) -> None:
-    """End a tenant: nobody signs in there any longer. Its users stay in the database."""
-    from couchgrass.identity.store import directory
+    """End a tenant: nobody signs in there any longer. Its users stay in the database.
 
-    _, access = region_access("tenant delete", region)
+    The file with the app's credentials goes too.
+    """
+    from couchgrass.identity.store import directory
+    from couchgrass.identity.tenant import TENANT_ID
+
+    found, access = region_access("tenant delete", region)
 
     async def work(server: CouchServer) -> None:
         await directory.delete_tenant(server, tenant)
 
     in_database("tenant delete", access, work)
-    out.print(f"Tenant {tenant} is gone.", highlight=False, markup=False)
+    if TENANT_ID.fullmatch(tenant):
+        _credentials_file(found, tenant).unlink(missing_ok=True)
+    _tell(f"Tenant {tenant} is gone.")
 
 
 @users.command("add")
 def add_user(
     tenant: TenantId,
     email: Email,
-    name: Annotated[str, typer.Option(help="The user's name.", show_default=False)] = "",
+    name: Annotated[str, typer.Option(help="The user's name.", show_default=False, metavar="NAME")] = "",
     region: RegionFile = DEFAULT_FILE,
 ) -> None:
     """Make an account. The password is asked for; without a terminal it is the first line of stdin."""
-    from couchgrass.errors import BadRequest
-    from couchgrass.identity import person
     from couchgrass.identity.claims import User
+    from couchgrass.identity.store import directory
     from couchgrass.identity.store.users import CouchUsers
 
     _, access = region_access("user add", region)
-    try:
-        user = User(str(uuid.uuid4()), person.email(email), name)
-        password = person.password(_password())
-    except BadRequest as bad:
-        misused("user add", bad.reason)
+    user = User(str(uuid.uuid4()), _address("user add", email), name)
+
+    async def look(server: CouchServer) -> None:
+        await directory.find_tenant(server, tenant)
+        if await CouchUsers(server).find(tenant, user.email) is not None:
+            _fail("user add", f"{user.email} has an account at {tenant} already")
 
     async def work(server: CouchServer) -> None:
-        await _known(server, tenant)
         await CouchUsers(server).create(tenant, user, password)
 
+    in_database("user add", access, look)
+    password = _password("user add")
     in_database("user add", access, work)
-    out.print(
-        f"{user.email} can sign in to {tenant} as {user.sub}", highlight=False, markup=False, soft_wrap=True
-    )
+    _tell(f"{user.email} can sign in to {tenant} as {user.sub}")
 
 
 @users.command("password")
 def set_password(tenant: TenantId, email: Email, region: RegionFile = DEFAULT_FILE) -> None:
     """Give a user another password; who is signed in must sign in again once their token has expired."""
-    from couchgrass.errors import BadRequest
-    from couchgrass.identity import person
     from couchgrass.identity.store.users import CouchUsers
 
     _, access = region_access("user password", region)
-    try:
-        address, password = person.email(email), person.password(_password())
-    except BadRequest as bad:
-        misused("user password", bad.reason)
+    address = _address("user password", email)
+
+    async def look(server: CouchServer) -> None:
+        if await CouchUsers(server).find(tenant, address) is None:
+            _fail("user password", f"{address} has no account at {tenant}")
 
     async def work(server: CouchServer) -> None:
         await CouchUsers(server).set_password(tenant, address, password)
 
+    in_database("user password", access, look)
+    password = _password("user password")
     in_database("user password", access, work)
-    out.print(f"{address} has another password.", highlight=False, markup=False)
+    _tell(f"{address} has another password.")
 
 
 @users.command("list")
 def list_users(tenant: TenantId, region: RegionFile = DEFAULT_FILE, as_json: Json = False) -> None:
-    """Show the users of a tenant."""
+    """Show the users of a tenant, also of one that was deleted."""
+    from couchgrass.identity.store import directory
     from couchgrass.identity.store.users import CouchUsers
 
     _, access = region_access("user list", region)
 
     async def work(server: CouchServer) -> list[User]:
-        await _known(server, tenant)
-        return await CouchUsers(server).list(tenant)
+        found = await CouchUsers(server).list(tenant)
+        if not found:
+            await directory.find_tenant(server, tenant)
+        return found
 
     found = in_database("user list", access, work)
     if as_json:
         _print_json([{"sub": one.sub, "email": one.email, "name": one.name} for one in found])
-        return
-    if not found:
-        out.print("It has no users.")
-        return
-    rows = [(one.email, one.name, one.sub) for one in found]
-    out.print(lines(("e-mail", "name", "sub"), rows, whole=("e-mail", "sub")))
+    elif found:
+        rows = [(one.email, one.name, one.sub) for one in found]
+        out.print(lines(("e-mail", "name", "sub"), rows, whole=("e-mail", "sub")))
+    else:
+        _tell(f"{tenant} has no users.")
 
 
 @users.command("delete")
 def delete_user(tenant: TenantId, email: Email, region: RegionFile = DEFAULT_FILE) -> None:
-    """End an account."""
-    from couchgrass.errors import BadRequest
-    from couchgrass.identity import person
+    """End an account. Tokens that the user has are good until they expire, refresh tokens are not."""
     from couchgrass.identity.store.users import CouchUsers
 
     _, access = region_access("user delete", region)
-    try:
-        address = person.email(email)
-    except BadRequest as bad:
-        misused("user delete", bad.reason)
+    address = _address("user delete", email)
 
     async def work(server: CouchServer) -> None:
         await CouchUsers(server).delete(tenant, address)
 
     in_database("user delete", access, work)
-    out.print(f"{address} is gone.", highlight=False, markup=False)
+    _tell(f"{address} is gone.")
 
 
-async def _known(server: CouchServer, tenant: str) -> None:
-    from couchgrass.errors import NotFound
-    from couchgrass.identity.store import directory
+def _address(command: str, email: str) -> str:
+    from couchgrass.errors import BadRequest
+    from couchgrass.identity import person
 
-    if tenant not in {one.id for one in await directory.list_tenants(server)}:
-        raise NotFound(f"there is no tenant {tenant}: couchgrass tenant list shows them")
+    try:
+        return person.email(email)
+    except BadRequest as bad:
+        misused(command, f"{email!r}: {bad.reason}")
 
 
-def _password() -> str:
-    if sys.stdin.isatty():
-        return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
-    return sys.stdin.readline().rstrip("\r\n")
+def _password(command: str) -> str:
+    from couchgrass.errors import BadRequest
+    from couchgrass.identity import person
+
+    try:
+        if sys.stdin.isatty():
+            typed = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+            return person.password(str(typed))
+        line = sys.stdin.buffer.readline(PASSWORD_BYTES_MAX).decode().rstrip("\r\n")
+        if not line:
+            misused(command, "no password: type it at a terminal, or let it be the first line of stdin")
+        return person.password(line)
+    except UnicodeDecodeError:
+        misused(command, "the password is not UTF-8 text")
+    except BadRequest as bad:
+        misused(command, bad.reason)
+
+
+def _show_tenants(region: Region, tenants: list[Tenant]) -> None:
+    rows = [(one.id, client.client_id, one.name) for one in tenants for client in one.clients]
+    out.print(lines(("tenant", "client", "name"), rows, whole=("tenant", "client")))
+    _tell(f"The issuer of their tokens is {issuer(region, 'TENANT')}")
+
+
+def _tell(text: str) -> None:
+    out.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _clients(tenant: Tenant) -> list[dict[str, object]]:
