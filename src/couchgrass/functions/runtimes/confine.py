@@ -2,9 +2,9 @@
 
     python -I -S confine.py UID HOME LANDLOCK READABLE... -- PROGRAM ARGUMENT...
 
-UID "-" keeps the one it has. LANDLOCK "yes": the program and its children may read what is below the
-READABLE paths, write below HOME, and signal and trace only each other. Always: no new privileges, a session of
-its own.
+UID "-" keeps the one it has. With LANDLOCK "yes" the program and its children may read what is below the
+READABLE paths, write below HOME, and signal and trace only each other. In any case they get no new privileges
+and a session of their own.
 
 The process itself stays, as the parent of all that the program starts, however those detach themselves (it is
 their "subreaper"). It ends them all when the program has ended, when it is told to (SIGTERM), or when its own

@@ -257,8 +257,8 @@ function serialized(value, above = []) {
   if (typeof value === 'bigint' || typeof value === 'symbol') return String(value);
   if (typeof value !== 'object' || value === null) return value;
   if (above.includes(value)) return '[Circular]';
-  if (typeof value.toJSON === 'function') return value.toJSON();
   if (Buffer.isBuffer(value)) return '[object Buffer]';
+  if (typeof value.toJSON === 'function') return value.toJSON();
   const to = Array.isArray(value) ? [] : {};
   const hidden = value instanceof Error ? ['name', 'message', 'stack', 'code', 'cause'] : [];
   for (const key of new Set([...hidden, ...Object.keys(value)])) {
@@ -278,6 +278,8 @@ function finish(result) {
   let body;
   try {
     body = stringify(result);
+    // Half a character comes out as an escape that JSON readers refuse.
+    if (body) body = body.replace(/(\\\\)|\\ud[89a-f][0-9a-f]{2}/g, (found, pair) => pair || '\ufffd');
   } catch (error) {
     console.error(error);
   }

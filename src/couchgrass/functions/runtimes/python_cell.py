@@ -323,8 +323,8 @@ def _json(result: Any) -> bytes:
     text = json.dumps(result, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     try:
         return text.encode()
-    except UnicodeEncodeError:
-        return json.dumps(result, allow_nan=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:  # half a character, which JSON readers refuse
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
 def _unpacked(text: str, folder: Path) -> tuple[bytes, Path]:
