@@ -59,6 +59,9 @@ _EFFECTS = """
 PURE_MAY_NOT_CALL = frozenset(_EFFECTS.split())
 
 TESTED_BY: dict[str, str] = {
+    "functions/runtimes/cell.py": "tests/functions/runtimes/test_local.py",
+    "functions/runtimes/spawn.py": "tests/functions/runtimes/test_process_cell.py",
+    "functions/runtimes/watch.py": "tests/functions/runtimes/test_hostile.py",
     "couch/peer.py": "tests/couch/test_conformance.py",
     "docdb/wire.py": "tests/couch/test_database.py",
     "docdb/selector_ops.py": "tests/docdb/test_selector.py",
