@@ -134,8 +134,9 @@ def test_functions_and_gateway_start_and_serve_while_the_database_is_away(tmp_pa
         until(lambda: all((region.data / place).exists() for place in SNAPSHOTS))
         server.kill()
         goes_on(region, owner)
-        for name in ("functions", "gateway"):
-            region.until_again(name, region.kill(name))
+        former = {name: region.kill(name) for name in ("functions", "gateway")}
+        for name, pid in former.items():
+            region.until_again(name, pid)
         goes_on(region, owner)
         refused = owner.ask("PUT", "packages/late", {})
         assert refused.status == 503
@@ -313,9 +314,7 @@ def test_the_status_tells_what_runs_and_what_does_not_answer(region: RegionProce
         ("functions", "ready"),
         ("gateway", "ready"),
     ]
-    assert [one["url"] for one in well["processes"]] == [
-        region.url(one["name"]) for one in well["processes"]
-    ]
+    assert [one["url"] for one in well["processes"]] == [region.url(one["name"]) for one in well["processes"]]
     assert well["confinement"] in ("bubblewrap", "landlock", "rlimits")
     pid = region.seen("gateway").pid
     assert pid is not None

@@ -41,8 +41,8 @@ START_S: Final = 10.0
 """How long a start without a snapshot waits for the server before it gives up."""
 
 START_KNOWING_S: Final = 1.0
-"""How long one with a snapshot waits before it goes on with that. A process holds several mirrors, and when it
-falls while the server is away, its users wait for all of them."""
+"""How long one with a snapshot waits before it goes on with that. A process holds several mirrors, and when
+it falls while the server is away, its users wait for all of them."""
 
 SNAPSHOT_S: Final = 2.0
 """Changes within so long are written together."""

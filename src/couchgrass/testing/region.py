@@ -1,4 +1,4 @@
-"""A real region for tests: ``couchgrass region`` with its processes, started, waited for, stopped or killed."""
+"""A real region for tests: ``couchgrass region`` with its processes, started, waited for, stopped, killed."""
 
 from __future__ import annotations
 
@@ -225,9 +225,7 @@ class RegionProcess:
         self.file.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def until(
-    condition: Callable[[], bool], limit_s: float = 20.0, told: Callable[[], str] = lambda: ""
-) -> None:
+def until(condition: Callable[[], bool], limit_s: float = 20.0, told: Callable[[], str] = lambda: "") -> None:
     """Waits until it is so. Raises AssertionError with what is `told` when it takes too long."""
     ends_at = time.monotonic() + limit_s
     while not condition():
