@@ -21,7 +21,7 @@ from couchgrass.functions.http.collections import collections
 from couchgrass.functions.http.info import About
 from couchgrass.functions.http.web import WebActions
 from couchgrass.functions.kinds import Kinds
-from couchgrass.functions.limits import SYSTEM_LIMITS, Range, SystemLimits
+from couchgrass.functions.limits import MB, SYSTEM_LIMITS, Range, SystemLimits
 from couchgrass.functions.run.alarms import AlarmFeed
 from couchgrass.functions.run.changes import ChangesFeed
 from couchgrass.functions.run.controller import Controller
@@ -51,6 +51,7 @@ from couchgrass.region.run.account import database_access
 from couchgrass.serving.asgi import Answer, Request
 from couchgrass.serving.files import kept_secret
 
+DAY_S = 24 * 3600
 DRAIN_S = 2.0
 """How long what was invoked and not waited for may still run when the host stops."""
 
@@ -74,7 +75,7 @@ async def opened(region: Region, url: str, stack: AsyncExitStack) -> App:
     couch = await stack.enter_async_context(access.server())
     folder = Path(region.data) / places.FUNCTIONS
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    kept = await _kept(couch, folder, stack)
+    kept = await _kept(region, couch, folder, stack)
     runtimes = await _runtimes(region)
     stack.push_async_callback(runtimes.close)
     invoker = Invoker(
@@ -104,14 +105,7 @@ async def opened(region: Region, url: str, stack: AsyncExitStack) -> App:
         accounts=await _accounts(access.url, stack),
     )
     stack.push_async_callback(controller.close, DRAIN_S)
-    firing = Firing(controller, kept.directory, kept.feeds, clock, asyncio.sleep)
-    feeding = Feeding(
-        kept.feeds,
-        Lease(kept.feeds, kept_secret(folder / "host-id", lambda: uuid.uuid4().hex), clock),
-        AlarmFeed(kept.feeds, firing, clock, asyncio.sleep),
-        ChangesFeed(kept.feeds, firing, sources, clock, asyncio.sleep),
-        asyncio.sleep,
-    )
+    feeding = _feeding(kept, controller, sources, kept_secret(folder / "host-id", lambda: uuid.uuid4().hex))
     feeding.start()
     stack.push_async_callback(feeding.close)
     apis = await Apis.open(couch, cache=folder / "apis.json")
@@ -136,13 +130,31 @@ async def opened(region: Region, url: str, stack: AsyncExitStack) -> App:
     )
 
 
-async def _kept(couch: CouchServer, folder: Path, stack: AsyncExitStack) -> Kept:
+def _feeding(kept: Kept, controller: Controller, sources: Sources, host_id: str) -> Feeding:
+    """What fires the triggers of alarms and changes. With the same `host_id` it goes on after a restart."""
+    clock = SystemClock()
+    firing = Firing(controller, kept.directory, kept.feeds, clock, asyncio.sleep)
+    return Feeding(
+        kept.feeds,
+        Lease(kept.feeds, host_id, clock),
+        AlarmFeed(kept.feeds, firing, clock, asyncio.sleep),
+        ChangesFeed(kept.feeds, firing, sources, clock, asyncio.sleep),
+        asyncio.sleep,
+    )
+
+
+async def _kept(region: Region, couch: CouchServer, folder: Path, stack: AsyncExitStack) -> Kept:
     clock, cache = SystemClock(), folder / "cache"
     entities = await Entities.open(couch, cache=cache, clock=clock)
     stack.push_async_callback(entities.close)
     subjects = await Subjects.open(couch, cache=cache, secret_file=folder / "secret", clock=clock)
     stack.push_async_callback(subjects.close)
-    records = await Records.open(folder / "activations", clock=clock)
+    records = await Records.open(
+        folder / "activations",
+        clock=clock,
+        keep_s=region.functions.activation_days * DAY_S,
+        bytes_max=region.functions.activation_mb * MB,
+    )
     stack.push_async_callback(records.close)
     return Kept(Directory(entities, installed()), subjects, records, FeedDocuments(couch))
 

@@ -52,12 +52,15 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Functions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`memory_mb` is for all action processes together. `runtimes` are kinds that run elsewhere, by URL."""
+    """`memory_mb` is for all action processes together, `activation_days` and `activation_mb` for records.
+    `runtimes` are kinds that run elsewhere, by URL."""
 
     host: str = LOOPBACK
     port: Port = FUNCTIONS_PORT
     memory_mb: Annotated[int, Meta(ge=128)] = 2048
     public_url: str = ""
+    activation_days: Annotated[float, Meta(gt=0, le=3650)] = 7.0
+    activation_mb: Annotated[int, Meta(ge=16)] = 4096
     limits: Limits = Limits()
     runtimes: dict[str, str] = {}
 
@@ -226,6 +229,8 @@ host = "127.0.0.1"
 port = 3233
 memory_mb = 2048                     # for all action processes together
 public_url = ""                      # how clients reach it, when that is not host and port
+activation_days = 7                  # how long records of activations are kept
+activation_mb = 4096                 # and how large they may be together; the oldest go first
 
 [functions.limits]                   # of each namespace, and the most that an action may ask for
 actions_per_minute = 600000

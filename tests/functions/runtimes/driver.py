@@ -53,7 +53,7 @@ class Ran:
     cell: Cell
     init: Outcome
     init_logs: Logs
-    outcome: Outcome = Outcome(End.DIED)
+    outcome: Outcome = field(default_factory=lambda: Outcome(End.DIED))
     logs: Logs = field(default_factory=Logs)
 
     @property

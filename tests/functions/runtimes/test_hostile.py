@@ -123,7 +123,8 @@ def test_a_garbage_maker_is_no_hog(confined: Driver) -> None:
 
 
 BOMBS = {
-    PYTHON: "import os\ndef main(args):\n    while True:\n        try: os.fork()\n        except OSError: pass",
+    PYTHON: "import os\ndef main(args):\n"
+    "    while True:\n        try: os.fork()\n        except OSError: pass",
     NODEJS: "const { spawn } = require('child_process'); function main() { "
     "setInterval(() => spawn('sh', ['-c', 'sleep 100 & sleep 100 & wait']).on('error', () => {}), 1); "
     "return new Promise(() => {}) }",
@@ -185,7 +186,8 @@ FDS = {
     "close, Python": (PYTHON, "import os\ndef main(args):\n    os.closerange(3, 1024)\n    return {}"),
     "close, Node.js": (
         NODEJS,
-        "function main() { for (let n = 3; n < 999; n++) try { require('fs').closeSync(n) } catch {} return {} }",
+        "const fs = require('fs');"
+        "function main() { for (let n = 3; n < 999; n++) try { fs.closeSync(n) } catch {} return {} }",
     ),
     "garbage, Python": (
         PYTHON,
@@ -194,18 +196,21 @@ FDS = {
     ),
     "garbage, Node.js": (
         NODEJS,
-        "function main() { for (let n = 3; n < 999; n++) { try { require('fs').writeSync(n, 'garbage'.repeat(9)) "
-        "} catch {} } return new Promise(() => {}) }",
+        "const fs = require('fs'); function main() { "
+        "for (let n = 3; n < 999; n++) { try { fs.writeSync(n, 'garbage'.repeat(9)) } catch {} } "
+        "return new Promise(() => {}) }",
     ),
     "an answer to another question": (
         PYTHON,
-        "import os, struct\ndef main(args):\n    frame = struct.pack('>IcIHQ', 17, b'A', 99, 200, 2) + b'{}'\n"
+        "import os, struct\ndef main(args):\n"
+        "    frame = struct.pack('>IcIHQ', 17, b'A', 99, 200, 2) + b'{}'\n"
         "    for n in range(3, 1024):\n        try: os.write(n, frame)\n        except OSError: pass\n"
         "    return {}",
     ),
     "an answer that is no JSON": (
         PYTHON,
-        "import os, struct\ndef main(args):\n    frame = struct.pack('>IcIHQ', 17, b'A', 2, 200, 2) + b'{{'\n"
+        "import os, struct\ndef main(args):\n"
+        "    frame = struct.pack('>IcIHQ', 17, b'A', 2, 200, 2) + b'{{'\n"
         "    for n in range(3, 1024):\n        try: os.write(n, frame)\n        except OSError: pass\n"
         "    return {}",
     ),
@@ -310,7 +315,8 @@ def test_one_that_kills_all_it_can_kills_only_itself(confined: Driver) -> None:
         (PYTHON, "import os\ndef main(args):\n    try: os.kill(-1, 9)\n    finally: os.kill(os.getpid(), 9)"),
         (
             NODEJS,
-            "function main() { try { process.kill(-1, 'SIGKILL') } finally { process.kill(process.pid, 'SIGKILL') } }",
+            "function main() { try { process.kill(-1, 'SIGKILL') } "
+            "finally { process.kill(process.pid, 'SIGKILL') } }",
         ),
     ):
         ran = confined.do(kind, code, timeout_s=5)

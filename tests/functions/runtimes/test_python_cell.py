@@ -10,8 +10,8 @@ import pytest
 
 from couchgrass.functions.activation import RESULT_BYTES_MAX
 from couchgrass.functions.entity import Limits
-from couchgrass.functions.runtimes.cell import End
-from tests.functions.runtimes.driver import Driver, archive
+from couchgrass.functions.runtimes.cell import Code, End
+from tests.functions.runtimes.driver import Driver, Logs, archive
 
 KIND = "python:3"
 ECHO = "def main(args): return args"
@@ -169,8 +169,6 @@ def test_code_that_does_not_load_says_so(driver: Driver) -> None:
 
 def test_it_is_loaded_once(driver: Driver) -> None:
     ran = driver.load(KIND, ECHO)
-    from tests.functions.runtimes.driver import Code, Logs
-
     again = driver.run(
         ran.cell.init(Code("act", "", ECHO.encode(), False, ""), {}, timeout_s=10, logs=Logs())
     )
@@ -212,9 +210,10 @@ def test_a_bad_archive_is_refused(driver: Driver, code: bytes, said: str) -> Non
 def test_an_archive_gets_nowhere_but_its_folder(driver: Driver) -> None:
     code = archive(
         {
-            "__main__.py": "import os\ndef main(args): return {'up': os.listdir('..'), 'tmp': os.listdir('/tmp')}",
+            "__main__.py": "import os\ndef main(args):\n"
+            "    return {'up': os.listdir('..'), 'tmp': os.listdir('/tmp')}",
             "../evil": "x",
-            "/tmp/evil": "x",  # noqa: S108
+            "/tmp/evil": "x",
         }
     )
     ran = driver.do(KIND, code)

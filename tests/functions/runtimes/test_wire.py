@@ -83,3 +83,11 @@ def test_what_is_no_frame_is_refused_before_it_is_held(received: bytes) -> None:
 
 def test_a_request_says_its_length_kind_and_number() -> None:
     assert request(RUN, 7, b"{}") == b"\0\0\0\x07R\0\0\0\x07{}"
+
+
+def test_a_call_in_the_middle_goes_on_behind_what_was_given() -> None:
+    reader = Reader()
+    first = reader.frames(sent(Memory(1)) + sent(Memory(2)))
+    assert next(first) == Memory(1)
+    assert list(reader.frames(sent(Memory(3)))) == [Memory(2), Memory(3)]
+    assert list(first) == []

@@ -52,7 +52,7 @@ class LocalRuntimes:
         self._spawner = Spawner()
         self._watch = Watch(self._spawner)
         self._session: aiohttp.ClientSession | None = None
-        self.stems = Stems(self._start)
+        self.stems = Stems(self.start)
 
     @classmethod
     async def open(
@@ -85,7 +85,7 @@ class LocalRuntimes:
             externals=externals or {},
         )
         for kind, count in (dict.fromkeys(found, STEMS) if stems is None else stems).items():
-            runtimes.stems.keep(runtimes._sandbox(kind, MEMORY_MB), count)
+            runtimes.stems.keep(runtimes.sandbox(kind, MEMORY_MB), count)
         return runtimes
 
     async def cell(self, kind: str, limits: Limits, *, name: str, accounts: tuple[str, ...] = ()) -> Cell:
@@ -94,11 +94,12 @@ class LocalRuntimes:
         if url is not None:
             self._session = self._session or aiohttp.ClientSession()
             return ExternalCell(self._session, url)
-        cell = await self.stems.take(self._sandbox(kind, limits.memory))
+        cell = await self.stems.take(self.sandbox(kind, limits.memory))
         cell.limit(limits, kind, accounts)
         return cell
 
-    def _sandbox(self, kind: str, memory_mb: int) -> Sandbox:
+    def sandbox(self, kind: str, memory_mb: int) -> Sandbox:
+        """What a process of this kind is given. Raises NotFound for a kind that there is not."""
         interpreter = self._interpreters.get(kind.partition(":")[0])
         if interpreter is None:
             raise NotFound(f"there is no runtime for the kind {kind!r}")
@@ -111,7 +112,8 @@ class LocalRuntimes:
             env=self._env,
         )
 
-    async def _start(self, sandbox: Sandbox) -> ProcessCell:
+    async def start(self, sandbox: Sandbox) -> ProcessCell:
+        """A new process that is ready to take code. Raises ServiceUnavailable."""
         cell = ProcessCell(await self._spawner.spawn(sandbox), self._watch, self._ended)
         self._cells.add(cell)
         try:

@@ -31,9 +31,8 @@ HOME_BYTES: Final = 256 * 1024 * 1024
 TEMP_BYTES: Final = 128 * 1024 * 1024
 SHARED_BYTES: Final = 64 * 1024 * 1024
 
-UID_FIRST: Final = 61_000
-UID_COUNT: Final = 4_000
-"""Users of nobody, below the ids that systems give out by themselves."""
+UID_INSIDE: Final = 61_000
+"""The user in a namespace of users."""
 
 OURS: Final = "/couchgrass"
 """The folder in the sandbox with our script and the preload."""
@@ -154,14 +153,14 @@ def _bubblewrap(sandbox: Sandbox, place: Place) -> Iterator[str]:
     yield str(find_bubblewrap())
     yield from _NAMESPACES
     if place.uid is None:
-        yield from ("--unshare-user", "--uid", str(UID_FIRST), "--gid", str(UID_FIRST))
+        yield from ("--unshare-user", "--uid", str(UID_INSIDE), "--gid", str(UID_INSIDE))
     else:
         yield from ("--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID")
+    yield from _memory("/tmp", TEMP_BYTES)  # noqa: S108
+    yield from _memory(place.home, HOME_BYTES)
     binds = list(_binds(sandbox, place.home))
-    yield from _folders([to for _, to in binds] + [place.home, "/etc/passwd"])
+    yield from _folders([to for _, to in binds] + ["/etc/passwd"])
     for source, to in binds:
-        if to == f"{place.home}/{sandbox.interpreter.packages}":
-            continue
         yield from ("--ro-bind", source, to)
     for masked in _foreign_packages(sandbox.interpreter):
         yield from ("--tmpfs", masked, "--remount-ro", masked)
@@ -172,10 +171,6 @@ def _bubblewrap(sandbox: Sandbox, place: Place) -> Iterator[str]:
     yield from ("--proc", "/proc", "--dev", "/dev")
     yield from _memory("/dev/shm", SHARED_BYTES)  # noqa: S108
     yield from ("--remount-ro", "/dev")
-    yield from _memory("/tmp", TEMP_BYTES)  # noqa: S108
-    yield from _memory(place.home, HOME_BYTES)
-    if (installed := sandbox.installed) is not None:
-        yield from ("--ro-bind", str(installed), f"{place.home}/{sandbox.interpreter.packages}")
     yield from ("--remount-ro", "/", "--chdir", place.home)
 
 
@@ -194,6 +189,8 @@ def _binds(sandbox: Sandbox, home: str) -> Iterator[tuple[str, str]]:
         yield str(file), f"{OURS}/{file.name}"
     if sandbox.preload is not None:
         yield str(sandbox.preload), f"{OURS}/preload{sandbox.preload.suffix}"
+    if (installed := sandbox.installed) is not None:
+        yield str(installed), f"{home}/{sandbox.interpreter.packages}"
 
 
 @cache
@@ -210,7 +207,7 @@ def _system() -> tuple[str, ...]:
 
 def _folders(paths: Iterable[str]) -> Iterator[str]:
     """Makes the folders above the paths, so that every user may pass through them."""
-    above = {str(folder) for path in paths for folder in Path(path).parents} - {"/"}
+    above = {str(folder) for path in paths for folder in Path(path).parents} - {"/", "/tmp"}  # noqa: S108
     for folder in sorted(above):
         if not any(Path(folder).is_relative_to(path) for path in _SYSTEM):
             yield from ("--perms", "0755", "--dir", folder)
@@ -250,7 +247,7 @@ def _namespaces_work() -> bool:
 
     sandbox = Sandbox(Confinement.BUBBLEWRAP, python())
     passwd, group = os.open(os.devnull, os.O_RDONLY), os.open(os.devnull, os.O_RDONLY)
-    uid = UID_FIRST if os.geteuid() == 0 else None
+    uid = UID_INSIDE if os.geteuid() == 0 else None
     place = Place(uid=uid, home="/action", requests_fd=-1, answers_fd=-1, passwd_fd=passwd, group_fd=group)
     start = [*_bubblewrap(sandbox, place), "--", str(sandbox.interpreter.binary), "-I", "-S", "-c", "0"]
     try:

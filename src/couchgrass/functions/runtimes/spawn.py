@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import secrets
 import shutil
 import signal
 import subprocess
@@ -21,8 +22,7 @@ from couchgrass.errors import ServiceUnavailable
 from couchgrass.functions.runtimes.confine import descendants
 from couchgrass.functions.runtimes.sandbox import (
     HOME_BYTES,
-    UID_COUNT,
-    UID_FIRST,
+    UID_INSIDE,
     Confinement,
     Place,
     Sandbox,
@@ -43,7 +43,10 @@ NICE: Final = 5
 _WAITS: Final = 'read -r start; exec "$@" < /dev/null'
 """Waits for the end of its input: until then its limits are set, which the program inherits."""
 _THREADS: Final = 2
-_UIDS_START_STEP: Final = 64
+_UIDS: Final = range(0x7000_0000, 0x7100_0000)
+"""Users that no system gives out. So many that two platforms on one machine do not meet."""
+_UIDS_OF_FEW: Final = range(61_000, 65_000)
+"""The same where we are root of a namespace that has 65,536 users."""
 
 
 class Process:
@@ -146,7 +149,8 @@ class Spawner:
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="cells")
         self._uids: set[int] = set()
-        self._next_uid = os.getpid() * _UIDS_START_STEP
+        self._range = _UIDS if _has_user(_UIDS[-1]) else _UIDS_OF_FEW
+        self._next_uid = secrets.randbelow(len(self._range))
 
     async def off_loop(self, call: Callable[[], T]) -> T:
         """Runs it on one of the threads."""
@@ -168,9 +172,9 @@ class Spawner:
     def _uid(self) -> int | None:
         if os.geteuid() != 0:
             return None
-        for _ in range(UID_COUNT):
-            self._next_uid += 1
-            uid = UID_FIRST + self._next_uid % UID_COUNT
+        for _ in self._range:
+            self._next_uid = (self._next_uid + 1) % len(self._range)
+            uid = self._range[self._next_uid]
             if uid not in self._uids:
                 self._uids.add(uid)
                 return uid
@@ -196,6 +200,13 @@ class Spawner:
     def close(self) -> None:
         """Lets the threads go; once all processes have ended."""
         self._pool.shutdown(wait=False)
+
+
+def _has_user(uid: int) -> bool:
+    """Whether the id is one of this namespace of users."""
+    lines = Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines()
+    spans = [list(map(int, line.split())) for line in lines]
+    return any(first <= uid < first + count for first, _, count in spans)
 
 
 def _clear(process: Process) -> None:
@@ -246,7 +257,7 @@ def _spawn(sandbox: Sandbox, uid: int | None) -> Process:
 def _stub(line: str, uid: int | None) -> int:
     """A file in memory that names the one user there is."""
     fd = os.memfd_create("stub")
-    os.write(fd, line.replace("{}", str(uid or UID_FIRST)).encode())
+    os.write(fd, line.replace("{}", str(uid or UID_INSIDE)).encode())
     os.lseek(fd, 0, os.SEEK_SET)
     return fd
 

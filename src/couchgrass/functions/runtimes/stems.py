@@ -47,8 +47,11 @@ class Line:
 class Stems:
     """All lines. `start` starts a cell and waits until it is ready; it raises ServiceUnavailable."""
 
-    def __init__(self, start: Callable[[Sandbox], Awaitable[ProcessCell]]) -> None:
+    def __init__(
+        self, start: Callable[[Sandbox], Awaitable[ProcessCell]], *, unused_s: float = UNUSED_S
+    ) -> None:
         self._start = start
+        self._unused_s = unused_s
         self._loop = asyncio.get_running_loop()
         self._lines: dict[object, Line] = {}
         self._slots = asyncio.Semaphore(STARTS_MAX)
@@ -110,7 +113,7 @@ class Stems:
             line = self._short()
             if line is None:
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(UNUSED_S):
+                    async with asyncio.timeout(self._unused_s):
                         await self._changed.wait()
                 continue
             await asyncio.sleep(self._taken_at + SETTLE_S - self._loop.time())
@@ -128,7 +131,7 @@ class Stems:
     def _shrink(self) -> None:
         """Lines that were not used for a while fall back; cells that died go."""
         for line in self._lines.values():
-            if self._loop.time() - line.used_at > UNUSED_S:
+            if self._loop.time() - line.used_at > self._unused_s:
                 line.wanted = line.base
             line.waiting = deque(cell for cell in line.waiting if cell.alive)
             while len(line.waiting) > line.wanted:

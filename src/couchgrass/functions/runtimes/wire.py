@@ -82,23 +82,26 @@ class Reader:
         self._held = bytearray()
 
     def frames(self, received: bytes) -> Iterator[Frame]:
-        """The frames that are whole with these bytes. Raises Garbled."""
+        """The frames that are whole with these bytes. Raises Garbled. What was given is forgotten: another
+        call meanwhile goes on behind it."""
         held = self._held
+        if not held and len(received) >= _HEAD.size:
+            # The usual case: one frame, whole.
+            length, kind, number = _HEAD.unpack_from(received)
+            if _LENGTH_BYTES + length == len(received) and length >= _HEAD.size - _LENGTH_BYTES:
+                yield _frame(kind, number, received[_HEAD.size :])
+                return
         held += received
-        at = 0
-        try:
-            while len(held) - at >= _HEAD.size:
-                length, kind, number = _HEAD.unpack_from(held, at)
-                if not _HEAD.size - _LENGTH_BYTES <= length <= FRAME_BYTES_MAX:
-                    raise Garbled(f"a frame of {length} bytes")
-                end = at + _LENGTH_BYTES + length
-                if len(held) < end:
-                    break
-                rest = bytes(held[at + _HEAD.size : end])
-                at = end
-                yield _frame(kind, number, rest)
-        finally:
-            del held[:at]
+        while len(held) >= _HEAD.size:
+            length, kind, number = _HEAD.unpack_from(held)
+            if not _HEAD.size - _LENGTH_BYTES <= length <= FRAME_BYTES_MAX:
+                raise Garbled(f"a frame of {length} bytes")
+            end = _LENGTH_BYTES + length
+            if len(held) < end:
+                return
+            rest = bytes(held[_HEAD.size : end])
+            del held[:end]
+            yield _frame(kind, number, rest)
 
 
 def _frame(kind: bytes, number: int, rest: bytes) -> Frame:

@@ -1,0 +1,118 @@
+"""The controller's side of a cell: one thing at a time, nothing left behind, little of its own time spent."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from couchgrass.functions.runtimes.cell import End
+from couchgrass.functions.runtimes.process_cell import ProcessCell
+from tests.functions.runtimes.driver import KINDS, TIMEOUT_S, Driver, Logs
+
+ECHO = {KINDS[0]: "def main(args): return args", KINDS[1]: "function main(args) { return args }"}
+
+
+FDS_A_CELL = 5
+
+
+def open_fds() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_closing_leaves_no_descriptor_and_no_zombie(driver: Driver) -> None:
+    driver.until(lambda: driver.runtimes.stems.full)
+    before = open_fds() - FDS_A_CELL * driver.runtimes.stems.waiting
+    pids = []
+    for kind in (*KINDS, *KINDS):
+        ran = driver.do(kind, ECHO[kind], {"n": 1})
+        assert isinstance(ran.cell, ProcessCell)
+        pids.append(ran.cell.process.pid)
+        driver.end(ran)
+        driver.end(ran)
+        assert not ran.cell.alive
+    driver.until(lambda: open_fds() - FDS_A_CELL * driver.runtimes.stems.waiting <= before)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+def test_a_run_that_is_given_up_ends_the_cell(driver: Driver) -> None:
+    ran = driver.load(KINDS[0], "def main(args):\n    while True: pass")
+
+    async def give_up() -> None:
+        run = asyncio.ensure_future(ran.cell.run(b"{}", timeout_s=TIMEOUT_S, logs=Logs()))
+        await asyncio.sleep(0)
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+
+    driver.run(give_up())
+    assert not ran.cell.alive
+
+
+def test_close_ends_what_goes_on(driver: Driver) -> None:
+    ran = driver.load(KINDS[1], "function main() { for (;;); }")
+
+    async def close_meanwhile() -> End:
+        run = asyncio.ensure_future(ran.cell.run(b"{}", timeout_s=TIMEOUT_S, logs=Logs()))
+        await asyncio.sleep(0)
+        await ran.cell.close()
+        return (await run).end
+
+    assert driver.run(close_meanwhile()) is End.DIED
+
+
+def test_a_cell_that_died_while_it_waited_is_known_to_be_dead(driver: Driver) -> None:
+    code = "import os, threading\n"
+    code += "def main(args):\n    threading.Timer(0.01, os._exit, [1]).start()\n    return {}"
+    ran = driver.do(KINDS[0], code)
+    assert ran.outcome.end is End.DONE
+    driver.until(lambda: not ran.cell.alive)
+    assert driver.again(ran).outcome.end is End.DIED
+
+
+def test_a_message_larger_than_a_pipe_goes_through_while_the_loop_runs(driver: Driver) -> None:
+    ran = driver.load(KINDS[0], "def main(args): return {'n': len(args['a'])}")
+    assert driver.again(ran, {"a": "x" * 5_000_000}).body == {"n": 5_000_000}
+
+
+def test_code_of_the_largest_size_is_taken(driver: Driver) -> None:
+    for kind, remark in ((KINDS[0], "#"), (KINDS[1], "//")):
+        ran = driver.do(kind, f"{ECHO[kind]}\n{remark}{'x' * 40_000_000}", {"n": 1})
+        assert ran.body == {"n": 1}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_warm_run_costs_the_controller_little(driver: Driver, kind: str) -> None:
+    ran = driver.load(kind, ECHO[kind])
+    message = b'{"value":{"n":1},"activation_id":"a","deadline":"1"}'
+
+    async def runs(count: int) -> float:
+        logs = Logs()
+        before = time.thread_time()
+        for _ in range(count):
+            assert (await ran.cell.run(message, timeout_s=TIMEOUT_S, logs=logs)).status == 200
+        return (time.thread_time() - before) / count
+
+    driver.run(runs(20))
+    assert min(driver.run(runs(50)) for _ in range(4)) < 0.0006
+
+
+def test_took_ms_is_the_time_of_the_run(driver: Driver) -> None:
+    code = "import time\ndef main(args):\n    time.sleep(0.05)\n    return {}"
+    assert driver.do(KINDS[0], code).outcome.took_ms >= 49
+
+
+def test_raw_output_up_to_megabytes_is_all_there(driver: Driver) -> None:
+    code = "import os\n"
+    code += "def main(args):\n    for n in range(200): os.write(1, b'x' * 9999 + b'\\n')\n    return {}"
+    ran = driver.do(KINDS[0], code)
+    assert [len(text) for _, _, text in ran.logs.lines] == [9999] * 200
+
+
+def test_a_signal_to_our_terminal_is_not_for_the_cells(driver: Driver) -> None:
+    ran = driver.load(KINDS[0], "def main(args): return {}")
+    assert isinstance(ran.cell, ProcessCell)
+    assert os.getsid(ran.cell.process.pid) != os.getsid(0)
