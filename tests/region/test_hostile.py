@@ -319,15 +319,15 @@ def test_nothing_of_the_platform_is_seen_and_nobody_else_is_ended(
     pids = [os.getpid(), region.supervisor.pid, functions, *descendants(functions)]
     read = [
         *map(str, secret_files(region)),
-        *(f"/proc/{pid}/environ" for pid in pids),
-        *(f"/proc/{pid}/root/etc/hostname" for pid in pids),
+        *(f"/proc/{pid}/{name}" for pid in pids if pid > KILLED_FROM for name in ("environ", "maps")),
         "/etc/shadow",
         __file__,
         str(region.file),
     ]
-    listed = [str(region.folder), str(region.data), str(Path(__file__).parent)]
     # In a namespace of its own the small numbers are its own processes.
     kill = [str(pid) for pid in pids if pid > KILLED_FROM]
+    listed = [str(region.folder), str(region.data), str(Path(__file__).parent)]
+    listed += [f"/proc/{pid}/{place}" for pid in kill for place in ("cwd", "fd")]
     owner.put("look", KINDS[kind], LOOK[kind], memory=256)
     answer = owner.invoke("look", {"read": read, "list": listed, "kill": kill})
     seen = answer.json()["response"]["result"]
