@@ -9,6 +9,7 @@ send it is ended.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -284,8 +285,10 @@ class ProcessCell:
         if answer.size > RESULT_BYTES_MAX:
             outcome = Outcome(End.TOO_LARGE, answer.status, answer.body, answer.size)
         else:
+            # What nests too deeply is an action's answer too, though none that is of use: see run/response.py.
             try:
-                msgspec.json.decode(answer.body, type=dict[str, msgspec.Raw] | list[msgspec.Raw])
+                with contextlib.suppress(RecursionError):
+                    msgspec.json.decode(answer.body, type=dict[str, msgspec.Raw] | list[msgspec.Raw])
             except msgspec.DecodeError as error:
                 raise wire.Garbled("the body is no object or array") from error
             outcome = Outcome(End.DONE, answer.status, answer.body, len(answer.body))
