@@ -98,9 +98,9 @@ def ours(folder: Path, again: Server | None = None) -> Iterator[Server]:
     port, password = (again.port, _password(again)) if again else (free_port(), secrets.token_hex(16))
     command = [ROOT / ".venv/bin/couchgrass", "db", "--data", folder / "data", "--port", str(port)]
     env = {**os.environ, "COUCHDB_USER": USER, "COUCHDB_PASSWORD": password}
-    with _running([str(part) for part in command], env, folder) as pid:
+    with running([str(part) for part in command], env, folder) as pid:
         server = Server("couchgrass", "127.0.0.1", port, basic(USER, password), pid)
-        _wait_until_up(server)
+        wait_until_up(server)
         yield server
 
 
@@ -114,9 +114,9 @@ def pouchdb_server(folder: Path) -> Iterator[Server]:
     (folder / "data").mkdir()
     command = ["node", str(program), "-n", "-p", str(port), "-d", str(folder / "data")]
     command += ["-c", str(folder / "config.json")]
-    with _running(command, dict(os.environ), folder) as pid:
+    with running(command, dict(os.environ), folder) as pid:
         open_server = Server(f"{PEER} {PEER_VERSION}", "127.0.0.1", port, "", pid)
-        _wait_until_up(open_server)
+        wait_until_up(open_server)
         call(open_server, "PUT", f"/_config/admins/{USER}", json.dumps(password).encode())
         yield Server(open_server.name, "127.0.0.1", port, basic(USER, password), pid)
 
@@ -127,9 +127,9 @@ def plain(folder: Path) -> Iterator[Server]:
     port = free_port()
     command = [str(ROOT / ".venv/bin/granian"), "--interface", "asginl", "--no-ws", "--port", str(port)]
     command += ["--working-dir", str(ROOT), "--no-log", "bench.plain:app"]
-    with _running(command, {**os.environ, "PYTHONPATH": str(ROOT)}, folder) as pid:
+    with running(command, {**os.environ, "PYTHONPATH": str(ROOT)}, folder) as pid:
         server = Server("granian", "127.0.0.1", port, "", pid)
-        _wait_until_up(server)
+        wait_until_up(server)
         yield server
 
 
@@ -141,7 +141,7 @@ def given(url: str) -> Iterator[Server]:
     server = Server(
         url.rpartition("@")[2], parts.hostname or "127.0.0.1", parts.port or 80, authorization, None
     )
-    _wait_until_up(server)
+    wait_until_up(server)
     yield server
 
 
@@ -161,7 +161,7 @@ def _install_peer() -> None:
 
 
 @contextmanager
-def _running(command: list[str], env: dict[str, str], folder: Path) -> Iterator[int]:
+def running(command: list[str], env: dict[str, str], folder: Path) -> Iterator[int]:
     """Runs the command in `folder`, what it prints goes to a file there; yields its pid."""
     with (
         (folder / "log").open("wb") as log,
@@ -197,7 +197,7 @@ def headers(server: Server) -> dict[str, str]:
     return {**known, "Authorization": server.authorization} if server.authorization else known
 
 
-def _wait_until_up(server: Server) -> None:
+def wait_until_up(server: Server) -> None:
     """Returns when the server answers; RuntimeError after START_TIMEOUT_S or when its process has ended."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:

@@ -77,6 +77,7 @@ TESTED_BY: dict[str, str] = {
     "functions/activation.py": "tests/functions/test_activation_form.py",
     "functions/entity.py": "tests/functions/test_documents.py",
     "functions/run/needs.py": "tests/functions/run/test_controller.py",
+    "identity/http/answers.py": "tests/identity/http/test_api.py",
 }
 """Source files (below src/couchgrass) whose tests are in a file of another name, and which."""
 

@@ -366,9 +366,10 @@ def test_roles_lose_only_the_empty_ones_at_the_end() -> None:
     assert split_roles("a,,b , c,,") == ("a", "", "b", "c")
 
 
-@pytest.mark.parametrize(
-    "name", ["_users", "_replicator", "whisk_subjects", "whisk_new", "couchgrass_identity"]
-)
+SYSTEM = ["_users", "_replicator", "whisk_subjects", "whisk_new", "couchgrass_identity"]
+
+
+@pytest.mark.parametrize("name", SYSTEM)
 def test_the_regions_own_databases_are_not_for_accounts(name: str) -> None:
     account = UserCtx("acc", ("couchgrass_account",))
     assert not is_account(account, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from couchgrass.identity import claims
-from couchgrass.identity.claims import User
+from couchgrass.identity.claims import SignedIn, User
 from couchgrass.identity.oauth import Asked, OAuthError
 from couchgrass.identity.tenant import Client, Tenant
 
@@ -14,6 +14,7 @@ CLIENT = Client("web")
 TENANT = Tenant("t", clients=(CLIENT,))
 USER = User("6b1b36cb-3c9d-4d25-a7c4-5d1a7a1c9a77", "ada@example.org", "Ada", 2)
 NOW = 1_700_000_000
+WHO = SignedIn(USER, NOW - 5, "session", "n")
 
 
 def test_an_access_token_says_who_for_whom_and_how_long() -> None:
@@ -23,8 +24,10 @@ def test_an_access_token_says_who_for_whom_and_how_long() -> None:
 
 
 def test_the_nonce_goes_into_the_identity_token_alone_when_there_is_one() -> None:
-    assert claims.identity(ISSUER, TENANT, CLIENT, USER, now=NOW, nonce="n")["nonce"] == "n"
-    assert "nonce" not in claims.identity(ISSUER, TENANT, CLIENT, USER, now=NOW)
+    found = claims.identity(ISSUER, TENANT, CLIENT, WHO, now=NOW)
+    assert (found["nonce"], found["auth_time"], found["iat"]) == ("n", NOW - 5, NOW)
+    later = SignedIn(USER, NOW - 5, "session")
+    assert "nonce" not in claims.identity(ISSUER, TENANT, CLIENT, later, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +44,7 @@ def test_the_nonce_goes_into_the_identity_token_alone_when_there_is_one() -> Non
     ],
 )
 def test_only_the_client_it_was_issued_to_redeems_it_and_only_in_time(changed: dict[str, object]) -> None:
-    token = claims.refresh(ISSUER, TENANT, CLIENT, USER, now=NOW, jti="j")
+    token = claims.refresh(ISSUER, TENANT, CLIENT, WHO, now=NOW, jti="j")
     assert claims.own(token, claims.REFRESH, ISSUER, TENANT, CLIENT, NOW + 1) is token
     with pytest.raises(OAuthError) as refused:
         claims.own({**token, **changed}, claims.REFRESH, ISSUER, TENANT, CLIENT, NOW + 1)

@@ -8,7 +8,8 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from joserfc import jwt
+from joserfc import jwk, jwt
+from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
 from couchgrass.identity.keyset import KeySet, Signer, new_private
@@ -16,7 +17,10 @@ from couchgrass.identity.oauth import OAuthError
 
 LONDON = Signer(new_private())
 DALLAS = Signer(new_private())
-BOTH = KeySet({LONDON.kid: LONDON.public, DALLAS.kid: DALLAS.public})
+BOTH = KeySet(
+    {LONDON.kid: LONDON.public, DALLAS.kid: DALLAS.public},
+    {LONDON.kid: LONDON.inner_public, DALLAS.kid: DALLAS.inner_public},
+)
 
 
 def test_a_token_of_either_region_is_believed() -> None:
@@ -45,10 +49,31 @@ def test_a_public_key_is_no_shared_secret_and_none_is_no_signature() -> None:
             BOTH.claims(forged)
 
 
+def test_codes_and_refresh_tokens_are_believed_here_and_by_nobody_else() -> None:
+    token = LONDON.sign_inner({"sub": "x"})
+    assert BOTH.inner_claims(token) == {"sub": "x"}
+    with pytest.raises(OAuthError):
+        BOTH.claims(token)
+    with pytest.raises(OAuthError):
+        BOTH.inner_claims(LONDON.sign({"sub": "x"}))
+    published = jwk.KeySet.import_key_set(BOTH.jwks())  # type: ignore[arg-type]
+    with pytest.raises((JoseError, ValueError)):
+        jwt.decode(token, published, algorithms=["RS256", "ES256"])
+
+
 @given(st.text(max_size=100))
 def test_anything_else_is_no_token(text: str) -> None:
+    for read in (BOTH.claims, BOTH.inner_claims):
+        with pytest.raises(OAuthError):
+            read(text)
+
+
+@pytest.mark.parametrize("odd", [{"crit": 3}, {"kid": ["a"]}, {"alg": ["RS256"]}, {"b64": False}])
+def test_a_header_of_odd_types_is_no_token(odd: dict[str, object]) -> None:
+    header = json.dumps({"alg": "RS256", "kid": LONDON.kid, **odd}).encode()
+    token = base64.urlsafe_b64encode(header).rstrip(b"=").decode() + ".e30.AAAA"
     with pytest.raises(OAuthError):
-        BOTH.claims(text)
+        BOTH.claims(token)
 
 
 def test_a_token_without_end_is_not_looked_at() -> None:
@@ -57,6 +82,8 @@ def test_a_token_without_end_is_not_looked_at() -> None:
 
 
 def test_what_is_published_holds_nothing_private() -> None:
+    for region in (LONDON, DALLAS):
+        assert set(region.inner_public) == {"kty", "crv", "x", "y"}
     for key in BOTH.jwks()["keys"]:
         assert set(key) == {"kty", "n", "e", "use", "alg", "kid"}
     assert {key["kid"] for key in BOTH.jwks()["keys"]} == {LONDON.kid, DALLAS.kid}

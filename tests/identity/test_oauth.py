@@ -44,6 +44,8 @@ def test_a_client_signs_in_by_header_or_form() -> None:
         (None, query(grant_type="password"), "invalid_client", 401),
         ("Basic " + base64.b64encode(b"web:x").decode(), query(grant_type="password"), "invalid_client", 401),
         ("Basic ???", query(grant_type="password"), "invalid_client", 401),
+        ("Basic ü", query(grant_type="password"), "invalid_client", 401),
+        (BASIC, query(grant_type="password", client_id="app"), "invalid_request", 400),
         ("Bearer x", query(grant_type="password"), "invalid_client", 401),
         (BASIC, query(grant_type="magic"), "unsupported_grant_type", 400),
         (BASIC, b"", "unsupported_grant_type", 400),
@@ -51,7 +53,7 @@ def test_a_client_signs_in_by_header_or_form() -> None:
         (BASIC, b"a=1&a=2", "invalid_request", 400),
         (BASIC, b"a=%ff", "invalid_request", 400),
         (BASIC, b"\xff", "invalid_request", 400),
-        (BASIC, b"a=" + b"x" * 5000, "invalid_request", 400),
+        (BASIC, b"a=" + b"x" * 9000, "invalid_request", 400),
         (BASIC, b"&".join(b"a%d=1" % n for n in range(100)), "invalid_request", 400),
     ],
 )
@@ -83,6 +85,13 @@ def test_nothing_is_sent_to_a_uri_that_is_not_the_clients() -> None:
             {"response_type": "code", "code_challenge": "x", "code_challenge_method": "S256"},
             "invalid_request",
         ),
+        ("web", {"response_type": "code", "code_challenge_method": "S256"}, "invalid_request"),
+        ("web", {"response_type": "code", "prompt": "none"}, "login_required"),
+        ("web", {"response_type": "code", "response_mode": "fragment"}, "invalid_request"),
+        ("web", {"response_type": "code", "request": "a.b.c"}, "request_not_supported"),
+        ("web", {"response_type": "code", "request_uri": "https://a/"}, "request_uri_not_supported"),
+        ("web", {"response_type": "code", "nonce": "n" * 256}, "invalid_request"),
+        ("web", {"response_type": "code", "prompt": "login", "response_mode": "query"}, None),
         ("web", {"response_type": "code"}, None),
         (
             "app",
@@ -96,6 +105,13 @@ def test_what_is_wrong_with_an_authorization_request(
 ) -> None:
     found = oauth.complaint(TENANT, query(client_id=client, **more))
     assert (None if found is None else found.error) == error
+
+
+def test_a_state_without_end_is_not_sent_back() -> None:
+    asked = {"client_id": "web", "redirect_uri": "https://a.example/cb"}
+    for state in ("s" * 3001, "ü" * 501):
+        with pytest.raises(BadRequest, match="state"):
+            oauth.authorization_request(TENANT, query(**asked, state=state))
 
 
 def test_pkce_is_proved_by_its_verifier_alone() -> None:

@@ -49,4 +49,5 @@ def test_the_policy_lets_the_form_lead_to_the_app_and_nothing_else() -> None:
     found = page.policy("https://a.example:8443/cb?x")
     assert "form-action 'self' https://a.example:8443;" in found
     assert found.startswith("default-src 'none'") and "frame-ancestors 'none'" in found
-    assert "com.example.app:" in page.policy("com.example.app:/cb")
+    assert "form-action 'self' com.example.app:;" in page.policy("com.example.app://cb")
+    assert "form-action 'self' http:;" in page.policy("http://[::1]:3000/cb")

@@ -45,6 +45,27 @@ def test_a_user_comes_back_from_the_document_of_the_own_tenant_only() -> None:
     doc = person.new_doc("t", user, "password")
     assert person.user_of("t", doc) == user
     assert person.user_of("u", doc) is None
-    assert person.user_of("t", {"name": "x"}) is None
-    assert person.user_of("t", {person.MEMBER: {"tenant": "t", "sub": 1}}) is None
-    assert doc["roles"] == []
+    assert doc["roles"] == ["sub:sub"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"name": "u/ada@example.org"},
+        {"name": 3},
+        {"roles": []},
+        {"roles": ["sub:a", "sub:b"]},
+        {"roles": None},
+        {person.MEMBER: {"generation": "3"}},
+        {person.MEMBER: None},
+    ],
+)
+def test_a_document_of_another_form_is_no_user(changed: dict[str, object]) -> None:
+    doc = person.new_doc("t", User("sub", "ada@example.org"), "password")
+    assert person.user_of("t", {**doc, **changed}) is None
+
+
+def test_what_a_user_may_write_does_not_say_who_they_are() -> None:
+    doc = person.new_doc("t", User("sub", "ada@example.org"), "password")
+    doc[person.MEMBER] = {"sub": "other", "email": "bob@example.org", "name": ["x"], "generation": 0}
+    assert person.user_of("t", doc) == User("sub", "ada@example.org")

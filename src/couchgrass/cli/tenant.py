@@ -7,11 +7,11 @@ import secrets
 import sys
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from couchgrass.cli.paper import flowing, lines, misused, out, run
+from couchgrass.cli.paper import FAILED, complain, flowing, lines, misused, out, run
 from couchgrass.cli.region import DEFAULT_FILE, RegionFile, gateway_url, read_region
 
 if TYPE_CHECKING:
@@ -24,9 +24,20 @@ TENANT_EXAMPLES = """[bold]Try it[/]
 
   [cyan]couchgrass tenant create Todo --redirect-uri http://localhost:3000/callback[/]
   [cyan]couchgrass tenant create Todo --public --redirect-uri https://todo.example/cb[/]
+  [cyan]couchgrass tenant list[/]
   [cyan]couchgrass user add TENANT ada@example.org[/]
 
 The sign-in service runs in the gateway when the region's file says [cyan]\\[identity] enabled = true[/]."""
+
+USER_EXAMPLES = """[bold]Try it[/]
+
+  [cyan]couchgrass user add TENANT ada@example.org --name Ada[/]
+  [cyan]couchgrass user add TENANT ada@example.org < password.txt[/]
+  [cyan]couchgrass user list TENANT[/]
+
+TENANT is the id that [cyan]couchgrass tenant list[/] shows."""
+
+PASSWORD_BYTES_MAX = 4096
 
 tenants = typer.Typer(
     help="Apps whose users sign in: their tenants and clients.",
@@ -34,14 +45,19 @@ tenants = typer.Typer(
     rich_markup_mode="rich",
     epilog=flowing(TENANT_EXAMPLES),
 )
-users = typer.Typer(help="The users of a tenant.", no_args_is_help=True, rich_markup_mode="rich")
+users = typer.Typer(
+    help="The users of a tenant.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    epilog=flowing(USER_EXAMPLES),
+)
 
 Json = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 TenantId = Annotated[str, typer.Argument(help="The tenant's id.", metavar="TENANT", show_default=False)]
 Email = Annotated[str, typer.Argument(help="The user's e-mail address.", metavar="EMAIL", show_default=False)]
 
 
-def _access(file: Path) -> tuple[Region, Access]:
+def _access(command: str, file: Path) -> tuple[Region, Access]:
     from couchgrass.errors import CouchgrassError
     from couchgrass.region.run.account import database_access
 
@@ -49,7 +65,12 @@ def _access(file: Path) -> tuple[Region, Access]:
         found = read_region(file)
         return found, database_access(found)
     except CouchgrassError as refused:
-        misused("tenant", refused.reason)
+        _fail(command, refused.reason)
+
+
+def _fail(command: str, reason: str) -> NoReturn:
+    complain(command, reason)
+    raise typer.Exit(FAILED)
 
 
 @tenants.command("create")
@@ -78,54 +99,66 @@ def create_tenant(
 
     The client's secret goes into a file that only you can read.
     """
-    from couchgrass import json
-    from couchgrass.errors import BadRequest
-    from couchgrass.identity.store.directory import put_tenant
-    from couchgrass.identity.tenant import Client, Tenant, tenant_id
-    from couchgrass.identity.tenant import redirect_uri as checked
-    from couchgrass.region.places import TENANTS
-    from couchgrass.serving.files import replace_file
+    from couchgrass.errors import BadRequest, CouchgrassError
+    from couchgrass.identity.store import directory
 
-    found, access = _access(region)
+    found, access = _access("tenant create", region)
     secret = "" if public else secrets.token_urlsafe(32)
     try:
-        made = Tenant(
-            tenant_id(tenant or str(uuid.uuid4())),
-            name,
-            (
-                Client(
-                    str(uuid.uuid4()),
-                    name,
-                    hashlib.sha256(secret.encode()).hexdigest() if secret else "",
-                    tuple(checked(uri) for uri in redirect_uri or ()),
-                ),
-            ),
-            may_sign_up=sign_up,
-        )
+        made = _new_tenant(name, tenant, redirect_uri or [], secret, sign_up=sign_up)
     except BadRequest as bad:
         misused("tenant create", bad.reason)
+    file = _credentials_file(found, made.id)
+    if file.exists():
+        _fail("tenant create", f"{file} is there already: move it away or take another --id")
 
     async def work() -> None:
         async with access.server() as server:
-            await put_tenant(server, made)
+            await directory.create_tenant(server, made)
+            try:
+                _write_credentials(file, found, made, secret)
+            except OSError as refused:
+                # A client whose secret nobody has would only keep the id from being used.
+                await directory.delete_tenant(server, made.id)
+                raise CouchgrassError(f"{file} can't be written: {refused.strerror}") from refused
 
     run("tenant create", work())
+    _tell(f"tenant  {made.id}\nclient  {made.clients[0].client_id}\nissuer  {issuer(found, made.id)}")
+    _tell(f"The app's credentials are in {file}")
+    if not found.identity.enabled:
+        _tell(f"Nobody can sign in yet: write enabled = true below [identity] in {region}")
+
+
+def _new_tenant(name: str, tenant: str, uris: list[str], secret: str, *, sign_up: bool) -> Tenant:
+    """Raises BadRequest."""
+    from couchgrass.identity.tenant import Client, Tenant, check
+
+    digest = hashlib.sha256(secret.encode()).hexdigest() if secret else ""
+    client = Client(str(uuid.uuid4()), name.strip(), digest, tuple(uris))
+    return check(Tenant(tenant or str(uuid.uuid4()), name.strip(), (client,), may_sign_up=sign_up))
+
+
+def _credentials_file(region: Region, tenant: str) -> Path:
+    from couchgrass.region.places import TENANTS
+
+    return Path(region.data) / TENANTS / f"{tenant}.json"
+
+
+def _write_credentials(file: Path, region: Region, tenant: Tenant, secret: str) -> None:
+    """In the form of App ID's. Raises OSError."""
+    from couchgrass import json
+    from couchgrass.serving.files import replace_file
+
     credentials = {
-        "tenantId": made.id,
-        "clientId": made.clients[0].client_id,
+        "tenantId": tenant.id,
+        "clientId": tenant.clients[0].client_id,
         "secret": secret,
-        "name": name,
-        "oauthServerUrl": issuer(found, made.id),
-        "discoveryEndpoint": issuer(found, made.id) + "/.well-known/openid-configuration",
+        "name": tenant.name,
+        "oauthServerUrl": issuer(region, tenant.id),
+        "discoveryEndpoint": issuer(region, tenant.id) + "/.well-known/openid-configuration",
     }
-    folder = Path(found.data) / TENANTS
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = folder / f"{made.id}.json"
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     replace_file(file, json.encode(credentials) + b"\n")
-    out.print(
-        lines(("tenant", "client", "issuer"), [(made.id, made.clients[0].client_id, issuer(found, made.id))])
-    )
-    out.print(f"The app's credentials are in {file}", highlight=False, soft_wrap=True, markup=False)
 
 
 def issuer(region: Region, tenant: str) -> str:
@@ -139,7 +172,7 @@ def list_tenants(region: RegionFile = DEFAULT_FILE, as_json: Json = False) -> No
     """Show all tenants with their clients."""
     from couchgrass.identity.store import directory
 
-    found, access = _access(region)
+    found, access = _access("tenant list", region)
 
     async def work() -> list[Tenant]:
         async with access.server() as server:
@@ -148,126 +181,165 @@ def list_tenants(region: RegionFile = DEFAULT_FILE, as_json: Json = False) -> No
     tenants = run("tenant list", work())
     if as_json:
         _print_json([{"id": one.id, "name": one.name, "clients": _clients(one)} for one in tenants])
-        return
-    rows = [
-        (one.id, one.name, ", ".join(c.client_id for c in one.clients), issuer(found, one.id))
-        for one in tenants
-    ]
-    out.print(lines(("tenant", "name", "clients", "issuer"), rows))
+    elif tenants:
+        _show_tenants(found, tenants)
+    else:
+        _tell("There are no tenants.")
 
 
 @tenants.command("delete")
 def delete_tenant(tenant: TenantId, region: RegionFile = DEFAULT_FILE) -> None:
-    """End a tenant: nobody signs in there any longer. Its users stay in the database."""
-    from couchgrass.identity.store import directory
+    """End a tenant: nobody signs in there any longer. Its users stay in the database.
 
-    _, access = _access(region)
+    The file with the app's credentials goes too.
+    """
+    from couchgrass.identity.store import directory
+    from couchgrass.identity.tenant import TENANT_ID
+
+    found, access = _access("tenant delete", region)
 
     async def work() -> None:
         async with access.server() as server:
             await directory.delete_tenant(server, tenant)
 
     run("tenant delete", work())
-    out.print(f"Tenant {tenant} is gone.", highlight=False, markup=False)
+    if TENANT_ID.fullmatch(tenant):
+        _credentials_file(found, tenant).unlink(missing_ok=True)
+    _tell(f"Tenant {tenant} is gone.")
 
 
 @users.command("add")
 def add_user(
     tenant: TenantId,
     email: Email,
-    name: Annotated[str, typer.Option(help="The user's name.", show_default=False)] = "",
+    name: Annotated[str, typer.Option(help="The user's name.", show_default=False, metavar="NAME")] = "",
     region: RegionFile = DEFAULT_FILE,
 ) -> None:
     """Make an account. The password is asked for; without a terminal it is the first line of stdin."""
-    from couchgrass.errors import BadRequest, NotFound
-    from couchgrass.identity import person
     from couchgrass.identity.claims import User
     from couchgrass.identity.store import directory
     from couchgrass.identity.store.users import CouchUsers
 
-    _, access = _access(region)
-    try:
-        user = User(str(uuid.uuid4()), person.email(email), name)
-        password = person.password(_password())
-    except BadRequest as bad:
-        misused("user add", bad.reason)
+    _, access = _access("user add", region)
+    user = User(str(uuid.uuid4()), _address("user add", email), name)
+
+    async def look() -> None:
+        async with access.server() as server:
+            await directory.find_tenant(server, tenant)
+            if await CouchUsers(server).find(tenant, user.email) is not None:
+                _fail("user add", f"{user.email} has an account at {tenant} already")
 
     async def work() -> None:
         async with access.server() as server:
-            if tenant not in {one.id for one in await directory.list_tenants(server)}:
-                raise NotFound(f"there is no tenant {tenant}: couchgrass tenant list shows them")
             await CouchUsers(server).create(tenant, user, password)
 
+    run("user add", look())
+    password = _password("user add")
     run("user add", work())
-    out.print(
-        f"{user.email} can sign in to {tenant} as {user.sub}", highlight=False, markup=False, soft_wrap=True
-    )
+    _tell(f"{user.email} can sign in to {tenant} as {user.sub}")
 
 
 @users.command("password")
 def set_password(tenant: TenantId, email: Email, region: RegionFile = DEFAULT_FILE) -> None:
     """Give a user another password; who is signed in must sign in again once their token has expired."""
-    from couchgrass.errors import BadRequest
-    from couchgrass.identity import person
     from couchgrass.identity.store.users import CouchUsers
 
-    _, access = _access(region)
-    try:
-        address, password = person.email(email), person.password(_password())
-    except BadRequest as bad:
-        misused("user password", bad.reason)
+    _, access = _access("user password", region)
+    address = _address("user password", email)
+
+    async def look() -> None:
+        async with access.server() as server:
+            if await CouchUsers(server).find(tenant, address) is None:
+                _fail("user password", f"{address} has no account at {tenant}")
 
     async def work() -> None:
         async with access.server() as server:
             await CouchUsers(server).set_password(tenant, address, password)
 
+    run("user password", look())
+    password = _password("user password")
     run("user password", work())
-    out.print(f"{address} has another password.", highlight=False, markup=False)
+    _tell(f"{address} has another password.")
 
 
 @users.command("list")
 def list_users(tenant: TenantId, region: RegionFile = DEFAULT_FILE, as_json: Json = False) -> None:
-    """Show the users of a tenant."""
+    """Show the users of a tenant, also of one that was deleted."""
+    from couchgrass.identity.store import directory
     from couchgrass.identity.store.users import CouchUsers
 
-    _, access = _access(region)
+    _, access = _access("user list", region)
 
     async def work() -> list[User]:
         async with access.server() as server:
-            return await CouchUsers(server).list(tenant)
+            found = await CouchUsers(server).list(tenant)
+            if not found:
+                await directory.find_tenant(server, tenant)
+            return found
 
     found = run("user list", work())
     if as_json:
         _print_json([{"sub": one.sub, "email": one.email, "name": one.name} for one in found])
-        return
-    out.print(lines(("e-mail", "name", "sub"), [(one.email, one.name, one.sub) for one in found]))
+    elif found:
+        out.print(lines(("e-mail", "name", "sub"), [(one.email, one.name, one.sub) for one in found]))
+    else:
+        _tell(f"{tenant} has no users.")
 
 
 @users.command("delete")
 def delete_user(tenant: TenantId, email: Email, region: RegionFile = DEFAULT_FILE) -> None:
-    """End an account."""
-    from couchgrass.errors import BadRequest
-    from couchgrass.identity import person
+    """End an account. Tokens that the user has are good until they expire, refresh tokens are not."""
     from couchgrass.identity.store.users import CouchUsers
 
-    _, access = _access(region)
-    try:
-        address = person.email(email)
-    except BadRequest as bad:
-        misused("user delete", bad.reason)
+    _, access = _access("user delete", region)
+    address = _address("user delete", email)
 
     async def work() -> None:
         async with access.server() as server:
             await CouchUsers(server).delete(tenant, address)
 
     run("user delete", work())
-    out.print(f"{address} is gone.", highlight=False, markup=False)
+    _tell(f"{address} is gone.")
 
 
-def _password() -> str:
-    if sys.stdin.isatty():
-        return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
-    return sys.stdin.readline().rstrip("\r\n")
+def _address(command: str, email: str) -> str:
+    from couchgrass.errors import BadRequest
+    from couchgrass.identity import person
+
+    try:
+        return person.email(email)
+    except BadRequest as bad:
+        misused(command, f"{email!r}: {bad.reason}")
+
+
+def _password(command: str) -> str:
+    from couchgrass.errors import BadRequest
+    from couchgrass.identity import person
+
+    try:
+        if sys.stdin.isatty():
+            typed = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+            return person.password(str(typed))
+        line = sys.stdin.buffer.readline(PASSWORD_BYTES_MAX).decode().rstrip("\r\n")
+        if not line:
+            misused(command, "no password: type it at a terminal, or let it be the first line of stdin")
+        return person.password(line)
+    except UnicodeDecodeError:
+        misused(command, "the password is not UTF-8 text")
+    except BadRequest as bad:
+        misused(command, bad.reason)
+
+
+def _show_tenants(region: Region, tenants: list[Tenant]) -> None:
+    rows = [
+        (one.id, one.name, ", ".join(c.client_id for c in one.clients), issuer(region, one.id))
+        for one in tenants
+    ]
+    out.print(lines(("tenant", "name", "client", "issuer"), rows))
+
+
+def _tell(text: str) -> None:
+    out.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _clients(tenant: Tenant) -> list[dict[str, object]]:

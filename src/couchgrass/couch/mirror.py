@@ -38,7 +38,11 @@ POLL_MS: Final = 20_000
 """A wait for changes ends after so long without one, well within the time that a request may take."""
 
 START_S: Final = 10.0
-"""How long a start waits for the server before it goes on with the snapshot, or gives up."""
+"""How long a start without a snapshot waits for the server before it gives up."""
+
+START_KNOWING_S: Final = 1.0
+"""How long one with a snapshot waits before it goes on with that. A process holds several mirrors, and when
+it falls while the server is away, its users wait for all of them."""
 
 SNAPSHOT_S: Final = 2.0
 """Changes within so long are written together."""
@@ -86,8 +90,9 @@ class Mirror:
     async def open(self) -> None:
         """Reads all there is and follows from there. Raises ServiceUnavailable."""
         failures = 0
+        knows = await asyncio.to_thread(self._snapshot.exists)
         try:
-            async with asyncio.timeout(self._start_s):
+            async with asyncio.timeout(min(self._start_s, START_KNOWING_S) if knows else self._start_s):
                 while not await self._try_to_load(failures):
                     await asyncio.sleep(probe_delay_s(failures))
                     failures += 1

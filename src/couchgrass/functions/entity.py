@@ -83,7 +83,9 @@ class Action(msgspec.Struct, frozen=True):
     @property
     def path(self) -> str:
         """ "ns/pkg/name" or "ns/name": the value of an activation's annotation `path`."""
-        return "/".join(part for part in (self.namespace, self.package, self.name) if part)
+        if self.package:
+            return f"{self.namespace}/{self.package}/{self.name}"
+        return f"{self.namespace}/{self.name}"
 
 
 class Trigger(msgspec.Struct, frozen=True):

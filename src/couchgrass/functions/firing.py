@@ -15,7 +15,7 @@ from couchgrass import json
 from couchgrass.errors import CouchgrassError
 from couchgrass.functions.activation import Status
 from couchgrass.functions.entity import Rule, Trigger
-from couchgrass.functions.parameters import arguments
+from couchgrass.functions.parameters import arguments, bound_values
 
 HEADERS: Final = "__ow_headers"
 SECRET_HEADERS: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
@@ -48,7 +48,7 @@ def trigger_arguments(
 ) -> dict[str, Any]:
     """The trigger's parameters, over them the request's headers, over them what it was fired with."""
     told = {name.lower(): value for name, value in headers.items() if name.lower() not in SECRET_HEADERS}
-    given: dict[str, Any] = arguments(trigger.parameters, {HEADERS: told, **payload})
+    given: dict[str, Any] = arguments(bound_values(trigger.parameters), {HEADERS: told, **payload})
     return given
 
 

@@ -8,7 +8,7 @@ the next caller's run in the same process would find it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from couchgrass import json
@@ -51,14 +51,15 @@ def refuse_fixed(fixed: frozenset[str], payload: Any) -> None:
         raise BadRequest(NOT_ALLOWED)
 
 
-def arguments(parameters: Sequence[Parameter], payload: Any) -> Any:
-    """What the action is called with: the parameters under an object's members, or an array as it is.
+def bound_values(parameters: Iterable[Parameter]) -> dict[str, Any]:
+    """The parameters that are handed to each run. Those flagged `init` are in the environment instead."""
+    return {each.key: each.value for each in parameters if not each.init}
 
-    Parameters flagged `init` are in the environment instead, unless the payload brings the key itself.
-    """
-    if isinstance(payload, list):
+
+def arguments(bound: dict[str, Any], payload: Any) -> Any:
+    """What the action is called with: the parameters under an object's members, or an array as it is."""
+    if isinstance(payload, list) or (not bound and isinstance(payload, dict)):
         return payload
-    bound = {each.key: each.value for each in parameters if not each.init}
     return bound | payload if isinstance(payload, dict) else bound
 
 

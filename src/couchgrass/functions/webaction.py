@@ -13,6 +13,7 @@ import hmac
 import re
 from collections.abc import Mapping
 from enum import Enum
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -33,6 +34,9 @@ FIELDS_MAX: Final = 10_000
 
 NESTING_MAX: Final = 500
 """How deep a JSON body may nest: so that whoever it is handed on to can encode and decode it, too."""
+
+TARGETS_KNOWN: Final = 1_000
+"""Beginnings of paths that are remembered with what they name."""
 
 NO_RESOURCE: Final = "The requested resource does not exist."
 NOT_ALLOWED: Final = "Request defines parameters that are not allowed (e.g., reserved properties)."
@@ -69,7 +73,14 @@ def target(path: bytes) -> Target:
     parts = path.split(b"/", 3)
     if len(parts) < 3:
         raise NotFound(NO_RESOURCE)
-    namespace, package, action = _name(parts[0]), _name(parts[1]), _name(parts[2])
+    rest = "/" + _ascii(parts[3]) if len(parts) == 4 else ""
+    return Target(*_named(parts[0], parts[1], parts[2]), rest)
+
+
+@lru_cache(TARGETS_KNOWN)
+def _named(*segments: bytes) -> tuple[str, str, str, Extension]:
+    """What the first three segments name. Raises NotFound, which is not remembered."""
+    namespace, package, action = map(_name, segments)
     extension = Extension.HTTP
     for known in Extension:
         if action.endswith(known.value):
@@ -77,8 +88,7 @@ def target(path: bytes) -> Target:
             break
     if not is_name(action):
         raise NotFound(NO_RESOURCE)
-    rest = "/" + _ascii(parts[3]) if len(parts) == 4 else ""
-    return Target(namespace, "" if package == NO_PACKAGE else package, action, extension, rest)
+    return namespace, "" if package == NO_PACKAGE else package, action, extension
 
 
 def _name(segment: bytes) -> str:

@@ -7,6 +7,7 @@ which single-use ones were used up.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from couchgrass.identity.oauth import Asked, OAuthError
 from couchgrass.identity.tenant import CODE_S, Client, Tenant
 
 SCOPE: Final = "openid appid_default appid_readprofile appid_readuserattr"
+MACHINE_SCOPE: Final = "appid_default"
 CODE: Final = "code"
 REFRESH: Final = "refresh"
 ACCESS: Final = "access"
@@ -29,6 +31,16 @@ class User(msgspec.Struct, frozen=True):
     name: str = ""
     generation: int = 0
     """Counts password changes: refresh tokens of an older one are worth nothing."""
+
+
+class SignedIn(msgspec.Struct, frozen=True):
+    """A user who has signed in. `at`: when they typed their password, in seconds since the epoch; `session`:
+    what all refresh tokens of this sign-in have in common; `nonce`: the client's, "" when it goes on."""
+
+    user: User
+    at: int
+    session: str
+    nonce: str = ""
 
 
 def _common(issuer: str, tenant: Tenant, client: Client, sub: str, now: int, lives_s: int) -> dict[str, Any]:
@@ -60,35 +72,39 @@ def machine(issuer: str, tenant: Tenant, client: Client, *, now: int, jti: str) 
     return {
         **_common(issuer, tenant, client, client.client_id, now, tenant.access_s),
         "amr": ["appid_client_credentials"],
-        "scope": "appid_default",
+        "scope": MACHINE_SCOPE,
         "jti": jti,
         "token_use": ACCESS,
     }
 
 
-def identity(
-    issuer: str, tenant: Tenant, client: Client, user: User, *, now: int, nonce: str = ""
-) -> dict[str, Any]:
+def identity(issuer: str, tenant: Tenant, client: Client, who: SignedIn, *, now: int) -> dict[str, Any]:
     """An identity token's claims."""
+    user = who.user
     found = {
         **_common(issuer, tenant, client, user.sub, now, tenant.access_s),
         "amr": ["cloud_directory"],
+        "auth_time": who.at,
         "email": user.email,
         "name": user.name or user.email,
         "preferred_username": user.email,
         "identities": [{"provider": "cloud_directory", "id": user.sub}],
     }
-    return {**found, "nonce": nonce} if nonce else found
+    return {**found, "nonce": who.nonce} if who.nonce else found
 
 
-def refresh(issuer: str, tenant: Tenant, client: Client, user: User, *, now: int, jti: str) -> dict[str, Any]:
+def refresh(
+    issuer: str, tenant: Tenant, client: Client, who: SignedIn, *, now: int, jti: str
+) -> dict[str, Any]:
     """A refresh token's claims: for this server's eyes."""
     return {
-        **_common(issuer, tenant, client, user.sub, now, tenant.refresh_s),
+        **_common(issuer, tenant, client, who.user.sub, now, tenant.refresh_s),
         "aud": [issuer],
         "client": client.client_id,
-        "email": user.email,
-        "generation": user.generation,
+        "email": who.user.email,
+        "generation": who.user.generation,
+        "auth_time": who.at,
+        "session": who.session,
         "jti": jti,
         "token_use": REFRESH,
     }
@@ -105,10 +121,15 @@ def code(
         "email": user.email,
         "jti": jti,
         "token_use": CODE,
-        "redirect_uri": asked.redirect_uri,
+        "redirect_uri_sha256": digest(asked.redirect_uri),
         "nonce": asked.nonce,
         "code_challenge": asked.code_challenge,
     }
+
+
+def digest(redirect_uri: str) -> str:
+    """What a code carries of its redirect URI: the whole would make it long."""
+    return hashlib.sha256(redirect_uri.encode("utf-8", "replace")).hexdigest()
 
 
 def own(
@@ -129,13 +150,15 @@ def own(
     return claims
 
 
-def answer(tenant: Tenant, access_token: str, id_token: str = "", refresh_token: str = "") -> dict[str, Any]:
+def answer(
+    tenant: Tenant, access_token: str, id_token: str = "", refresh_token: str = "", *, scope: str = SCOPE
+) -> dict[str, Any]:
     """The body of a token answer (RFC 6749 5.1)."""
     body = {
         "access_token": access_token,
         "token_type": "Bearer",
         "expires_in": tenant.access_s,
-        "scope": SCOPE,
+        "scope": scope,
     }
     if id_token:
         body["id_token"] = id_token
@@ -161,6 +184,10 @@ def discovery(base: str) -> dict[str, Any]:
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
         "code_challenge_methods_supported": ["S256"],
         "scopes_supported": ["openid"],
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "claims_parameter_supported": False,
+        "authorization_response_iss_parameter_supported": True,
         "claims_supported": [
             "iss",
             "aud",
@@ -169,6 +196,7 @@ def discovery(base: str) -> dict[str, Any]:
             "iat",
             "sub",
             "nonce",
+            "auth_time",
             "amr",
             "email",
             "name",

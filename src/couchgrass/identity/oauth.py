@@ -6,13 +6,12 @@ Pure. Source: RFC 6749 (sections 4.1, 4.3, 4.4, 5.2, 6), RFC 7636 (PKCE), OpenID
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import re
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import parse_qsl, unquote_plus, urlencode
+from urllib.parse import parse_qsl, quote_plus, unquote_plus, urlencode
 
 import msgspec
 
@@ -23,8 +22,15 @@ GRANTS: Final = frozenset({"password", "authorization_code", "refresh_token", "c
 VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 FIELDS_MAX: Final = 50
-TEXT_MAX: Final = 4096
-"""Of one field; tokens are longer than anything a person types, and shorter than this."""
+NONCE: Final = re.compile(r"[ -~]{0,255}")
+"""The code carries it. Every client makes it of letters and digits."""
+
+STATE_CHARS_MAX: Final = 3000
+"""As it stands in a URL. With the longest code and redirect URI the header that sends a person back stays
+below 8190 bytes, which is what much software takes."""
+
+TEXT_MAX: Final = 8192
+"""Of one field; tokens are longer than anything a person types, and not longer than this."""
 
 
 class OAuthError(CouchgrassError):
@@ -80,10 +86,12 @@ def credentials(authorization: str | None, fields: Mapping[str, str]) -> tuple[s
             raise OAuthError("invalid_client", "A client signs in with Basic or in the form", 401)
         try:
             pair = base64.b64decode(text.strip(), validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError) as bad:
+        except ValueError as bad:
             raise OAuthError("invalid_client", "The Basic header is malformed", 401) from bad
-        client_id, _, secret = pair.partition(":")
-        return unquote_plus(client_id), unquote_plus(secret)
+        client_id, secret = (unquote_plus(part) for part in pair.partition(":")[::2])
+        if fields.get("client_id", client_id) != client_id:
+            raise OAuthError("invalid_request", "The header and the form name different clients")
+        return client_id, secret
     return fields.get("client_id", ""), fields.get("client_secret", "")
 
 
@@ -123,6 +131,8 @@ def authorization_request(tenant: Tenant, query: bytes) -> Asked:
     uri = fields.get("redirect_uri", "")
     if not may_redirect(client, uri):
         raise BadRequest("This client may not be answered at that redirect_uri")
+    if len(quote_plus(fields.get("state", ""))) > STATE_CHARS_MAX:
+        raise BadRequest(f"The state has more than {STATE_CHARS_MAX} characters")
     return Asked(
         client_id=client.client_id,
         redirect_uri=uri,
@@ -139,7 +149,24 @@ def complaint(tenant: Tenant, query: bytes) -> OAuthError | None:
     client = tenant.client(fields.get("client_id", ""))
     if fields.get("response_type") != "code":
         return OAuthError("unsupported_response_type", "response_type must be code")
+    for name in ("request", "request_uri"):
+        if name in fields:
+            return OAuthError(f"{name}_not_supported", f"{name} is not supported")
+    if fields.get("response_mode", "query") != "query":
+        return OAuthError("invalid_request", "response_mode must be query")
+    if not NONCE.fullmatch(fields.get("nonce", "")):
+        return OAuthError("invalid_request", "nonce has 255 characters of ASCII at the most")
+    unproved = _pkce_complaint(client, fields)
+    if unproved is None and "none" in fields.get("prompt", "").split():
+        # Nobody stays signed in here: without a page there is nobody (OpenID Connect Core 3.1.2.6).
+        return OAuthError("login_required", "Nobody can be signed in without the page")
+    return unproved
+
+
+def _pkce_complaint(client: Client | None, fields: Mapping[str, str]) -> OAuthError | None:
     challenge = fields.get("code_challenge", "")
+    if not challenge and "code_challenge_method" in fields:
+        return OAuthError("invalid_request", "code_challenge is missing")
     if challenge and fields.get("code_challenge_method", "plain") != "S256":
         return OAuthError("invalid_request", "code_challenge_method must be S256")
     if challenge and not CHALLENGE.fullmatch(challenge):

@@ -37,11 +37,14 @@ _HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 
 
 def policy(redirect_uri: str = "") -> str:
-    """The Content-Security-Policy of a page. A browser follows a form's redirect only to where it allows."""
+    """The Content-Security-Policy of a page. A browser follows a form's redirect only to where it allows.
+
+    A policy has no words for an IPv6 address: its whole scheme is allowed then, as is an app's own scheme."""
     allowed = "'self'"
     if redirect_uri:
         parts = urlsplit(redirect_uri)
-        allowed += f" {parts.scheme}://{parts.netloc}" if parts.netloc else f" {parts.scheme}:"
+        named = parts.scheme in ("http", "https") and "[" not in parts.netloc
+        allowed += f" {parts.scheme}://{parts.netloc}" if named else f" {parts.scheme}:"
     return (
         f"default-src 'none'; style-src 'sha256-{_HASH}'; form-action {allowed}; "
         "frame-ancestors 'none'; base-uri 'none'"

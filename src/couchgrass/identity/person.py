@@ -14,7 +14,11 @@ PASSWORD_CHARS_MIN: Final = 8
 PASSWORD_CHARS_MAX: Final = 256
 NAME_CHARS_MAX: Final = 200
 MEMBER: Final = "couchgrass_identity"
-"""The member of a `_users` document that holds what this service knows of the user."""
+"""The member of a `_users` document that holds what a user may change: the user has the right to write it."""
+
+SUB_ROLE: Final = "sub:"
+"""Begins the one role of a user, whose rest is the `sub`. CouchDB lets people write their own document, all
+but its name and its roles: so who they are stands in these two. A database may name the role as a member."""
 
 
 def email(text: str) -> str:
@@ -49,27 +53,28 @@ def doc_id(tenant: str, address: str) -> str:
 
 def new_doc(tenant: str, user: User, text: str) -> dict[str, Any]:
     """The document of a new user; the database hashes the password. The user has no right to any database."""
-    known = {
-        "tenant": tenant,
-        "sub": user.sub,
-        "name": user.name[:NAME_CHARS_MAX],
-        "generation": user.generation,
-    }
     return {
         "type": "user",
         "name": account(tenant, user.email),
-        "roles": [],
+        "roles": [SUB_ROLE + user.sub],
         "password": text,
-        MEMBER: {**known, "email": user.email},
+        MEMBER: {"name": user.name[:NAME_CHARS_MAX], "generation": user.generation},
     }
 
 
 def user_of(tenant: str, doc: Mapping[str, Any]) -> User | None:
     """The user of a document; None when it is not one of this tenant's."""
-    known = doc.get(MEMBER)
-    if not isinstance(known, Mapping) or known.get("tenant") != tenant:
+    known, account_name, roles = doc.get(MEMBER), doc.get("name"), doc.get("roles")
+    if not (isinstance(known, Mapping) and isinstance(account_name, str) and isinstance(roles, list)):
         return None
-    sub, address, generation = known.get("sub"), known.get("email"), known.get("generation")
-    if not isinstance(sub, str) or not isinstance(address, str) or not isinstance(generation, int):
+    subs = [role for role in roles if isinstance(role, str) and role.startswith(SUB_ROLE)]
+    name, generation = known.get("name", ""), known.get("generation")
+    prefix = account(tenant, "")
+    if not account_name.startswith(prefix) or len(subs) != 1 or not isinstance(generation, int):
         return None
-    return User(sub=sub, email=address, name=str(known.get("name", "")), generation=generation)
+    return User(
+        sub=subs[0].removeprefix(SUB_ROLE),
+        email=account_name.removeprefix(prefix),
+        name=name[:NAME_CHARS_MAX] if isinstance(name, str) else "",
+        generation=generation,
+    )

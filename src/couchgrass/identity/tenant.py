@@ -23,6 +23,12 @@ CODE_S: Final = 60
 
 REDIRECTS_MAX: Final = 50
 CLIENTS_MAX: Final = 200
+NAME_CHARS_MAX: Final = 200
+URI: Final = re.compile(r"[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]{1,1024}")
+"""What a redirect URI is made of: RFC 3986's characters without the fragment's, so that it may stand in a
+header as it is. Its length is bounded, since codes carry it."""
+
+HOST: Final = re.compile(r"[A-Za-z0-9.-]+|[0-9A-Fa-f:.]+")
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -60,6 +66,23 @@ class Tenant(msgspec.Struct, frozen=True):
         return next((client for client in self.clients if client.client_id == client_id), None)
 
 
+def check(tenant: Tenant) -> Tenant:
+    """The tenant, when it is in its bounds. Raises BadRequest."""
+    tenant_id(tenant.id)
+    if not 0 < len(tenant.name) <= NAME_CHARS_MAX:
+        raise BadRequest(f"A tenant's name has 1 to {NAME_CHARS_MAX} characters")
+    if len(tenant.clients) > CLIENTS_MAX:
+        raise BadRequest(f"A tenant has {CLIENTS_MAX} clients at the most")
+    for client in tenant.clients:
+        if len(client.redirect_uris) > REDIRECTS_MAX:
+            raise BadRequest(f"A client has {REDIRECTS_MAX} redirect URIs at the most")
+        if client.is_public and not client.redirect_uris:
+            raise BadRequest("A client without a secret gets its tokens at a redirect URI: it must have one")
+        for uri in client.redirect_uris:
+            redirect_uri(uri)
+    return tenant
+
+
 def tenant_id(text: str) -> str:
     """A tenant's id as it may stand in a path. Raises BadRequest."""
     if not TENANT_ID.fullmatch(text):
@@ -71,16 +94,18 @@ def tenant_id(text: str) -> str:
 
 def redirect_uri(text: str) -> str:
     """A URI that codes may be sent to (RFC 6749 3.1.2, RFC 8252 7.3 and 8.3). Raises BadRequest."""
+    if not URI.fullmatch(text):
+        raise BadRequest(
+            f"{text[:200]!r} is no redirect URI: it is ASCII without fragment and spaces, 1024 at the most"
+        )
     try:
         parts = urlsplit(text)
-        host = parts.hostname
+        host, _ = parts.hostname or "", parts.port
     except ValueError as bad:
         raise BadRequest(f"{text[:200]!r} is no URI") from bad
-    if parts.fragment or "#" in text or any(char <= " " for char in text):
-        raise BadRequest("A redirect URI has no fragment and no white space")
-    if parts.scheme == "https" and host:
-        return text
-    if parts.scheme == "http" and host in LOOPBACK:
+    if parts.scheme in ("http", "https") and (parts.username is not None or not HOST.fullmatch(host)):
+        raise BadRequest("A redirect URI has a host, and no name or password before it")
+    if parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK):
         return text
     if parts.scheme and "." in parts.scheme:  # an app's own, named after its domain
         return text
@@ -91,8 +116,11 @@ def redirect_uri(text: str) -> str:
 
 def may_redirect(client: Client, wanted: str) -> bool:
     """True when a code of this client may be sent there: equal to one of its URIs, the port of a loopback
-    address aside, which a native app picks when it starts (RFC 8252 7.3)."""
-    return any(
+    address aside, which a native app picks when it starts (RFC 8252 7.3).
+
+    What is no URI by its characters is refused first: taking a URI apart drops line ends, and the fragment
+    would not be compared."""
+    return URI.fullmatch(wanted) is not None and any(
         wanted == uri or _without_port(wanted) == _without_port(uri) != "" for uri in client.redirect_uris
     )
 

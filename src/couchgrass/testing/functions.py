@@ -37,6 +37,8 @@ from couchgrass.functions.store.directory import Directory
 from couchgrass.functions.store.entities import Entities
 from couchgrass.functions.store.subjects import Subjects
 from couchgrass.functions.throttle import Allowed, Throttle
+from couchgrass.gateway.http.management import PREFIX, Management
+from couchgrass.gateway.store.apis import Apis
 from couchgrass.serving.asgi import Answer, Request
 from couchgrass.testing.asgi import receiving
 from couchgrass.testing.call import Reply
@@ -45,6 +47,7 @@ from couchgrass.testing.server import ServerProcess
 
 UNTIL_S: Final = 20.0
 MEMORY_MB: Final = 4096
+GATEWAY: Final = "http://gateway.example"
 MOUNTED: Final = b"/api/v1/web/whisk.system/mounted/"
 _OWN: Final = ""
 """Stands for the region's own key."""
@@ -181,13 +184,20 @@ async def region(
         stack.push_async_callback(controller.close, 0)
         kinds, limits = Kinds(), SYSTEM_LIMITS
         about = About(kinds, limits)
+        apis = await Apis.open(couch, cache=folder / "apis.json")
+        stack.push_async_callback(apis.close)
+        management = Management(apis, clock, gateway_url=GATEWAY, api_url=GATEWAY)
+
+        async def manage(request: Request, transaction_id: str) -> Answer:
+            return await management.answer(request, subjects.identify(request.header(b"authorization")))
+
         app = App(
             subjects=subjects,
             about=about,
             collections=collections(
                 directory, controller, records, about, kinds=kinds, limits=limits, clock=clock
             ),
-            mounts={MOUNTED: _mounted},
+            mounts={MOUNTED: _mounted, PREFIX: manage},
         )
         yield Region(app, directory, subjects, await new_subject(subjects))
 

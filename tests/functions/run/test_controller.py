@@ -43,6 +43,7 @@ async def test_who_waits_in_vain_has_the_id_and_the_run_goes_on() -> None:
     region.action("me/slow", lambda value: gate)
     invoked = await region.call("me/slow", timeout_ms=1)
     assert invoked.activation is None
+    assert region.records.begun == {invoked.activation_id: True}
     gate.set_result({})
     assert (await settled(region, invoked.activation_id)).status is Status.SUCCESS
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from couchgrass.errors import NotFound
-from couchgrass.functions.run.resolve import component, may_run, resolve
+from couchgrass.functions.run.resolve import Resolver, component, may_run
 from tests.functions.run.inmemory import ME, OTHER, Region
 
 
@@ -25,7 +28,7 @@ def region() -> Region:
 
 
 def test_parameters_are_the_package_s_under_the_binding_s_under_the_action_s(region: Region) -> None:
-    resolved = resolve(region.entities, "me", "mine", "read")
+    resolved = Resolver(region.entities).resolve("me", "mine", "read")
     assert {each.key: each.value for each in resolved.parameters} == {
         "a": "action",
         "b": "bound",
@@ -36,20 +39,44 @@ def test_parameters_are_the_package_s_under_the_binding_s_under_the_action_s(reg
     assert resolved.fixed == {"a", "b", "c"}
 
 
+def test_what_was_worked_out_is_remembered_until_any_part_of_it_is_changed(region: Region) -> None:
+    asked: list[object] = []
+
+    def accounts(parameters: Mapping[str, Any]) -> tuple[str, ...]:
+        asked.append(dict(parameters))
+        return ("acme",)
+
+    resolver = Resolver(region.entities, accounts)
+    first = resolver.resolve("me", "mine", "read")
+    assert resolver.resolve("me", "mine", "read") is first
+    assert (first.bound, first.accounts, len(asked)) == (
+        {"a": "action", "b": "bound", "c": "package"},
+        ("acme",),
+        1,
+    )
+    region.package("me/mine", public=False, binding=("whisk.system", "db"), parameters={"b": "new"})
+    assert resolver.resolve("me", "mine", "read").bound["b"] == "new"
+    region.package("whisk.system/db", parameters={"c": "new"})
+    assert resolver.resolve("me", "mine", "read").bound == {"a": "action", "b": "new", "c": "new"}
+    region.action("whisk.system/db/read", parameters={"a": "new"}, annotations={"provide-api-key": False})
+    assert resolver.resolve("me", "mine", "read").bound["a"] == "new"
+    assert not resolver.resolve("me", "mine", "read").has_key
+
+
 def test_an_action_in_no_package_has_its_own_parameters(region: Region) -> None:
-    resolved = resolve(region.entities, "me", "", "plain")
+    resolved = Resolver(region.entities).resolve("me", "", "plain")
     assert (resolved.package, resolved.binding, resolved.fixed) == (None, None, frozenset())
 
 
 @pytest.mark.parametrize("name", [("me", "mine", "no"), ("me", "no", "read"), ("me", "again", "read")])
 def test_what_is_not_there_is_not_found(region: Region, name: tuple[str, str, str]) -> None:
     with pytest.raises(NotFound):
-        resolve(region.entities, *name)
+        Resolver(region.entities).resolve(*name)
 
 
 def test_others_run_what_is_in_public_packages_only(region: Region) -> None:
     def allowed(who: object, *name: str) -> bool:
-        return may_run(who, resolve(region.entities, *name))  # type: ignore[arg-type]
+        return may_run(who, Resolver(region.entities).resolve(*name))  # type: ignore[arg-type]
 
     assert allowed(ME, "whisk.system", "db", "read")
     assert allowed(ME, "me", "mine", "read")

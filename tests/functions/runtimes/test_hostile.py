@@ -120,7 +120,8 @@ def test_too_much_memory_ends_it(confined: Driver, what: str) -> None:
 
 
 def test_memory_that_could_be_shared_counts(confined: Driver) -> None:
-    code = "import mmap\ndef main(args):\n    m = mmap.mmap(-1, 400_000_000)\n    while True: m[:] = bytes(400_000_000)"
+    code = "import mmap\ndef main(args):\n    m = mmap.mmap(-1, 400_000_000)\n"
+    code += "    while True: m[:] = bytes(400_000_000)"
     ran = confined.do(PYTHON, code, limits=Limits(memory=256), timeout_s=5)
     assert ran.outcome.end is End.OUT_OF_MEMORY
     ended(confined, ran)

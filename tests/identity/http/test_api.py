@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from couchgrass import json
 from couchgrass.couch.server import CouchServer
 from couchgrass.errors import CouchgrassError
+from couchgrass.gateway.token import read_keys, read_token, verify
 from couchgrass.identity.claims import User
 from couchgrass.identity.http.api import SignIn
 from couchgrass.identity.store.directory import Directory, put_tenant
@@ -32,8 +33,9 @@ from couchgrass.testing.in_process import ADMIN, served, until
 from couchgrass.testing.listening import listening
 
 REDIRECT = "https://todo.example/cb"
+LOOPBACK = "http://127.0.0.1/cb"
 WEB = Client("web", "Todo", hashlib.sha256(b"s3cret").hexdigest(), (REDIRECT,))
-APP = Client("app", "Todo", "", (REDIRECT,))
+APP = Client("app", "Todo", "", (REDIRECT, LOOPBACK))
 ADA = User("6b1b36cb-3c9d-4d25-a7c4-5d1a7a1c9a77", "ada@example.org", "Ada")
 PASSWORD = "right horse"
 VERIFIER = "a-verifier-that-is-long-enough-for-the-rfc-7636"
@@ -70,8 +72,14 @@ class Here:
     """The service, and a browser's session."""
 
     def __init__(
-        self, url: str, clock: MovedClock, users: CouchUsers, session: aiohttp.ClientSession
+        self,
+        url: str,
+        clock: MovedClock,
+        users: CouchUsers,
+        session: aiohttp.ClientSession,
+        service: SignIn,
     ) -> None:
+        self.service = service
         self.url = url + "/oauth/v4/todo"
         self.clock = clock
         self.users = users
@@ -96,6 +104,26 @@ class Here:
         url = f"{self.url}/authorization{action}"
         async with self.session.post(url, data=fields, allow_redirects=False) as answer:
             return answer.status, await answer.text(), answer.headers.get("location", "")
+
+    async def code(self) -> dict[str, str]:
+        """What a public client redeems a code of the page with."""
+        _, page, _ = await self.page()
+        _, _, where = await self.submit(page)
+        return {
+            "grant_type": "authorization_code",
+            "code": parse_qs(urlsplit(where).query)["code"][0],
+            "redirect_uri": REDIRECT,
+            "client_id": "app",
+            "code_verifier": VERIFIER,
+        }
+
+    @asynccontextmanager
+    async def without_database(self) -> AsyncIterator[None]:
+        """For the length of a block nobody answers where the users are."""
+        async with CouchServer("http://127.0.0.1:9") as gone:
+            self.service._users = CouchUsers(gone)
+            yield
+            self.service._users = self.users
 
 
 def found(pattern: str, text: str) -> str:
@@ -129,7 +157,7 @@ async def signing_in(path: Path, *, may_sign_up: bool = False) -> AsyncIterator[
             clock=clock,
         )
         async with listening(Alone(service)) as url:
-            yield Here(url, clock, users, session)
+            yield Here(url, clock, users, session, service)
         await directory.close()
 
 
@@ -172,7 +200,7 @@ def test_the_page_with_pkce_gives_a_code_that_works_once(tmp_path: Path) -> None
         status, again, _ = await here.submit(page, password="wrong horse")
         assert status == 400 and "is wrong" in again and ADA.email in again and "wrong horse" not in again
         status, _, where = await here.submit(again)
-        assert status == 302 and where.startswith(REDIRECT + "?")
+        assert status == 303 and where.startswith(REDIRECT + "?")
         answer = parse_qs(urlsplit(where).query)
         assert answer["state"] == ["s t&te"]
         redeem = {
@@ -187,6 +215,9 @@ def test_the_page_with_pkce_gives_a_code_that_works_once(tmp_path: Path) -> None
         assert status == 200 and claims_of(tokens["id_token"])["nonce"] == "n0"
         status, refused = await here.token(basic=None, **redeem, code_verifier=VERIFIER)
         assert status == 400 and "used before" in refused["error_description"]
+        later = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"], "client_id": "app"}
+        status, refused = await here.token(basic=None, **later)
+        assert (status, refused["error"]) == (400, "invalid_grant")
 
     trying(tmp_path, work)
 
@@ -244,7 +275,7 @@ def test_what_is_wrong_goes_to_the_app_only_where_it_may(tmp_path: Path) -> None
         status, page, where = await here.page(redirect_uri="https://evil.example/")
         assert (status, where) == (400, "") and "does not work" in page
         status, _, where = await here.page(response_type="token")
-        assert status == 302 and parse_qs(urlsplit(where).query)["error"] == ["unsupported_response_type"]
+        assert status == 303 and parse_qs(urlsplit(where).query)["error"] == ["unsupported_response_type"]
 
     trying(tmp_path, work)
 
@@ -256,7 +287,7 @@ def test_people_make_accounts_only_where_the_tenant_lets_them(tmp_path: Path, ma
         assert ("Create an account" in page) is may
         new = {"new": "1", "username": "bob@example.org", "password": "brave horse"}
         status, _, _ = await here.submit(page, **new)
-        assert (status == 302) is may
+        assert (status == 303) is may
         assert (await here.users.find("todo", "bob@example.org") is not None) is may
         if may:
             status, again, _ = await here.submit(page, **new)
@@ -297,6 +328,151 @@ def test_keys_discovery_userinfo_and_introspection(tmp_path: Path) -> None:
         assert (
             status == 200 and claims_of(machine["access_token"])["sub"] == "web" and "id_token" not in machine
         )
+
+    trying(tmp_path, work)
+
+
+def test_no_header_comes_out_of_a_redirect_uri(tmp_path: Path) -> None:
+    async def work(here: Here) -> None:
+        for uri in (LOOPBACK + "#x\r\nSet-Cookie: a=b", "http://127.0.0.1/c\r\nb", LOOPBACK + "#x"):
+            status, page, where = await here.page(redirect_uri=uri, response_type="token")
+            assert (status, where) == (400, "") and "does not work" in page
+        state = "a\r\nSet-Cookie: a=b\x00 ü&code=x"
+        status, _, where = await here.page(
+            redirect_uri="http://127.0.0.1:7/cb", state=state, response_type="x"
+        )
+        assert status == 303 and where.startswith("http://127.0.0.1:7/cb?")
+        assert parse_qs(urlsplit(where).query)["state"] == [state]
+
+    trying(tmp_path, work)
+
+
+def test_the_answer_names_its_issuer_and_no_page_is_shown_to_who_wants_none(tmp_path: Path) -> None:
+    async def work(here: Here) -> None:
+        status, _, where = await here.page(prompt="none")
+        answer = parse_qs(urlsplit(where).query)
+        assert (status, answer["error"]) == (303, ["login_required"])
+        _, page, _ = await here.page()
+        _, _, where = await here.submit(page)
+        for told in (answer, parse_qs(urlsplit(where).query)):
+            assert told["iss"] == ["http://id.example/oauth/v4/todo"]
+
+    trying(tmp_path, work)
+
+
+def test_a_code_or_a_refresh_token_passes_nowhere_for_an_access_token(tmp_path: Path) -> None:
+    async def work(here: Here) -> None:
+        redeem = await here.code()
+        _, tokens = await here.token(basic=None, **redeem)
+        async with here.session.get(here.url + "/publickeys") as answer:
+            keys = read_keys(await answer.json())
+        for name, text in {**tokens, "code": redeem["code"]}.items():
+            if name in ("access_token", "id_token", "refresh_token", "code"):
+                read = read_token(text)
+                assert verify(read, keys.candidates(read)) is (name in ("access_token", "id_token")), name
+
+    trying(tmp_path, work)
+
+
+def test_a_refresh_token_of_a_public_client_is_good_for_one_other(tmp_path: Path) -> None:
+    async def work(here: Here) -> None:
+        _, first = await here.token(basic=None, **await here.code())
+        signed_in_at = claims_of(first["id_token"])["auth_time"]
+        again = {"grant_type": "refresh_token", "client_id": "app"}
+        here.clock.time_s += 100
+        status, second = await here.token(basic=None, refresh_token=first["refresh_token"], **again)
+        assert status == 200 and claims_of(second["id_token"])["auth_time"] == signed_in_at
+        here.clock.time_s += 100
+        status, refused = await here.token(basic=None, refresh_token=first["refresh_token"], **again)
+        assert (status, refused["error"]) == (400, "invalid_grant")
+        status, refused = await here.token(basic=None, refresh_token=second["refresh_token"], **again)
+        assert (status, refused["error"]) == (400, "invalid_grant")
+
+    trying(tmp_path, work)
+
+
+def test_a_database_that_is_away_is_told_in_the_form_of_each_endpoint(tmp_path: Path) -> None:
+    async def work(here: Here) -> None:
+        _, page, _ = await here.page()
+        redeem = await here.code()
+        async with here.without_database():
+            status, refused = await here.token(grant_type="password", username=ADA.email, password=PASSWORD)
+            assert (status, refused["error"]) == (503, "temporarily_unavailable")
+            assert "127.0.0.1" not in refused["error_description"]
+            status, _ = await here.token(basic=None, **redeem)
+            assert status == 503
+            status, again, _ = await here.submit(page)
+            assert status == 503 and "not possible at the moment" in again and 'name="password"' in again
+        status, _ = await here.token(basic=None, **redeem)
+        assert status == 200
+
+    trying(tmp_path, work)
+
+
+def test_a_request_may_come_in_a_form(tmp_path: Path) -> None:
+    async def work(here: Here) -> None:
+        async with here.session.post(f"{here.url}/authorization", data=ASKED) as answer:
+            page = await answer.text()
+            assert answer.status == 200 and "try again" not in page
+        status, _, where = await here.submit(page)
+        assert status == 303 and parse_qs(urlsplit(where).query)["state"] == ["s t&te"]
+
+    trying(tmp_path, work)
+
+
+def test_a_form_that_is_none_brings_the_page_again(tmp_path: Path) -> None:
+    async def work(here: Here) -> None:
+        for body in (b"a=1&a=1", b"a=%ff", b"\xff", b"x" * 70_000):
+            async with here.session.post(
+                f"{here.url}/authorization?{urlencode(ASKED)}", data=body, allow_redirects=False
+            ) as answer:
+                assert answer.status == 400 and answer.content_type == "text/html"
+
+    trying(tmp_path, work)
+
+
+def test_a_client_that_acts_for_itself_is_told_its_scope_and_is_no_user(tmp_path: Path) -> None:
+    async def work(here: Here) -> None:
+        _, machine = await here.token(grant_type="client_credentials")
+        assert machine["scope"] == claims_of(machine["access_token"])["scope"] == "appid_default"
+        bearer = {"Authorization": f"Bearer {machine['access_token']}"}
+        async with here.session.get(here.url + "/userinfo", headers=bearer) as answer:
+            assert answer.status == 403
+            assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
+        async with here.session.get(here.url + "/userinfo") as answer:
+            assert (answer.status, answer.headers["www-authenticate"]) == (401, 'Bearer realm="couchgrass"')
+        login = {"Authorization": aiohttp.encode_basic_auth("web", "s3cret")}
+        sent = {"token": machine["access_token"]}
+        async with here.session.post(here.url + "/introspect", data=sent, headers=login) as answer:
+            told = await answer.json()
+            assert told["active"] and (told["client_id"], told["token_type"]) == ("web", "Bearer")
+        async with here.session.post(here.url + "/introspect", headers=login) as answer:
+            assert answer.status == 400
+
+    trying(tmp_path, work)
+
+
+def test_the_longest_request_gets_a_code_that_can_be_redeemed(tmp_path: Path) -> None:
+    async def work(here: Here) -> None:
+        nonce = '"' * 255
+        _, page, _ = await here.page(nonce=nonce, state="ü" * 500)
+        status, _, where = await here.submit(page)
+        assert status == 303 and len(where) < 8190 - 1024
+        code = parse_qs(urlsplit(where).query)["code"][0]
+        redeem = {"code": code, "redirect_uri": REDIRECT, "client_id": "app", "code_verifier": VERIFIER}
+        status, tokens = await here.token(basic=None, grant_type="authorization_code", **redeem)
+        assert status == 200 and claims_of(tokens["id_token"])["nonce"] == nonce
+
+    trying(tmp_path, work)
+
+
+def test_the_forms_cookie_holds_nothing_but_a_token_of_ours(tmp_path: Path) -> None:
+    async def work(here: Here) -> None:
+        for sent in ("x", 'a"b', "a" * 65, "ä"):
+            headers = {"Cookie": f"couchgrass_form={sent}"}
+            url = f"{here.url}/authorization?{urlencode(ASKED)}"
+            async with here.session.get(url, headers=headers) as answer:
+                assert len(answer.cookies["couchgrass_form"].value) == 32
 
     trying(tmp_path, work)
 

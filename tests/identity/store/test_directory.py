@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 
 from couchgrass.couch.server import CouchServer
-from couchgrass.errors import NotFound
+from couchgrass.errors import BadRequest, Conflict, NotFound
 from couchgrass.identity.store.directory import (
     DATABASE,
     KEY_S,
     PUBLISHED_S,
     Directory,
+    create_tenant,
     delete_tenant,
+    find_tenant,
     list_tenants,
     put_tenant,
 )
@@ -77,6 +79,58 @@ def test_a_key_is_followed_by_another_and_published_until_its_tokens_are_gone(tm
             third = await Directory.open(server, tmp_path / "a", region="london", clock=clock)
             assert {key["kid"] for key in third.keys().jwks()["keys"]} == {second.signer().kid}
             await third.close()
+
+    asyncio.run(work())
+
+
+def test_who_runs_for_months_gets_another_key(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with served(tmp_path / "data") as here, CouchServer(here.url, *ADMIN) as server:
+            clock = MovedClock()
+            london = await Directory.open(server, folder(tmp_path / "a"), region="london", clock=clock)
+            dallas = await Directory.open(server, folder(tmp_path / "b"), region="dallas", clock=clock)
+            first = london.signer()
+            clock.time_s += KEY_S
+            await london.renew()
+            second = london.signer()
+            assert second.kid != first.kid
+            await until(lambda: second.kid in {key["kid"] for key in dallas.keys().jwks()["keys"]})
+            for signer in (first, second):
+                assert dallas.keys().claims(signer.sign({"sub": "x"})) == {"sub": "x"}
+                assert dallas.keys().inner_claims(signer.sign_inner({"sub": "x"})) == {"sub": "x"}
+            await london.close()
+            await dallas.close()
+
+    asyncio.run(work())
+
+
+def test_a_public_key_that_is_not_in_the_database_is_offered_again(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with served(tmp_path / "data") as here, CouchServer(here.url, *ADMIN) as server:
+            london = await Directory.open(server, folder(tmp_path / "a"), region="x", clock=MovedClock())
+            where = f"/{DATABASE}/key:{london.signer().kid}"
+            doc = await here.json("GET", where)
+            await here.json("DELETE", f"{where}?rev={doc['_rev']}")
+            await until(lambda: not any(name.startswith("key:") for name in london._followed.docs))
+            await london.renew()
+            assert (await here.json("GET", where))["jwk"] == london.signer().public
+            await london.close()
+
+    asyncio.run(work())
+
+
+def test_a_new_tenant_does_not_replace_one(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with served(tmp_path / "data") as here, CouchServer(here.url, *ADMIN) as server:
+            wanted = Tenant("todo", "Todo", (Client("web", secret_sha256="00"),))
+            await create_tenant(server, wanted)
+            with pytest.raises(Conflict, match="a tenant todo already"):
+                await create_tenant(server, Tenant("todo", "Other"))
+            assert await find_tenant(server, "todo") == wanted
+            with pytest.raises(NotFound, match="no tenant other"):
+                await find_tenant(server, "other")
+            with pytest.raises(BadRequest):
+                await create_tenant(server, Tenant("t", ""))
 
     asyncio.run(work())
 

@@ -9,7 +9,6 @@ transaction id, which is the answer's X-Request-ID and the request's, when it na
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
@@ -22,6 +21,7 @@ from couchgrass.functions.http.docs import described
 from couchgrass.functions.names import OWN_NAMESPACE, check_namespace
 from couchgrass.functions.store.subjects import Subjects
 from couchgrass.functions.throttle import Throttled
+from couchgrass.ids import new_id
 from couchgrass.serving.asgi import Answer, Edge, Header, Request, unquoted
 
 Mounted = Callable[[Request, str], Awaitable[Answer]]
@@ -173,7 +173,7 @@ def transaction(request: Request) -> str:
     """The request's id: its own when it is well formed, else a new one, which it carries from then on."""
     given = request.headers.get(REQUEST_ID)
     if given is None or not _GIVEN_ID.fullmatch(given):
-        given = secrets.token_hex(16).encode()
+        given = new_id().encode()
         request.headers[REQUEST_ID] = given
     return given.decode()
 

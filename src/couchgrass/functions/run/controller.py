@@ -23,9 +23,10 @@ from couchgrass.functions.parameters import refuse_fixed
 from couchgrass.functions.response import Response, failed
 from couchgrass.functions.rights import forbid
 from couchgrass.functions.run.needs import Accounts, Lookup, Native, Records, Runner
-from couchgrass.functions.run.resolve import Resolved, component, may_run, named, resolve
-from couchgrass.functions.run.runs import Budget, Call, Runs, new_id
+from couchgrass.functions.run.resolve import Resolved, Resolver, component, may_run, named
+from couchgrass.functions.run.runs import Budget, Call, Runs
 from couchgrass.functions.throttle import Throttle
+from couchgrass.ids import new_id
 
 log = logging.getLogger("couchgrass.functions")
 
@@ -71,14 +72,16 @@ class Controller:
         self._records = records
         self._clock = clock
         self._throttle = throttle
-        self._runs = Runs(entities, runner, records, clock, api_key, native, accounts)
+        self._resolver = Resolver(entities, accounts)
+        self._runs = Runs(self._resolver, runner, records, clock, api_key, native)
         self._under_way: set[asyncio.Task[Activation]] = set()
         self._under_way_max = under_way_max
+        self._promised: set[str] = set()
         self._is_closed = False
 
     def resolve(self, namespace: str, package: str, name: str) -> Resolved:
         """The action of this name with the parameters that it is bound to. Raises NotFound."""
-        return resolve(self._entities, namespace, package, name)
+        return self._resolver.resolve(namespace, package, name)
 
     def new_activation_id(self) -> str:
         """An id for an invocation that is about to be made."""
@@ -107,47 +110,57 @@ class Controller:
         refuse_fixed(resolved.fixed, payload)
         self._refuse_components(identity, resolved)
         call = Call(identity, transaction_id, activation_id or new_id(), Budget(), cause)
-        task = self._begin(call, resolved, payload, durable=not blocking)
+        task, start = self._begin(call, resolved, payload, promised=not blocking)
         if not blocking:
             return Invoked(call.activation_id)
-        done, _ = await asyncio.wait({task}, timeout=min(timeout_ms, BLOCKING_MS_MAX) / 1000)
-        return Invoked(call.activation_id, task.result() if done else None)
+        await _ended(task, min(timeout_ms, BLOCKING_MS_MAX) / 1000)
+        if task.done():
+            return Invoked(call.activation_id, task.result())
+        self._promise(call, resolved, start)
+        return Invoked(call.activation_id)
+
+    def _promise(self, call: Call, resolved: Resolved, start: int) -> None:
+        """Its caller goes away with nothing but the id: the record comes, whatever happens."""
+        self._promised.add(call.activation_id)
+        self._records.begin(self._runs.begun(call, resolved, start), durable=True)
 
     def _begin(
-        self, call: Call, resolved: Resolved, payload: Any, *, durable: bool
-    ) -> asyncio.Task[Activation]:
+        self, call: Call, resolved: Resolved, payload: Any, *, promised: bool
+    ) -> tuple[asyncio.Task[Activation], int]:
         if self._is_closed or len(self._under_way) >= self._under_way_max:
             raise ServiceUnavailable(OVERLOADED)
         namespace = call.identity.namespace
-        self._throttle.enter(namespace, self._clock.now())
-        record = self._runs.begun(call, resolved)
-        if durable:
-            self._records.begin(record, durable=True)
-        task = asyncio.create_task(self._run(call, resolved, payload, record, durable))
+        now = self._clock.now()
+        self._throttle.enter(namespace, now)
+        start = int(now * 1000)
+        if promised:
+            self._promise(call, resolved, start)
+        task = asyncio.create_task(self._run(call, resolved, payload, start))
         self._under_way.add(task)
-        task.add_done_callback(lambda ended: self._ended(ended, namespace))
-        return task
+        task.add_done_callback(lambda ended: self._ended(ended, namespace, call.activation_id))
+        return task, start
 
-    async def _run(
-        self, call: Call, resolved: Resolved, payload: Any, record: Activation, durable: bool
-    ) -> Activation:
+    async def _run(self, call: Call, resolved: Resolved, payload: Any, start: int) -> Activation:
         """The run itself. The record of one that was promised, and then is not run or given up, says so."""
         try:
             return await self._runs.run(call, resolved, payload)
         except CouchgrassError as refused:
-            if not durable:
+            if call.activation_id not in self._promised:
                 raise
+            record = self._runs.begun(call, resolved, start)
             return self._runs.end(record, failed(Status.INTERNAL_ERROR, refused.reason))
         except asyncio.CancelledError:
             if self._runs.keeps_record(resolved):
+                record = self._runs.begun(call, resolved, start)
                 self._runs.end(record, failed(Status.INTERNAL_ERROR, STOPPED))
             raise
         except Exception:
-            self._runs.end(record, failed(Status.INTERNAL_ERROR, FAILED))
+            self._runs.end(self._runs.begun(call, resolved, start), failed(Status.INTERNAL_ERROR, FAILED))
             raise
 
-    def _ended(self, task: asyncio.Task[Activation], namespace: str) -> None:
+    def _ended(self, task: asyncio.Task[Activation], namespace: str, activation_id: str) -> None:
         self._under_way.discard(task)
+        self._promised.discard(activation_id)
         self._throttle.leave(namespace)
         # Asked for, so that nobody complains of an error that no caller waits for any more.
         error = None if task.cancelled() else task.exception()
@@ -224,3 +237,21 @@ class Controller:
             task.cancel()
         if late:
             await asyncio.wait(late)
+
+
+async def _ended(task: asyncio.Task[Activation], timeout_s: float) -> None:
+    """Returns when the task has ended, or time is up. It is `asyncio.wait` for one task at half the cost."""
+    loop = asyncio.get_running_loop()
+    waiter: asyncio.Future[None] = loop.create_future()
+
+    def wake(*_: object) -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    task.add_done_callback(wake)
+    timer = loop.call_later(timeout_s, wake)
+    try:
+        await waiter
+    finally:
+        timer.cancel()
+        task.remove_done_callback(wake)

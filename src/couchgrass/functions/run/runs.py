@@ -7,7 +7,6 @@ record that is written.
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -19,12 +18,13 @@ from couchgrass.errors import CouchgrassError, NotFound
 from couchgrass.functions import conductor, sequence
 from couchgrass.functions.activation import Activation, Status
 from couchgrass.functions.entity import SEQUENCE, Identity, Limits
-from couchgrass.functions.parameters import PROVIDE_API_KEY, arguments, init_env, is_truthy
+from couchgrass.functions.parameters import arguments, is_truthy
 from couchgrass.functions.response import Response, failed, limits_annotation
 from couchgrass.functions.run.invoker import Job
-from couchgrass.functions.run.needs import Accounts, Lookup, Native, Records, Runner
-from couchgrass.functions.run.resolve import Resolved, component, may_run, resolve
+from couchgrass.functions.run.needs import Native, Records, Runner
+from couchgrass.functions.run.resolve import Resolved, Resolver, component, may_run
 from couchgrass.functions.system_packages import is_native
+from couchgrass.ids import new_id
 
 log = logging.getLogger("couchgrass.functions")
 
@@ -69,11 +69,6 @@ class Call(msgspec.Struct, frozen=True):
         )
 
 
-def new_id() -> str:
-    """An activation's id: 32 digits, hexadecimal."""
-    return uuid.uuid4().hex
-
-
 def is_conductor(resolved: Resolved) -> bool:
     """Does it say which action is run next? On a sequence the annotation means nothing."""
     action = resolved.action
@@ -85,21 +80,19 @@ class Runs:
 
     def __init__(
         self,
-        entities: Lookup,
+        resolver: Resolver,
         runner: Runner,
         records: Records,
         clock: Clock,
         api_key: Callable[[str], str],
         native: Native | None,
-        accounts: Accounts,
     ) -> None:
-        self._entities = entities
+        self._resolver = resolver
         self._runner = runner
         self._records = records
         self._clock = clock
         self._api_key = api_key
         self._native = native
-        self._accounts = accounts
 
     def now(self) -> int:
         """Milliseconds since the epoch."""
@@ -110,8 +103,8 @@ class Runs:
         """Is its record written here, and not by whatever runs it?"""
         return resolved.action.exec.kind == SEQUENCE or is_conductor(resolved) or is_native(resolved.action)
 
-    def begun(self, call: Call, resolved: Resolved) -> Activation:
-        """The record of a run that has not ended yet."""
+    def begun(self, call: Call, resolved: Resolved, start: int | None = None) -> Activation:
+        """The record of a run that has not ended yet, and began now or at `start`."""
         annotations: dict[str, Any] = {
             "path": resolved.action.path,
             "kind": resolved.action.exec.kind,
@@ -128,7 +121,7 @@ class Runs:
             name=resolved.action.name,
             subject=call.identity.subject,
             activation_id=call.activation_id,
-            start=self.now(),
+            start=self.now() if start is None else start,
             version=resolved.action.version,
             annotations=annotations,
             cause=call.cause,
@@ -158,26 +151,24 @@ class Runs:
         if self._native is not None and is_native(resolved.action):
             return await self._feed(self._native, call, resolved, payload)
         action, identity = resolved.action, call.identity
-        has_key = is_truthy(action.annotations, PROVIDE_API_KEY, absent=True)
-        api_key = self._api_key(identity.namespace) if has_key else None
         job = Job(
             action=action,
-            value=arguments(resolved.parameters, payload),
-            init_env=init_env(resolved.parameters),
+            value=arguments(resolved.bound, payload),
+            init_env=resolved.init_env,
             identity=identity,
             activation_id=call.activation_id,
             transaction_id=call.transaction_id,
             cause=call.cause,
             annotations=_origin(call, resolved),
-            api_key=api_key,
-            accounts=self._accounts({each.key: each.value for each in resolved.parameters}),
+            api_key=self._api_key(identity.namespace) if resolved.has_key else None,
+            accounts=resolved.accounts,
         )
         return await self._runner.run(job)
 
     async def _feed(self, native: Native, call: Call, resolved: Resolved, payload: Any) -> Activation:
         record = self.begun(call, resolved)
         self._records.begin(record)
-        given = arguments(resolved.parameters, payload)
+        given = arguments(resolved.bound, payload)
         try:
             answer = await native(
                 call.identity, resolved.action.name, given if isinstance(given, dict) else {}
@@ -202,7 +193,7 @@ class Runs:
 
     async def _component(self, call: Call, name: str, command: sequence.Invoke) -> sequence.Event:
         try:
-            resolved = resolve(self._entities, *component(name, call.identity.namespace))
+            resolved = self._resolver.resolve(*component(name, call.identity.namespace))
         except NotFound:
             return sequence.NotThere()
         if not may_run(call.identity, resolved) or not call.is_allowed:
@@ -242,7 +233,7 @@ class Runs:
 
     async def _called(self, call: Call, command: conductor.Call, count: conductor.Count) -> conductor.Event:
         try:
-            resolved = resolve(self._entities, *component(command.name, call.identity.namespace))
+            resolved = self._resolver.resolve(*component(command.name, call.identity.namespace))
         except NotFound:
             return conductor.NotThere(command.name.removeprefix("/"))
         if not may_run(call.identity, resolved):

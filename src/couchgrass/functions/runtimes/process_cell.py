@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 import time
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -37,6 +38,8 @@ LAST_WORDS_S: Final = 1.0
 
 _ABORTED: Final = frozenset({128 + 4, 128 + 5, 128 + 6, 128 + 11})
 _OUT_OF_MEMORY: Final = (b"out of memory", b"bad_alloc", b"Cannot allocate memory")
+
+_check_answer = msgspec.json.Decoder(dict[str, msgspec.Raw] | list[msgspec.Raw]).decode
 
 
 class Init(msgspec.Struct, frozen=True):
@@ -116,6 +119,7 @@ class ProcessCell:
         self._loop = asyncio.get_running_loop()
         self._reader = wire.Reader()
         self._raw = (RawLines("stdout", process.stdout_fd), RawLines("stderr", process.stderr_fd))
+        self._has_raw = select.poll()
         self._hello: asyncio.Future[None] = self._loop.create_future()
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._pending: asyncio.Future[Outcome] | None = None
@@ -124,7 +128,7 @@ class ProcessCell:
         self._number = 0
         self._asked_at = 0.0
         self._deaf: list[RawLines] = []
-        self._unsent = memoryview(b"")
+        self._unsent: bytes | memoryview = b""
         self._condemned = False
         self._limits = Limits()
         self._kind_version = 0
@@ -132,6 +136,7 @@ class ProcessCell:
         self._loop.add_reader(process.answers_fd, self._on_answers)
         for raw in self._raw:
             self._loop.add_reader(raw.fd, self._on_raw, raw)
+            self._has_raw.register(raw.fd, select.POLLIN)
         self._loop.add_reader(process.pidfd, self._on_exit)
 
     # --- the seam
@@ -178,7 +183,7 @@ class ProcessCell:
         if not self._ended.done():
             self.process.kill()
         self._drain()
-        self._settle(Outcome(how))
+        self._settle(Outcome(how, took_ms=self._took_ms()))
 
     def discard(self) -> None:
         """Ends it without waiting for that."""
@@ -195,9 +200,10 @@ class ProcessCell:
         if self._condemned:
             return Outcome(End.DIED)
         assert self._pending is None, "a cell does one thing at a time"
-        self._drain()
-        if self._condemned:
-            return Outcome(End.DIED)
+        while self._deaf:
+            raw = self._deaf.pop()
+            if raw.read(None, DRAIN_BYTES_MAX):
+                self._loop.add_reader(raw.fd, self._on_raw, raw)
         self._number += 1
         self._logs = logs
         pending: asyncio.Future[Outcome] = self._loop.create_future()
@@ -205,8 +211,6 @@ class ProcessCell:
         self._asked_at = self._loop.time()
         timer = self._loop.call_later(timeout_s, self.end, End.TIMED_OUT)
         self._watch.add(self)
-        while self._deaf:
-            self._loop.add_reader(self._deaf[-1].fd, self._on_raw, self._deaf.pop())
         self._send(wire.request(kind, self._number, text))
         try:
             return await pending
@@ -221,26 +225,30 @@ class ProcessCell:
         """Gives what is asked its outcome, when there is something."""
         pending, self._pending, self._logs = self._pending, None, None
         if pending is not None and not pending.done():
-            took_ms = (self._loop.time() - self._asked_at) * 1000
-            pending.set_result(msgspec.structs.replace(outcome, took_ms=took_ms))
+            pending.set_result(outcome)
+
+    def _took_ms(self) -> float:
+        return (self._loop.time() - self._asked_at) * 1000
 
     def _send(self, frame: bytes) -> None:
-        self._unsent = memoryview(frame)
-        self._on_writable()
+        self._unsent = self._written(frame)
         if self._unsent:
             self._loop.add_writer(self.process.requests_fd, self._on_writable)
 
     def _on_writable(self) -> None:
-        had_to_wait = len(self._unsent) > 0
-        try:
-            while self._unsent:
-                self._unsent = self._unsent[os.write(self.process.requests_fd, self._unsent) :]
-        except BlockingIOError:
-            return
-        except OSError:
-            self._unsent = memoryview(b"")
-        if had_to_wait:
+        self._unsent = self._written(self._unsent)
+        if not self._unsent:
             self._loop.remove_writer(self.process.requests_fd)
+
+    def _written(self, frame: bytes | memoryview) -> bytes | memoryview:
+        """Writes what the pipe takes; gives the rest."""
+        try:
+            written = os.write(self.process.requests_fd, frame)
+            return b"" if written == len(frame) else memoryview(frame)[written:]
+        except BlockingIOError:
+            return frame
+        except OSError:
+            return b""
 
     # --- what comes
 
@@ -283,15 +291,15 @@ class ProcessCell:
 
     def _answer(self, answer: wire.Answer) -> None:
         if answer.size > RESULT_BYTES_MAX:
-            outcome = Outcome(End.TOO_LARGE, answer.status, answer.body, answer.size)
+            outcome = Outcome(End.TOO_LARGE, answer.status, answer.body, answer.size, self._took_ms())
         else:
-            # What nests too deeply is an action's answer too, though none that is of use: see run/response.py.
+            # What nests too deeply is an answer too, though none that is of use: see run/response.py.
             try:
                 with contextlib.suppress(RecursionError):
-                    msgspec.json.decode(answer.body, type=dict[str, msgspec.Raw] | list[msgspec.Raw])
+                    _check_answer(answer.body)
             except msgspec.DecodeError as error:
                 raise wire.Garbled("the body is no object or array") from error
-            outcome = Outcome(End.DONE, answer.status, answer.body, len(answer.body))
+            outcome = Outcome(End.DONE, answer.status, answer.body, len(answer.body), self._took_ms())
         self._drain_raw()
         self._settle(outcome)
 
@@ -302,8 +310,10 @@ class ProcessCell:
             self._deaf.append(raw)
 
     def _drain_raw(self) -> None:
+        has_raw = self._has_raw.poll(0)  # one system call instead of two, for mostly there is nothing
         for raw in self._raw:
-            raw.read(self._logs, DRAIN_BYTES_MAX)
+            if has_raw:
+                raw.read(self._logs, DRAIN_BYTES_MAX)
             raw.end_line(self._logs)
 
     def _drain(self) -> None:
@@ -327,7 +337,8 @@ class ProcessCell:
         status = self.process.reap()
         self._drain()
         spoke = any(raw.says_out_of_memory for raw in self._raw)
-        self._settle(Outcome(End.OUT_OF_MEMORY if spoke and status in _ABORTED else End.DIED))
+        how = End.OUT_OF_MEMORY if spoke and status in _ABORTED else End.DIED
+        self._settle(Outcome(how, took_ms=self._took_ms()))
         for fd in (
             self.process.answers_fd,
             self.process.stdout_fd,

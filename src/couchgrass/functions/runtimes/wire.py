@@ -85,6 +85,12 @@ class Reader:
         """The frames that are whole with these bytes. Raises Garbled. What was given is forgotten: another
         call meanwhile goes on behind it."""
         held = self._held
+        if not held and len(received) >= _HEAD.size:
+            # The usual case: one frame, whole.
+            length, kind, number = _HEAD.unpack_from(received)
+            if _LENGTH_BYTES + length == len(received) and length >= _HEAD.size - _LENGTH_BYTES:
+                yield _frame(kind, number, received[_HEAD.size :])
+                return
         held += received
         while len(held) >= _HEAD.size:
             length, kind, number = _HEAD.unpack_from(held)

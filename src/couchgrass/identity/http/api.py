@@ -6,17 +6,37 @@ Source: RFC 6749, RFC 7636, RFC 7662, OpenID Connect Core and Discovery 1.0; pat
 
 from __future__ import annotations
 
-import hmac
+import logging
 import secrets
 import uuid
-from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, Protocol, TypeVar
 
-from couchgrass import json
 from couchgrass.clock import Clock
-from couchgrass.errors import BadRequest, Conflict, CouchgrassError, MethodNotAllowed, NotFound, Unauthorized
+from couchgrass.errors import (
+    BadRequest,
+    Conflict,
+    CouchgrassError,
+    MethodNotAllowed,
+    NotFound,
+    ServiceUnavailable,
+    Unauthorized,
+)
 from couchgrass.identity import claims, page, person
-from couchgrass.identity.claims import User
+from couchgrass.identity.claims import SignedIn, User
+from couchgrass.identity.http.answers import (
+    CACHED,
+    NO_STORE,
+    bearer_refusal,
+    form_cookie,
+    form_token,
+    is_ours,
+    preflight,
+    refusal,
+    sent_on,
+    shown,
+    told,
+)
 from couchgrass.identity.keyset import KeySet, Signer
 from couchgrass.identity.oauth import (
     Asked,
@@ -32,23 +52,17 @@ from couchgrass.identity.oauth import (
     token_request,
 )
 from couchgrass.identity.tenant import Client, Tenant
-from couchgrass.identity.used import UsedUp
-from couchgrass.serving.asgi import Answer, Header, Request, unquoted
+from couchgrass.identity.used import Rotation, UsedUp
+from couchgrass.serving.asgi import Answer, Request, unquoted
+
+log = logging.getLogger("couchgrass.identity")
 
 PREFIX: Final = b"/oauth/v4/"
 BODY_BYTES_MAX: Final = 64 * 1024
-COOKIE: Final = "couchgrass_form"
 WRONG: Final = "The e-mail address or the password is wrong"
+AWAY: Final = "Sign-in is not possible at the moment"
 
-_NO_STORE: Final[list[Header]] = [(b"cache-control", b"no-store"), (b"pragma", b"no-cache")]
-_JSON: Final[Header] = (b"content-type", b"application/json")
-_OPEN: Final[Header] = (b"access-control-allow-origin", b"*")
-_PREFLIGHT: Final[list[Header]] = [
-    _OPEN,
-    (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
-    (b"access-control-allow-headers", b"Authorization, Content-Type"),
-    (b"access-control-max-age", b"600"),
-]
+T = TypeVar("T")
 
 
 class Users(Protocol):
@@ -83,6 +97,7 @@ class SignIn:
         self._issuer = issuer
         self._clock = clock
         self._used = UsedUp()
+        self._rotation = Rotation()
 
     async def answer(self, request: Request) -> Answer:
         """The answer to a request below PREFIX. Does not raise CouchgrassError."""
@@ -90,7 +105,7 @@ class SignIn:
             return await self._routed(request)
         except CouchgrassError as refused:
             await request.drain()
-            return _refusal(refused)
+            return refusal(refused)
 
     async def _routed(self, request: Request) -> Answer:
         name, _, rest = request.raw_path[len(PREFIX) :].decode("latin-1").partition("/")
@@ -106,7 +121,7 @@ class SignIn:
             "introspect": ("POST", self._introspect),
         }.get(rest, ("", self._nothing))
         if request.method == "OPTIONS" and allowed and rest != "authorization":
-            return Answer(204, headers=list(_PREFLIGHT))
+            return preflight()
         method = "GET" if request.method == "HEAD" else request.method
         if allowed and method not in allowed.split(", "):
             raise MethodNotAllowed(*allowed.split(", "))
@@ -124,134 +139,169 @@ class SignIn:
                 granted = claims.machine(
                     self._issuer(tenant.id), tenant, grant.client, now=self._now(), jti=secrets.token_hex(16)
                 )
-                return _json(200, claims.answer(tenant, self._signer().sign(granted)), _NO_STORE)
+                token = self._signer().sign(granted)
+                return told(200, claims.answer(tenant, token, scope=claims.MACHINE_SCOPE), NO_STORE)
             case "password":
-                user = await self._users.check(
-                    tenant.id,
-                    _address(needed(grant.fields, "username")),
-                    needed(grant.fields, "password"),
-                )
-                if user is None:
-                    raise OAuthError("invalid_grant", WRONG)
-                nonce = ""
+                who = await self._by_password(tenant, grant)
             case "authorization_code":
-                user, nonce = await self._redeemed(tenant, grant)
+                who = await self._redeemed(tenant, grant)
             case _:
-                user, nonce = await self._refreshed(tenant, grant), ""
-        return self._granted(tenant, grant.client, user, nonce)
+                who = await self._refreshed(tenant, grant)
+        return self._granted(tenant, grant.client, who)
 
-    def _granted(self, tenant: Tenant, client: Client, user: User, nonce: str) -> Answer:
-        issuer, now, sign = self._issuer(tenant.id), self._now(), self._signer().sign
+    def _granted(self, tenant: Tenant, client: Client, who: SignedIn) -> Answer:
+        issuer, now, signer = self._issuer(tenant.id), self._now(), self._signer()
+        jti, again = secrets.token_hex(16), secrets.token_hex(16)
         body = claims.answer(
             tenant,
-            sign(claims.access(issuer, tenant, client, user, now=now, jti=secrets.token_hex(16))),
-            sign(claims.identity(issuer, tenant, client, user, now=now, nonce=nonce)),
-            sign(claims.refresh(issuer, tenant, client, user, now=now, jti=secrets.token_hex(16))),
+            signer.sign(claims.access(issuer, tenant, client, who.user, now=now, jti=jti)),
+            signer.sign(claims.identity(issuer, tenant, client, who, now=now)),
+            signer.sign_inner(claims.refresh(issuer, tenant, client, who, now=now, jti=again)),
         )
-        return _json(200, body, _NO_STORE)
+        return told(200, body, NO_STORE)
 
-    async def _redeemed(self, tenant: Tenant, grant: Grant) -> tuple[User, str]:
+    async def _by_password(self, tenant: Tenant, grant: Grant) -> SignedIn:
+        address, password = _address(needed(grant.fields, "username")), needed(grant.fields, "password")
+        user = await self._of_users(self._users.check(tenant.id, address, password))
+        if user is None:
+            raise OAuthError("invalid_grant", WRONG)
+        return SignedIn(user, self._now(), secrets.token_hex(16))
+
+    async def _redeemed(self, tenant: Tenant, grant: Grant) -> SignedIn:
         found = self._own(tenant, grant.client, needed(grant.fields, "code"), claims.CODE)
-        if found["redirect_uri"] != grant.fields.get("redirect_uri", ""):
+        if found["redirect_uri_sha256"] != claims.digest(grant.fields.get("redirect_uri", "")):
             raise OAuthError("invalid_grant", "The redirect_uri is not the one that the code was asked for")
         if not is_proved(found["code_challenge"], grant.fields.get("code_verifier", "")):
             raise OAuthError("invalid_grant", "The code_verifier does not prove the code_challenge")
+        # Before the code is used up, so that it is still good when the database does not answer.
+        user = await self._of_users(self._users.find(tenant.id, found["email"]))
         if not self._used.use(found["jti"], found["exp"], self._clock.now()):
+            self._rotation.end(found["jti"])  # what the first use got goes too (RFC 6749 4.1.2)
             raise OAuthError("invalid_grant", "The code was used before")
-        user = await self._users.find(tenant.id, found["email"])
         if user is None or user.sub != found["sub"]:
             raise OAuthError("invalid_grant", "The user is gone")
-        return user, found["nonce"]
+        return SignedIn(user, found["iat"], found["jti"], found["nonce"])
 
-    async def _refreshed(self, tenant: Tenant, grant: Grant) -> User:
+    async def _refreshed(self, tenant: Tenant, grant: Grant) -> SignedIn:
         found = self._own(tenant, grant.client, needed(grant.fields, "refresh_token"), claims.REFRESH)
-        user = await self._users.find(tenant.id, found["email"])
+        user = await self._of_users(self._users.find(tenant.id, found["email"]))
         if user is None or user.sub != found["sub"] or user.generation != found["generation"]:
             raise OAuthError("invalid_grant", "The user is gone or has another password now")
-        return user
+        rotation, session = self._rotation, found["session"]
+        if rotation.is_over(session) or (
+            grant.client.is_public and not rotation.use(found["jti"], session, self._clock.now())
+        ):
+            raise OAuthError("invalid_grant", "It was used before, perhaps by somebody else")
+        return SignedIn(user, found["auth_time"], found["session"])
 
     def _own(self, tenant: Tenant, client: Client, token: str, use: str) -> Mapping[str, Any]:
-        found = self._keys().claims(token)
+        found = self._keys().inner_claims(token)
         return claims.own(found, use, self._issuer(tenant.id), tenant, client, self._clock.now())
+
+    async def _of_users(self, asking: Awaitable[T]) -> T:
+        """What the database says of users. Its troubles are told to the log: to who signs in they are none of
+        theirs, and name its address."""
+        try:
+            return await asking
+        except Conflict:
+            raise
+        except CouchgrassError as failed:
+            log.warning("users can't be asked for: %s", failed.reason)
+            raise ServiceUnavailable(AWAY) from failed
 
     # --- the sign-in page ----------------------------------------------------------------------------
 
     async def _authorization(self, tenant: Tenant, request: Request) -> Answer:
+        query, is_form = request.query_string, request.method == "POST"
+        if is_form and not query:  # a request may come in a form too (OpenID Connect Core 3.1.2.1)
+            query, is_form = await request.body(BODY_BYTES_MAX), False
         try:
-            asked = authorization_request(tenant, request.query_string)
+            asked = authorization_request(tenant, query)
         except CouchgrassError as refused:
-            return _page(400, page.refused(refused.reason), page.policy())
-        wrong = complaint(tenant, request.query_string)
+            await request.drain()
+            return shown(400, page.refused(refused.reason), page.policy())
+        wrong = complaint(tenant, query)
         if wrong is not None:
-            return _redirect(redirected(asked, error=wrong.error, error_description=wrong.reason))
-        if request.method != "POST":
-            return self._shown(tenant, request, asked)
-        fields = form(await request.body(BODY_BYTES_MAX))
-        if not _is_ours(request, fields):
-            return self._shown(tenant, request, asked, wrong="Please try again")
+            return self._answered(tenant, asked, error=wrong.error, error_description=wrong.reason)
+        if not is_form:
+            return self._page(tenant, request, query, asked)
+        fields: Mapping[str, str] = {}
         try:
+            fields = form(await request.body(BODY_BYTES_MAX))
+            if not is_ours(request, fields):
+                raise BadRequest("Please try again")
             user = await self._signed_in(tenant, fields)
-        except (BadRequest, Conflict, Unauthorized) as refused:
-            return self._shown(
-                tenant, request, asked, wrong=refused.reason, email=fields.get("username", "")[:254]
-            )
+        except CouchgrassError as refused:
+            await request.drain()
+            email = fields.get("username", "")[: person.EMAIL_CHARS_MAX]
+            return self._page(tenant, request, query, asked, wrong=refused, email=email)
         client = tenant.client(asked.client_id)
         assert client is not None
         code = claims.code(
             self._issuer(tenant.id), tenant, client, user, asked, now=self._now(), jti=secrets.token_hex(16)
         )
-        return _redirect(redirected(asked, code=self._signer().sign(code)))
+        return self._answered(tenant, asked, code=self._signer().sign_inner(code))
+
+    def _answered(self, tenant: Tenant, asked: Asked, **answer: str) -> Answer:
+        """Back to the app; `iss` keeps it from taking one server's code to another (RFC 9207)."""
+        return sent_on(redirected(asked, **answer, iss=self._issuer(tenant.id)))
 
     async def _signed_in(self, tenant: Tenant, fields: Mapping[str, str]) -> User:
         address, password = person.email(fields.get("username", "")), fields.get("password", "")
         if fields.get("new") and tenant.may_sign_up:
             user = User(sub=str(uuid.uuid4()), email=address)
-            await self._users.create(tenant.id, user, person.password(password))
+            await self._of_users(self._users.create(tenant.id, user, person.password(password)))
             return user
-        found = await self._users.check(tenant.id, address, password)
+        found = await self._of_users(self._users.check(tenant.id, address, password))
         if found is None:
             raise Unauthorized(WRONG)
         return found
 
-    def _shown(
-        self, tenant: Tenant, request: Request, asked: Asked, *, wrong: str = "", email: str = ""
+    def _page(
+        self,
+        tenant: Tenant,
+        request: Request,
+        query: bytes,
+        asked: Asked,
+        *,
+        wrong: CouchgrassError | None = None,
+        email: str = "",
     ) -> Answer:
-        token = _form_token(request) or secrets.token_urlsafe(24)
+        token = form_token(request) or secrets.token_urlsafe(24)
         body = page.sign_in(
             tenant.name,
-            action="?" + request.query_string.decode("latin-1"),
+            action="?" + query.decode("ascii"),
             token=token,
             email=email,
-            wrong=wrong,
+            wrong="" if wrong is None else wrong.reason,
             may_sign_up=tenant.may_sign_up,
         )
-        answer = _page(200 if not wrong else 400, body, page.policy(asked.redirect_uri))
-        cookie = f"{COOKIE}={token}; HttpOnly; SameSite=Strict; Path={PREFIX.decode()}{tenant.id}/"
-        if self._issuer(tenant.id).startswith("https:"):
-            cookie += "; Secure"
-        answer.headers.append((b"set-cookie", cookie.encode("latin-1")))
+        status = 200 if wrong is None else 503 if wrong.status >= 500 else 400
+        answer = shown(status, body, page.policy(asked.redirect_uri))
+        path = f"{PREFIX.decode()}{tenant.id}/"
+        is_secure = self._issuer(tenant.id).startswith("https:")
+        answer.headers.append(form_cookie(token, path, is_secure=is_secure))
         return answer
 
     # --- what others ask -----------------------------------------------------------------------------
 
     async def _publickeys(self, tenant: Tenant, request: Request) -> Answer:
-        return _json(200, self._keys().jwks(), [(b"cache-control", b"public, max-age=300")])
+        return told(200, self._keys().jwks(), CACHED)
 
     async def _discovery(self, tenant: Tenant, request: Request) -> Answer:
-        found = claims.discovery(self._issuer(tenant.id))
-        return _json(200, found, [(b"cache-control", b"public, max-age=300")])
+        return told(200, claims.discovery(self._issuer(tenant.id)), CACHED)
 
     async def _userinfo(self, tenant: Tenant, request: Request) -> Answer:
+        await request.drain()
         scheme, _, token = (request.header(b"authorization") or "").partition(" ")
-        found = self._live(tenant, token.strip()) if scheme.lower() == "bearer" else None
+        if scheme.lower() != "bearer":
+            return bearer_refusal(401, "", "An access token is needed")
+        found = self._live(tenant, token.strip())
         if found is None:
-            answer = _json(
-                401, {"error": "invalid_token", "error_description": "No valid access token"}, _NO_STORE
-            )
-            answer.headers.append((b"www-authenticate", b'Bearer error="invalid_token"'))
-            return answer
-        told = {name: found[name] for name in ("sub", "email", "name") if name in found}
-        return _json(200, told, _NO_STORE)
+            return bearer_refusal(401, "invalid_token", "No valid access token")
+        if "openid" not in found["scope"].split():
+            return bearer_refusal(403, "insufficient_scope", "The token is no user's")
+        return told(200, {name: found[name] for name in ("sub", "email", "name") if name in found}, NO_STORE)
 
     async def _introspect(self, tenant: Tenant, request: Request) -> Answer:
         fields = form(await request.body(BODY_BYTES_MAX))
@@ -259,8 +309,11 @@ class SignIn:
         client = tenant.client(client_id)
         if client is None or not client.is_secret(secret):
             raise OAuthError("invalid_client", "No such client, or not its secret", 401)
-        found = self._live(tenant, fields.get("token", ""))
-        return _json(200, {"active": False} if found is None else {"active": True, **found}, _NO_STORE)
+        found = self._live(tenant, needed(fields, "token"))
+        if found is None:
+            return told(200, {"active": False}, NO_STORE)
+        about = {"active": True, "token_type": "Bearer", "client_id": found["aud"][0]}
+        return told(200, {**about, **found}, NO_STORE)
 
     def _live(self, tenant: Tenant, token: str) -> Mapping[str, Any] | None:
         """An access token's claims; None unless it is valid here and now."""
@@ -286,61 +339,3 @@ def _address(text: str) -> str:
         return person.email(text)
     except BadRequest as bad:
         raise OAuthError("invalid_grant", WRONG) from bad
-
-
-def _form_token(request: Request) -> str:
-    """The token in the form's cookie, "" without one."""
-    for pair in (request.header(b"cookie") or "").split(";"):
-        name, _, value = pair.strip().partition("=")
-        if name == COOKIE and value.isascii() and len(value) <= 64:
-            return value
-    return ""
-
-
-def _is_ours(request: Request, fields: Mapping[str, str]) -> bool:
-    """Did the form come from our own page, in this browser?"""
-    token = _form_token(request)
-    return bool(token) and hmac.compare_digest(token.encode(), fields.get("form_token", "").encode())
-
-
-def _json(status: int, body: Any, headers: list[Header]) -> Answer:
-    return Answer(status, json.encode(body), [_JSON, _OPEN, *headers])
-
-
-def _page(status: int, body: bytes, policy: str) -> Answer:
-    return Answer(
-        status,
-        body,
-        [
-            (b"content-type", b"text/html; charset=utf-8"),
-            (b"content-security-policy", policy.encode("latin-1", "replace")),
-            (b"x-content-type-options", b"nosniff"),
-            (b"referrer-policy", b"no-referrer"),
-            *_NO_STORE,
-        ],
-    )
-
-
-def _redirect(uri: str) -> Answer:
-    return Answer(302, headers=[(b"location", uri.encode("latin-1", "replace")), *_NO_STORE])
-
-
-def _refusal(refused: CouchgrassError) -> Answer:
-    """RFC 6749 5.2's form for all."""
-    error = refused.error if isinstance(refused, OAuthError) else _ERRORS.get(refused.status, "server_error")
-    answer = _json(refused.status, {"error": error, "error_description": refused.reason}, _NO_STORE)
-    if refused.status == 401:
-        answer.headers.append((b"www-authenticate", b'Basic realm="couchgrass"'))
-    if isinstance(refused, MethodNotAllowed):
-        answer.headers.append((b"allow", ", ".join(refused.allowed).encode()))
-    return answer
-
-
-_ERRORS: Final = {
-    400: "invalid_request",
-    404: "not_found",
-    405: "invalid_request",
-    413: "invalid_request",
-    502: "temporarily_unavailable",
-    503: "temporarily_unavailable",
-}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 from couchgrass.couch.server import CouchServer
@@ -11,7 +11,8 @@ from couchgrass.errors import Conflict, Forbidden, NotFound, Unauthorized
 from couchgrass.identity import person
 from couchgrass.identity.claims import User
 
-LIST_MAX = 1000
+LIST_MAX: Final = 100_000
+PAGE: Final = 1000
 
 
 class CouchUsers:
@@ -21,12 +22,19 @@ class CouchUsers:
         self._server = server
 
     async def check(self, tenant: str, email: str, password: str) -> User | None:
-        """The user with this address, if the password is right. Raises TooManyRequests and PeerLost."""
+        """The user with this address, if the password is right. Raises TooManyRequests and PeerLost.
+
+        A database that looks at nobody's password answers too: it must name the user.
+        """
         if not password:
             return None
+        name = person.account(tenant, email)
         try:
-            await self._server.ask("GET", "/_session", user=(person.account(tenant, email), password))
+            session = await self._server.ask("GET", "/_session", user=(name, password))
         except (Unauthorized, Forbidden):
+            return None
+        context = session.get("userCtx") if isinstance(session, dict) else None
+        if not isinstance(context, dict) or context.get("name") != name:
             return None
         return await self.find(tenant, email)
 
@@ -65,13 +73,17 @@ class CouchUsers:
     async def list(self, tenant: str) -> list[User]:
         """The tenant's users by address, LIST_MAX at the most."""
         start = person.doc_id(tenant, "")
-        found: Mapping[str, Any] = await self._server.ask(
-            "POST",
-            "/_users/_all_docs",
-            {"start_key": start, "end_key": start + "\ufff0", "include_docs": True, "limit": LIST_MAX},
-        )
-        users = (person.user_of(tenant, row["doc"]) for row in found["rows"] if row.get("doc"))
-        return [user for user in users if user is not None]
+        after = start.removesuffix("/") + "0"  # the next character
+        between = {"start_key": start, "end_key": after, "include_docs": True, "limit": PAGE}
+        found: list[User] = []
+        while len(found) < LIST_MAX:
+            page: Mapping[str, Any] = await self._server.ask("POST", "/_users/_all_docs", between)
+            users = (person.user_of(tenant, row["doc"]) for row in page["rows"] if row.get("doc"))
+            found += [user for user in users if user is not None]
+            if len(page["rows"]) < PAGE:
+                break
+            between |= {"start_key": page["rows"][-1]["id"], "skip": 1}
+        return found
 
     async def _doc(self, tenant: str, email: str) -> dict[str, Any] | None:
         try:

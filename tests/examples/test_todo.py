@@ -1,0 +1,260 @@
+"""The todo app in both of its versions: the Todo-Backend contract in a real region, open and with sign-in.
+
+The Node.js version is in the style of 2018: it brings no packages along, and reaches its database at the
+address of its Cloudant account.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import aiohttp
+import pytest
+
+from couchgrass.clock import SystemClock
+from couchgrass.couch.server import CouchServer
+from couchgrass.functions.runtimes.packages import put as put_packages
+from couchgrass.identity.store.directory import Directory
+from couchgrass.region.places import RUNTIMES, TENANTS
+from couchgrass.testing.call import Reply, call
+from couchgrass.testing.manifest import Deployer
+from couchgrass.testing.region import Owner, RegionProcess, running_region
+from couchgrass.testing.todo_backend import RULES, Api
+
+ROOT = Path(__file__).parents[2]
+APPS = ("python", "nodejs")
+TENANT = "todo-app"
+PEOPLE = ("ada@example.org", "bob@example.org")
+PASSWORD = "analytical engine"
+
+
+class App(NamedTuple):
+    """A deployed app: `url` is that of its API."""
+
+    owner: Owner
+    url: str
+
+
+@pytest.fixture(scope="module")
+def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegionProcess]:
+    folder = tmp_path_factory.mktemp("todo")
+    gateway, identity = {"default_namespace": "nodejs"}, {"enabled": True}
+    with running_region(folder, gateway=gateway, identity=identity) as found:
+        packages = ROOT / "tests" / "clients" / "node_modules"
+        put_packages(
+            found.data / RUNTIMES,
+            "nodejs",
+            ["@cloudant/cloudant@2"],
+            lambda place, _: (place / "node_modules").symlink_to(packages),
+        )
+        yield found
+
+
+def deployed(region: RegionProcess, app: str, namespace: str) -> App:
+    """The app in a namespace. All use one account, as the apps of one Cloudant account did."""
+    owner, account = region.owner(namespace), region.account("acme")
+    env = {
+        "CLOUDANT_USERNAME": account.name,
+        "CLOUDANT_PASSWORD": account.password,
+        "CLOUDANT_URL": region.url("database"),
+    }
+
+    async def deploy() -> str:
+        async with aiohttp.ClientSession() as session:
+            manifest = ROOT / "examples" / "todo" / app / "manifest.yaml"
+            urls = await Deployer(region.functions, owner.key, session).deploy(manifest, env)
+            return urls["todos"]
+
+    url = asyncio.run(deploy())
+    # The gateway learns of the API by the database's feed of changes.
+    region.until(lambda: call(url, "GET", urllib.parse.urlsplit(url).path + "/todo").status == 200)
+    return App(owner, url)
+
+
+@pytest.fixture(scope="module")
+def apps(region: RegionProcess) -> dict[str, App]:
+    return {app: deployed(region, app, app) for app in APPS}
+
+
+@pytest.mark.parametrize("where", [*APPS, "default"])
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_the_app_keeps_the_contract(
+    region: RegionProcess, apps: dict[str, App], where: str, rule: Any
+) -> None:
+    """By the URL that its deployment told, and without the tenant where its namespace is the default."""
+    root = f"{region.gateway}/v1/todo" if where == "default" else f"{apps[where].url}/todo"
+
+    async def follow() -> None:
+        async with aiohttp.ClientSession() as session:
+            await rule(Api(root, session))
+
+    asyncio.run(follow())
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_it_is_warm_and_its_records_are_there(apps: dict[str, App], app: str) -> None:
+    owner, url = apps[app]
+    path = urllib.parse.urlsplit(url).path
+    for _ in range(2):
+        answer = call(url, "GET", f"{path}/todo")
+        assert answer.status == 200, answer
+    record = owner.ask("GET", f"activations/{answer.headers['x-openwhisk-activation-id']}").json()
+    assert (record["name"], record["response"]["status"]) == ("get_todo", "success")
+    assert "initTime" not in {each["key"] for each in record["annotations"]}
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_its_refusals_are_its_own(apps: dict[str, App], app: str) -> None:
+    url = apps[app].url
+    path = urllib.parse.urlsplit(url).path
+    nowhere = call(url, "GET", f"{path}/todo/nowhere")
+    assert (nowhere.status, "error" in nowhere.json()) == (404, True)
+    untitled = call(url, "POST", f"{path}/todo", {})
+    assert (untitled.status, untitled.json()) == (400, {"error": "A todo needs a title"})
+
+
+# --- with sign-in --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def users(region: RegionProcess) -> dict[str, dict[str, Any]]:
+    """Who can sign in, by address: what the sign-in service answers."""
+    region.command("tenant", "create", "Todo", "--id", TENANT, "--region", str(region.file))
+    client = json.loads((region.data / TENANTS / f"{TENANT}.json").read_text())
+    for email in PEOPLE:
+        region.command("user", "add", TENANT, email, "--region", str(region.file), stdin=f"{PASSWORD}\n")
+    return {email: signed_in(region, client, email) for email in PEOPLE}
+
+
+def signed_in(region: RegionProcess, client: dict[str, str], email: str) -> dict[str, Any]:
+    form = {"grant_type": "password", "username": email, "password": PASSWORD}
+    host = region.gateway.removeprefix("http://")
+    login = f"http://{client['clientId']}:{client['secret']}@{host}"
+    sent = urllib.parse.urlencode(form).encode()
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    answers: list[Reply] = []
+
+    def is_granted() -> bool:
+        answers.append(call(login, "POST", f"/oauth/v4/{TENANT}/token", sent, headers=headers))
+        return answers[-1].status == 200
+
+    # The gateway learns of the tenant by the database's feed of changes.
+    region.until(is_granted)
+    told: dict[str, Any] = answers[-1].json()
+    return told
+
+
+@pytest.fixture(scope="module")
+def other_regions_token(region: RegionProcess, users: dict[str, Any]) -> str:
+    """Signed by another region, which shares the database with the public keys."""
+
+    async def sign() -> str:
+        admin = region.admin
+        async with CouchServer(region.url("database"), admin.name, admin.password) as server:
+            folder = region.folder / "dallas"
+            folder.mkdir()
+            dallas = await Directory.open(server, folder, region="dallas", clock=SystemClock())
+            claims = {"sub": "from-dallas", "tenant": TENANT, "exp": int(time.time()) + 60}
+            token = dallas.signer().sign(claims)
+            await dallas.close()
+        return token
+
+    return asyncio.run(sign())
+
+
+@pytest.fixture(scope="module")
+def members(region: RegionProcess, users: dict[str, Any], other_regions_token: str) -> dict[str, App]:
+    """The apps again, each with its API put back as one for people who are signed in."""
+    found = {app: deployed(region, app, f"members-{app}") for app in APPS}
+    for app in found.values():
+        secured(region, app)
+    return found
+
+
+def secured(region: RegionProcess, app: App) -> None:
+    management = "/api/v1/web/whisk.system/apimgmt"
+    login = app.owner.url.replace("://", f"://{app.owner.key}@")
+    got = call(login, "GET", f"{management}/getApi.http?basepath=todos&accesstoken=DUMMY+TOKEN").json()
+    (swagger,) = [one["value"]["apidoc"] for one in got["apis"]]
+    provider = {"name": "app-id", "params": {"tenantId": TENANT}}
+    swagger["securityDefinitions"] = {
+        "app-id": {
+            "type": "oauth2",
+            "flow": "application",
+            "tokenUrl": "",
+            "x-provider": provider,
+            "x-tokenintrospect": {"url": None},
+        }
+    }
+    swagger["security"] = [{"$$label": "client_id", "app-id": []}]
+    body = {"apidoc": {"namespace": "_", "swagger": json.dumps(swagger)}}
+    put = call(login, "POST", f"{management}/createApi.http?accesstoken=DUMMY+TOKEN", body)
+    assert put.status == 200, put
+    assert put.json()["apidoc"]["security"] == swagger["security"]
+    assert put.json()["gwApiUrl"] == app.url
+    region.until(lambda: todos(app).status == 401)
+
+
+def todos(app: App, token: str = "", method: str = "GET", body: Any = None) -> Reply:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return call(app.url, method, urllib.parse.urlsplit(app.url).path + "/todo", body, headers=headers)
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_without_a_good_token_nobody_is_let_in(
+    members: dict[str, App], users: dict[str, Any], app: str
+) -> None:
+    token = users[PEOPLE[0]]["access_token"]
+    head, claims, signature = token.split(".")
+    forged = f"{head}.{claims}.{signature[:-8]}AAAAAAAA"
+    for bad in ("", "nonsense", forged, f"{head}.{claims}."):
+        answer = todos(members[app], bad)
+        assert answer.status == 401, bad
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+        assert answer.headers["access-control-allow-origin"] == "*"
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_each_who_signs_in_has_a_database_of_their_own(
+    region: RegionProcess, members: dict[str, App], users: dict[str, Any], app: str
+) -> None:
+    ada, bob = (users[email]["access_token"] for email in PEOPLE)
+    for token in (ada, bob):
+        assert todos(members[app], token, "DELETE").status == 204
+    made = todos(members[app], ada, "POST", {"title": "the notes"})
+    assert made.status == 201, made
+    assert [todo["title"] for todo in todos(members[app], ada).json()] == ["the notes"]
+    assert todos(members[app], bob).json() == []
+    names = call(region.database, "GET", "/_all_dbs").json()
+    assert {f"todos_{sub_of(token)}" for token in (ada, bob)} <= set(names)
+
+
+def sub_of(token: str) -> str:
+    from joserfc.jws import extract_compact
+
+    return str(json.loads(extract_compact(token.encode()).payload)["sub"])
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_a_token_of_another_region_is_believed(
+    region: RegionProcess, members: dict[str, App], other_regions_token: str, app: str
+) -> None:
+    assert todos(members[app], other_regions_token).status == 200
+    assert "todos_from-dallas" in call(region.database, "GET", "/_all_dbs").json()
+
+
+def test_an_account_does_not_reach_what_is_anothers(region: RegionProcess, apps: dict[str, App]) -> None:
+    acme, other = region.account("acme"), region.account("zeta")
+    assert call(apps["python"].url, "GET", "/v1/todo").status == 200
+    host = region.url("database").removeprefix("http://")
+    for path in ("/todos", "/todos/_all_docs", "/todos/_changes", "/todos/_security"):
+        assert call(f"http://{acme.name}:{acme.password}@{host}", "GET", path).status == 200, path
+        assert call(f"http://{other.name}:{other.password}@{host}", "GET", path).status == 403, path
+    assert call(f"http://{other.name}:{other.password}@{host}", "DELETE", "/todos").status in (401, 403)
+    assert "todos" not in call(f"http://{other.name}:{other.password}@{host}", "GET", "/_all_dbs").json()

@@ -1,0 +1,335 @@
+"""A whole region in which processes are killed: what goes on, what comes back, and what is never lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import aiohttp
+import pytest
+
+from couchgrass.functions.runtimes.confine import descendants
+from couchgrass.testing.call import Reply, call
+from couchgrass.testing.region import Owner, RegionProcess, running_region, until
+from couchgrass.testing.server import ServerProcess
+
+ECHO = {"python": "def main(args): return args", "nodejs": "function main(args) { return args }"}
+KINDS = {"python": "python:3", "nodejs": "nodejs:8"}
+NAP = "import time\ndef main(args):\n    time.sleep(args['s'])\n    return args"
+CLOSED = "whisk internal error"
+
+IN_FLIGHT = 200
+ANSWERED_BEFORE = 60
+"""So many of them are answered before the functions are killed."""
+
+STOP_S = 5.0
+"""A region that does nothing stops well within it; the bound is for a busy machine."""
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegionProcess]:
+    with running_region(tmp_path_factory.mktemp("whole")) as found:
+        yield found
+
+
+@pytest.fixture
+def region(ran: RegionProcess) -> RegionProcess:
+    """The region, started again when the test before ended it."""
+    assert ran.supervisor is not None
+    if ran.supervisor.poll() is not None:
+        ran.start()
+    return ran
+
+
+def prepared(region: RegionProcess) -> Owner:
+    """A namespace with a warm and a cold action of each kind, and an API that leads to a warm one."""
+    owner = region.owner("guest")
+    for name, code in ECHO.items():
+        for how in ("warm", "cold"):
+            owner.put(f"{how}-{name}", KINDS[name], code, web=True)
+        assert owner.invoke(f"warm-{name}").status == 200
+    api = {
+        "namespace": "_",
+        "apiName": "echo",
+        "gatewayBasePath": "/echo",
+        "gatewayPath": "/it",
+        "gatewayMethod": "GET",
+        "id": "API:_:/echo",
+        "action": {
+            "name": "warm-python",
+            "namespace": "_",
+            "backendMethod": "GET",
+            "backendUrl": f"{owner.url}{owner.web('warm-python')}.json",
+            "authkey": owner.key,
+        },
+    }
+    made = call(
+        owner.url.replace("://", f"://{owner.key}@"),
+        "POST",
+        "/api/v1/web/whisk.system/apimgmt/createApi.http?responsetype=json",
+        {"apidoc": api},
+    )
+    assert made.status == 200, made
+    region.until(lambda: by_gateway(region).status == 200)
+    return owner
+
+
+def by_gateway(region: RegionProcess) -> Reply:
+    return call(region.gateway, "GET", "/api/guest/echo/it?n=7")
+
+
+def goes_on(region: RegionProcess, owner: Owner) -> None:
+    """What needs no database is served."""
+    for name in ECHO:
+        for how in ("warm", "cold"):
+            ran = owner.invoke(f"{how}-{name}", {"n": 1})
+            assert (ran.status, ran.json()["response"]["result"]) == (200, {"n": 1})
+    answer = by_gateway(region)
+    assert (answer.status, answer.json()["n"]) == (200, "7")
+
+
+# --- the database --------------------------------------------------------------------------------------
+
+
+def test_functions_go_on_without_the_database_which_is_soon_back(region: RegionProcess) -> None:
+    owner = prepared(region)
+    former = region.kill("database")
+    goes_on(region, owner)
+    region.until_again("database", former)
+    region.until(lambda: owner.ask("PUT", "packages/written?overwrite=true", {}).status == 200)
+    owner.put("after", KINDS["python"], ECHO["python"])
+    assert owner.invoke("after", {"n": 2}).json()["response"]["result"] == {"n": 2}
+
+
+@contextmanager
+def with_database_elsewhere(folder: Path) -> Iterator[tuple[RegionProcess, ServerProcess]]:
+    """A region that only uses a database, which the test may kill for as long as it likes."""
+    server = ServerProcess(folder / "couch")
+    server.start()
+    credentials = folder / "couch.json"
+    credentials.write_text(json.dumps({"name": server.user, "password": server.password}))
+    credentials.chmod(0o600)
+    database = {"url": server.url, "credentials": str(credentials)}
+    try:
+        with running_region(folder, database=database) as region:
+            yield region, server
+    finally:
+        assert server.process is not None
+        if server.process.poll() is None:
+            server.stop()
+
+
+def test_functions_and_gateway_start_and_serve_while_the_database_is_away(tmp_path: Path) -> None:
+    with with_database_elsewhere(tmp_path) as (region, server):
+        owner = prepared(region)
+        for name in ECHO:
+            assert owner.invoke(f"cold-{name}").status == 200  # their code is on this disk from now on
+        until(lambda: all((region.data / place).exists() for place in SNAPSHOTS))
+        server.kill()
+        goes_on(region, owner)
+        for name in ("functions", "gateway"):
+            region.until_again(name, region.kill(name))
+        goes_on(region, owner)
+        refused = owner.ask("PUT", "packages/late", {})
+        assert refused.status == 503
+        assert refused.json()["error"] == "The database of this region is not available. Try again later."
+        assert status(region, 1)["processes"][0]["answers"] is False
+        server.start()
+        region.until(lambda: owner.ask("PUT", "packages/late?overwrite=true", {}).status == 200)
+
+
+SNAPSHOTS = (
+    "functions/cache/whisk_whisks.json",
+    "functions/cache/whisk_subjects.json",
+    "functions/apis.json",
+    "gateway/apis.json",
+)
+
+
+# --- the functions -------------------------------------------------------------------------------------
+
+
+class Answered(NamedTuple):
+    status: int
+    activation_id: str
+
+
+def invoked_until_killed(region: RegionProcess, owner: Owner) -> list[Answered]:
+    """Keeps IN_FLIGHT invocations under way, every other one blocking, and kills the functions meanwhile."""
+    answers: list[Answered] = []
+    enough = asyncio.Event()
+    headers = {"Authorization": aiohttp.encode_basic_auth(*owner.key.split(":"))}
+
+    async def one(number: int, session: aiohttp.ClientSession) -> None:
+        blocking = "true" if number % 2 else "false"
+        url = f"{owner.url}/api/v1/namespaces/_/actions/nap?blocking={blocking}"
+        try:
+            async with session.post(url, json={"s": 0.02}, headers=headers) as answer:
+                told = await answer.json()
+        except (aiohttp.ClientError, OSError):
+            return
+        answers.append(Answered(answer.status, told["activationId"]))
+        if len(answers) >= ANSWERED_BEFORE:
+            enough.set()
+
+    async def run() -> None:
+        connector = aiohttp.TCPConnector(limit=0)
+        async with aiohttp.ClientSession(connector=connector) as session:
+            tasks = [asyncio.create_task(one(number, session)) for number in range(IN_FLIGHT)]
+            await enough.wait()
+            region.kill("functions")
+            await asyncio.wait(tasks)
+
+    asyncio.run(run())
+    return answers
+
+
+def test_whoever_was_answered_finds_the_record_after_the_functions_are_killed(region: RegionProcess) -> None:
+    owner = region.owner("guest")
+    owner.put("nap", KINDS["python"], NAP, memory=128)
+    long = [owner.ask("POST", "actions/nap", {"s": 60}).json()["activationId"] for _ in range(3)]
+    gave_up = owner.ask("POST", "actions/nap?blocking=true&timeout=100", {"s": 60})
+    assert gave_up.status == 202
+    under_way = {*long, gave_up.json()["activationId"]}
+    former = region.seen("functions").pid
+    assert former is not None
+    answers = invoked_until_killed(region, owner)
+    region.until_again("functions", former)
+    assert len(answers) >= ANSWERED_BEFORE
+    assert {answer.status for answer in answers} <= {200, 202}
+    ended = [record(owner, answer.activation_id) for answer in answers if answer.status == 200]
+    assert all(each["response"]["status"] == "success" for each in ended)
+    promised = {answer.activation_id for answer in answers if answer.status == 202}
+    for activation_id in promised | under_way:
+        assert record(owner, activation_id)["response"]["status"] in ("success", CLOSED)
+    for activation_id in under_way:
+        closed = record(owner, activation_id)
+        assert closed["response"]["status"] == CLOSED
+        assert closed["end"] >= closed["start"]
+    assert owner.invoke("nap", {"s": 0}).status == 200
+
+
+def record(owner: Owner, activation_id: str) -> Any:
+    found = owner.ask("GET", f"activations/{activation_id}")
+    assert found.status == 200, (activation_id, found)
+    return found.json()
+
+
+def test_the_processes_of_actions_end_with_the_functions_that_are_killed(region: RegionProcess) -> None:
+    owner = prepared(region)
+    pid = region.seen("functions").pid
+    assert pid is not None
+    below = descendants(pid)
+    assert below
+    region.until_again("functions", region.kill("functions"))
+    until(lambda: not any(map(lives, below)))
+    goes_on(region, owner)
+
+
+def lives(pid: int) -> bool:
+    """A process that ended and that nobody asked for yet is dead."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+# --- the gateway, the supervisor -----------------------------------------------------------------------
+
+
+def test_a_gateway_that_is_killed_is_soon_back(region: RegionProcess) -> None:
+    owner = prepared(region)
+    killed_at = time.monotonic()
+    region.until_again("gateway", region.kill("gateway"))
+    goes_on(region, owner)
+    assert time.monotonic() - killed_at < 10
+    assert region.seen("gateway").restarts >= 1
+
+
+def test_a_supervisor_that_is_killed_leaves_no_process_behind(region: RegionProcess) -> None:
+    owner = prepared(region)
+    owner.put("nap", KINDS["python"], NAP)
+    assert owner.ask("POST", "actions/nap", {"s": 60}).status == 202
+    assert region.supervisor is not None
+    below = descendants(region.supervisor.pid)
+    assert len(below) > 3
+    region.supervisor.kill()
+    region.supervisor.wait()
+    until(lambda: not any(map(lives, below)))
+    assert status(region, 1)["running"] is False
+    region.start()
+    assert region.owner("guest").invoke("warm-python").status == 200
+
+
+def test_what_is_under_way_is_answered_before_a_region_stops(region: RegionProcess) -> None:
+    owner = prepared(region)
+    owner.put("warm-python", KINDS["python"], NAP.replace("args['s']", "float(args.get('s', 0))"), web=True)
+    answers: list[Reply] = []
+
+    def ask() -> None:
+        answers.append(call(region.gateway, "GET", "/api/guest/echo/it?s=1.5"))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    # It is under way once its record says that it runs.
+    region.until(lambda: owner.ask("GET", "activations?running=true&limit=1").json()[0].get("end", 0) == 0)
+    assert region.stop() == 0
+    asking.join()
+    assert (answers[0].status, answers[0].json()["s"]) == (200, "1.5")
+    with pytest.raises(OSError, match="refused"):
+        call(region.gateway, "GET", "/")
+
+
+def test_a_region_that_does_nothing_stops_at_once(region: RegionProcess) -> None:
+    prepared(region)
+    assert region.supervisor is not None
+    below = descendants(region.supervisor.pid)
+    began_at = time.monotonic()
+    assert region.stop() == 0
+    assert time.monotonic() - began_at < STOP_S
+    until(lambda: not any(map(lives, below)))
+    assert "did not stop in time" not in region.log.read_text()
+
+
+# --- what is told --------------------------------------------------------------------------------------
+
+
+def status(region: RegionProcess, code: int) -> Any:
+    return json.loads(region.command("status", "--data", str(region.file), "--json", status=code))
+
+
+def test_the_status_tells_what_runs_and_what_does_not_answer(region: RegionProcess) -> None:
+    well = status(region, 0)
+    assert (well["ready"], well["running"]) == (True, True)
+    assert [(one["name"], one["phase"]) for one in well["processes"]] == [
+        ("database", "ready"),
+        ("functions", "ready"),
+        ("gateway", "ready"),
+    ]
+    assert [one["url"] for one in well["processes"]] == [region.url(one["name"]) for one in well["processes"]]
+    assert well["confinement"] in ("bubblewrap", "landlock", "rlimits")
+    pid = region.seen("gateway").pid
+    assert pid is not None
+    with stopped(pid):
+        ill = status(region, 1)
+    assert [one["ready"] for one in ill["processes"]] == [True, True, False]
+    assert ill["ready"] is False
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """A process that hangs."""
+    import os
+
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
