@@ -5,6 +5,7 @@ What a confinement can't keep an action from is named in the test: RLIMITS is wh
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,9 @@ from typing import Any
 
 import pytest
 
+from couchgrass.functions.activation import Status
 from couchgrass.functions.entity import Limits
+from couchgrass.functions.run.response import of_run
 from couchgrass.functions.runtimes.cell import End
 from couchgrass.functions.runtimes.confine import descendants
 from couchgrass.functions.runtimes.process_cell import ProcessCell
@@ -121,6 +124,48 @@ def test_too_much_memory_ends_it(confined: Driver, what: str) -> None:
     else:
         assert ran.init.end is End.OUT_OF_MEMORY
     ended(confined, ran)
+
+
+def test_memory_that_could_be_shared_counts(confined: Driver) -> None:
+    code = "import mmap\ndef main(args):\n    m = mmap.mmap(-1, 400_000_000)\n"
+    code += "    while True: m[:] = bytes(400_000_000)"
+    ran = confined.do(PYTHON, code, limits=Limits(memory=256), timeout_s=5)
+    assert ran.outcome.end is End.OUT_OF_MEMORY
+    ended(confined, ran)
+
+
+UNCOUNTED = {
+    "a file in memory": "os.memfd_create('m')",
+    "a segment of System V": "check(libc.shmget(0, 1 << 20, 0o1600))",
+    "a keyring": "check(libc.syscall(250 if os.uname().machine == 'x86_64' else 219, 0, -4, 1, 0, 0))",
+}
+
+
+@pytest.mark.parametrize("what", UNCOUNTED)
+def test_what_no_limit_counts_and_what_users_share_can_not_be_had(driver: Driver, what: str) -> None:
+    if driver.runtimes.confinement is not Confinement.BUBBLEWRAP:
+        pytest.skip("the kernel refuses namespaces")
+    code = f"""
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+def check(result):
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+def main(args):
+    try:
+        {UNCOUNTED[what]}
+    except OSError as error:
+        return {{"errno": error.errno}}
+    return {{"had": True}}
+"""
+    assert driver.do(PYTHON, code).body == {"errno": errno.ENOSYS}
+
+
+def test_a_result_that_nests_without_end_is_an_answer(confined: Driver) -> None:
+    code = "function main() { let a = []; for (let n = 0; n < 3000; n++) a = [a]; return { a } }"
+    ran = confined.do(NODEJS, code)
+    assert of_run(ran.outcome, 1).status is Status.DEVELOPER_ERROR
+    assert confined.again(ran).outcome.end is End.DONE
 
 
 def test_a_garbage_maker_is_no_hog(confined: Driver) -> None:
