@@ -112,7 +112,7 @@ def test_what_is_no_name_is_refused(region: str, name: str) -> None:
 def test_without_a_region_it_says_what_is_missing(tmp_path: Path) -> None:
     status, _, error = called("list", "--region", str(tmp_path / "none.toml"))
     assert status == 1
-    assert "none.toml can't be read" in error
+    assert "none.toml is not there" in error
     (tmp_path / "new.toml").write_text("")
     status, _, error = called("list", "--region", str(tmp_path / "new.toml"))
     assert status == 1
