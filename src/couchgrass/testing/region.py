@@ -1,4 +1,4 @@
-"""A real region for tests: ``couchgrass region`` with its processes, started, stopped or killed."""
+"""A real region for tests: ``couchgrass region`` with its processes, started, waited for, stopped, killed."""
 
 from __future__ import annotations
 
@@ -65,6 +65,29 @@ class Owner:
     def invoke(self, name: str, value: Any = None) -> Reply:
         """Runs it and waits: the whole record."""
         return self.ask("POST", f"actions/{name}?blocking=true", value or {})
+
+    def add_api(self, base: str, path: str, action: str, *, method: str = "GET", kind: str = "json") -> str:
+        """An endpoint of the API with this base path that leads to a web action; the API's URL."""
+        target = {
+            "name": action,
+            "namespace": "_",
+            "backendMethod": method,
+            "backendUrl": f"{self.url}{self.web(action)}.{kind}",
+            "authkey": self.key,
+        }
+        doc = {
+            "namespace": "_",
+            "apiName": base,
+            "gatewayBasePath": base,
+            "gatewayPath": path,
+            "gatewayMethod": method,
+            "id": f"API:_:{base}",
+            "action": target,
+        }
+        where = f"/api/v1/web/whisk.system/apimgmt/createApi.http?responsetype={kind}"
+        made = call(self.url, "POST", where, {"apidoc": doc}, headers={"Authorization": self._login})
+        assert made.status == 200, made
+        return str(made.json()["gwApiUrl"])
 
     def web(self, name: str) -> str:
         """The path of a web action without a package."""
@@ -225,9 +248,7 @@ class RegionProcess:
         self.file.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def until(
-    condition: Callable[[], bool], limit_s: float = 20.0, told: Callable[[], str] = lambda: ""
-) -> None:
+def until(condition: Callable[[], bool], limit_s: float = 20.0, told: Callable[[], str] = lambda: "") -> None:
     """Waits until it is so. Raises AssertionError with what is `told` when it takes too long."""
     ends_at = time.monotonic() + limit_s
     while not condition():
