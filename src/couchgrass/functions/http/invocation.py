@@ -26,8 +26,8 @@ STATUSES: Final = {
 def invoked_answer(invoked: Invoked, *, only_result: bool) -> Answer:
     """202 and the id for what has not ended, else the record or the result.
 
-    The record is without an action's logs, as OpenWhisk collects them later; with the ids of what a sequence or
-    a conductor ran, which are its logs.
+    The record is without an action's logs, which OpenWhisk collects later; those of a sequence or a conductor
+    are the ids of what it ran.
     """
     activation = invoked.activation
     headers: list[Header] = [(ACTIVATION_ID_HEADER, invoked.activation_id.encode())]
