@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from couchgrass.identity.claims import User
     from couchgrass.identity.tenant import Tenant
     from couchgrass.region.config import Region
-    from couchgrass.region.run.account import Access
 
 TENANT_EXAMPLES = """[bold]Try it[/]
 
