@@ -20,23 +20,12 @@ import requests
 from couchgrass.couch.auth import basic
 from couchgrass.region.run.account import Account, write_account
 from couchgrass.testing.call import call
+from couchgrass.testing.command import called
 from couchgrass.testing.server import ServerProcess
 
 WAIT_S = 60.0
 CALLBACK = "http://localhost:3000/callback"
 ISSUER = "https://id.example/oauth/v4/"
-
-
-def called(*arguments: str, stdin: bytes = b"") -> tuple[int, str, str]:
-    """(exit status, stdout, stderr) of the command line."""
-    done = subprocess.run(
-        [sys.executable, "-m", "couchgrass", *arguments],
-        env={**os.environ, "COLUMNS": "250"},
-        capture_output=True,
-        input=stdin,
-        timeout=WAIT_S,
-    )
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
 class Region:
@@ -265,9 +254,7 @@ def test_at_a_terminal_the_password_is_asked_for_twice_and_not_shown(region: Reg
 def test_what_cannot_be_reached_is_told_in_one_line(region: Region) -> None:
     region.write("http://127.0.0.1:9", Account("x", "not to be seen"))
     told = region.complains("user", "list", "todo")
-    assert told.startswith(
-        "couchgrass user list: the region's database does not answer: http://127.0.0.1:9: "
-    )
+    assert "user list: the region's database does not answer: http://127.0.0.1:9: " in told
     region.write(region.server.url, Account("x", "not to be seen"))
     told = region.complains("tenant", "list")
     assert "Name or password is incorrect" in told and "not to be seen" not in told
@@ -276,7 +263,7 @@ def test_what_cannot_be_reached_is_told_in_one_line(region: Region) -> None:
     assert told.endswith("couch.json can't be read: No such file or directory")
     region.file.unlink()
     told = region.complains("user", "add", "todo", "ada@example.org")
-    assert told.startswith(f"couchgrass user add: {region.file} is not there: couchgrass region --example")
+    assert told.startswith(f"couchgrass user add: {region.file} is not there: ")
 
 
 @pytest.mark.parametrize("command", ["tenant", "user"])
