@@ -44,6 +44,7 @@ def gateway(region: RegionFile = DEFAULT_FILE) -> None:
 
 async def _serve(region: Region, file: Path) -> None:
     from couchgrass.clock import SystemClock
+    from couchgrass.gateway.forward import Trust
     from couchgrass.gateway.http.app import Gateway
     from couchgrass.gateway.http.backend import Backend
     from couchgrass.gateway.http.keys import Keys
@@ -73,6 +74,7 @@ async def _serve(region: Region, file: Path) -> None:
             Backend(region.functions.host, region.functions.port),
             Keys(clock, identity_url=f"{url}/oauth/v4" if mounts else ""),
             clock,
+            trust=Trust(region.gateway.trusted_proxies),
             mounts=mounts,
         )
         await serve_until_told(

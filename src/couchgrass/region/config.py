@@ -8,9 +8,10 @@ relative to the file's folder. No secret stands in the file: it names the files 
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ from couchgrass.region.refusals import in_toml, in_value
 from couchgrass.region.toml_lines import Path, key_lines, line_of
 
 LOOPBACK: Final = "127.0.0.1"
+LOCAL_NETWORKS: Final = ("127.0.0.0/8", "::1/128")
 DATABASE_PORT, FUNCTIONS_PORT, GATEWAY_PORT = 5984, 3233, 3234
 """CouchDB's, and those of OpenWhisk's standalone server with its API gateway."""
 
@@ -67,12 +69,14 @@ class Functions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Gateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`default_namespace`: whose APIs are served without the prefix `/api/TENANT`."""
+    """`default_namespace`: whose APIs are served without the prefix `/api/TENANT`. `trusted_proxies`: the
+    networks whose `X-Forwarded-*` are believed."""
 
     host: str = LOOPBACK
     port: Port = GATEWAY_PORT
     public_url: str = ""
     default_namespace: str = ""
+    trusted_proxies: tuple[str, ...] = LOCAL_NETWORKS
 
 
 class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -150,6 +154,7 @@ def region_of(table: Mapping[str, Any], folder: str, where: Where) -> Region:
         _check_url(url, ("functions", "runtimes", kind), where)
         if not re.fullmatch(r"[a-z][a-z0-9-]*:[\w.-]+", kind):
             raise where.refusal(("functions", "runtimes", kind), "no kind: it must look like swift:5.3")
+    _check_networks(region.gateway.trusted_proxies, where)
     for slice_name, url in (
         ("functions", region.functions.public_url),
         ("gateway", region.gateway.public_url),
@@ -203,6 +208,15 @@ def _check_url(url: str, path: Path, where: Where) -> None:
         raise where.refusal(path, "no URL: it must look like https://host:port")
     if "@" in parts.netloc:
         raise where.refusal(path, "has a name or password in it: put them into a file that only you can read")
+
+
+def _check_networks(networks: Iterable[str], where: Where) -> None:
+    for number, network in enumerate(networks):
+        try:
+            ipaddress.ip_network(network)
+        except ValueError:
+            path = ("gateway", "trusted_proxies", str(number))
+            raise where.refusal(path, "no network: it must look like 10.0.0.0/8 or 10.1.2.3") from None
 
 
 def _refuse_unknown(kind: type[msgspec.Struct], table: Mapping[str, Any], path: Path, where: Where) -> None:
@@ -266,6 +280,7 @@ host = "127.0.0.1"
 port = 3234
 public_url = ""                      # "https://api.example.org"
 default_namespace = ""               # whose APIs need no /api/TENANT in front
+trusted_proxies = ["127.0.0.0/8", "::1/128"]   # balancers whose X-Forwarded-* are believed
 
 [identity]                           # the sign-in service
 enabled = false
