@@ -76,7 +76,8 @@ async def opened(region: Region, url: str, stack: AsyncExitStack) -> App:
     folder = Path(region.data) / places.FUNCTIONS
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     kept = await _kept(region, couch, folder, stack)
-    runtimes = await _runtimes(region)
+    kinds = Kinds(region.functions.runtimes, region.functions.images)
+    runtimes = await _runtimes(region, kinds)
     stack.push_async_callback(runtimes.close)
     invoker = Invoker(
         runtimes,
@@ -108,7 +109,6 @@ async def opened(region: Region, url: str, stack: AsyncExitStack) -> App:
     feeding = _feeding(kept, controller, sources, kept_secret(folder / "host-id", lambda: uuid.uuid4().hex))
     feeding.start()
     stack.push_async_callback(feeding.close)
-    kinds = Kinds(external=region.functions.runtimes)
     about = About(kinds, limits, confinement=runtimes.confinement.value)
 
     return App(
@@ -166,12 +166,12 @@ async def _kept(region: Region, couch: CouchServer, folder: Path, stack: AsyncEx
     return Kept(Directory(entities, installed()), subjects, records, FeedDocuments(couch))
 
 
-async def _runtimes(region: Region) -> LocalRuntimes:
+async def _runtimes(region: Region, kinds: Kinds) -> LocalRuntimes:
     installed_at = Path(region.data) / places.RUNTIMES
     return await LocalRuntimes.open(
         packages=lambda kind: packages.folder(installed_at, kind),
         preloads=PRELOADS,
-        externals=region.functions.runtimes,
+        externals=kinds.urls,
     )
 
 
