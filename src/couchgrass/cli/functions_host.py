@@ -6,12 +6,12 @@ import asyncio
 import uuid
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiohttp
 
-from couchgrass.cli.region import gateway_url
 from couchgrass.clock import SystemClock
 from couchgrass.couch.server import CouchServer
 from couchgrass.functions import cloudant
@@ -47,7 +47,7 @@ from couchgrass.gateway.http.management import Management
 from couchgrass.gateway.store.apis import Apis
 from couchgrass.region import places
 from couchgrass.region.config import Region
-from couchgrass.region.run.account import database_access
+from couchgrass.region.run.account import database_access, gateway_url
 from couchgrass.serving.asgi import Answer, Request
 from couchgrass.serving.files import kept_secret
 
@@ -129,7 +129,9 @@ async def _management(
     apis = await Apis.open(couch, cache=Path(region.data) / places.FUNCTIONS / "apis.json")
     stack.push_async_callback(apis.close)
     api_url = region.functions.public_url or url
-    management = Management(apis, SystemClock(), gateway_url=gateway_url(region), api_url=api_url)
+    management = Management(
+        apis, SystemClock(), gateway_url=cache(lambda: gateway_url(region)), api_url=api_url
+    )
 
     async def manage(request: Request, _: str) -> Answer:
         return await management.answer(request, identified(subjects, request))

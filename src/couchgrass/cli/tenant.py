@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from couchgrass.cli.paper import FAILED, complain, flowing, lines, misused, out, run
-from couchgrass.cli.region import DEFAULT_FILE, RegionFile, gateway_url, read_region
+from couchgrass.cli.region import DEFAULT_FILE, RegionFile, read_region
 
 if TYPE_CHECKING:
     from couchgrass.identity.claims import User
@@ -163,6 +163,8 @@ def _write_credentials(file: Path, region: Region, tenant: Tenant, secret: str) 
 
 def issuer(region: Region, tenant: str) -> str:
     """What a tenant's tokens name as their issuer: the same in all regions, when their files say so."""
+    from couchgrass.region.run.account import gateway_url
+
     base = region.identity.issuer or gateway_url(region)
     return f"{base.rstrip('/')}/oauth/v4/{tenant}"
 
