@@ -106,7 +106,7 @@ class Process:
         """(bytes of memory that are its own, number of processes) of all its processes; blocks a little."""
         folder, pids = Path("/proc"), descendants(self.pid) if not self.init_pid else []
         if self.init_pid:
-            folder = Path(f"/proc/{self.init_pid}/root/proc")
+            folder = Path("/proc", str(self.init_pid), "root", "proc")
             try:
                 pids = [int(name) for name in os.listdir(folder) if name.isdecimal()]  # noqa: PTH208
             except OSError:
