@@ -1,4 +1,4 @@
-"""A whole region under test: `couchgrass region` of this tree, on free ports, with a namespace and its key."""
+"""A whole region under test: `couchgrass region` of this tree, on free ports, with a namespace's key."""
 
 from __future__ import annotations
 

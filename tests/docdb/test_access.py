@@ -27,6 +27,7 @@ from couchgrass.docdb.access import (
     check_server_admin,
     check_signed_in,
     default_security,
+    is_account,
     is_db_admin,
     parse_basic,
     parse_security,
@@ -363,3 +364,15 @@ def test_a_proxy_s_header_names_are_configurable() -> None:
 def test_roles_lose_only_the_empty_ones_at_the_end() -> None:
     assert split_roles("") == ()
     assert split_roles("a,,b , c,,") == ("a", "", "b", "c")
+
+
+SYSTEM = ["_users", "_replicator", "whisk_subjects", "whisk_new", "couchgrass_identity"]
+
+
+@pytest.mark.parametrize("name", SYSTEM)
+def test_the_regions_own_databases_are_not_for_accounts(name: str) -> None:
+    account = UserCtx("acc", ("couchgrass_account",))
+    assert not is_account(account, name)
+    assert is_account(account, f"my_{name}")
+    assert not is_account(UserCtx(None, ("couchgrass_account",)), "mine")
+    assert not is_account(ANNA, "mine")

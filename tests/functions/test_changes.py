@@ -67,7 +67,7 @@ def test_what_is_wrong_is_told(told: dict[str, Any], text: str) -> None:
     assert refused.value.reason == text
 
 
-@pytest.mark.parametrize("name", ["_users", "_replicator", "whisk_subjects"])
+@pytest.mark.parametrize("name", ["_users", "_replicator", "whisk_subjects", "couchgrass_identity"])
 def test_nobody_follows_the_region_s_own_databases(name: str) -> None:
     with pytest.raises(Forbidden):
         created(LOGIN | {"host": "acme.cloudant.com", "dbname": name})

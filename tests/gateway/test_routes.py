@@ -165,3 +165,19 @@ def test_an_api_of_the_default_namespace_may_be_named_api() -> None:
     table.put("guest", [api("/api", "/x")])
     assert table.find(b"/api/x") is not None
     assert Table().find(b"/api/x") is None
+
+
+PARTS = st.lists(st.sampled_from(["{x}", "{y}", "a", "b", "ab"]), min_size=2, max_size=6).map("".join)
+
+
+@given(pattern=PARTS, segment=st.text("ab", max_size=9))
+def test_a_partly_literal_segment_matches_as_its_regular_expression_does(pattern: str, segment: str) -> None:
+    expression = "(.+)".join(map(re.escape, re.split(r"\{[^{}]*\}", pattern)))
+    hit = found(routes_of(f"/{pattern}"), f"/{segment}") if segment else None
+    assert (hit is not None) == (re.fullmatch(expression, segment) is not None)
+
+
+def test_many_parameters_in_one_segment_take_no_longer_than_one() -> None:
+    pattern = "/" + "{x}" * 40 + "y"
+    assert found(routes_of(pattern), "/" + "a" * 8000) is None
+    assert found(routes_of(pattern), "/" + "a" * 8000 + "y") == (pattern, "")

@@ -15,7 +15,7 @@ from couchgrass.cli.region import gateway_url
 from couchgrass.clock import SystemClock
 from couchgrass.couch.server import CouchServer
 from couchgrass.functions import cloudant
-from couchgrass.functions.http.app import App
+from couchgrass.functions.http.app import App, Mounted
 from couchgrass.functions.http.authn import identified
 from couchgrass.functions.http.collections import collections
 from couchgrass.functions.http.info import About
@@ -108,16 +108,8 @@ async def opened(region: Region, url: str, stack: AsyncExitStack) -> App:
     feeding = _feeding(kept, controller, sources, kept_secret(folder / "host-id", lambda: uuid.uuid4().hex))
     feeding.start()
     stack.push_async_callback(feeding.close)
-    apis = await Apis.open(couch, cache=folder / "apis.json")
-    stack.push_async_callback(apis.close)
-    management = Management(
-        apis, clock, gateway_url=gateway_url(region), api_url=region.functions.public_url or url
-    )
     kinds = Kinds(external=region.functions.runtimes)
     about = About(kinds, limits, confinement=runtimes.confinement.value)
-
-    async def manage(request: Request, _: str) -> Answer:
-        return await management.answer(request, identified(kept.subjects, request))
 
     return App(
         subjects=kept.subjects,
@@ -126,8 +118,23 @@ async def opened(region: Region, url: str, stack: AsyncExitStack) -> App:
             kept.directory, controller, kept.records, about, kinds=kinds, limits=limits, clock=clock
         ),
         web=WebActions(controller, kept.subjects).answer,
-        mounts={MANAGEMENT: manage},
+        mounts={MANAGEMENT: await _management(region, url, couch, kept.subjects, stack)},
     )
+
+
+async def _management(
+    region: Region, url: str, couch: CouchServer, subjects: Subjects, stack: AsyncExitStack
+) -> Mounted:
+    """What serves the calls by which APIs are made."""
+    apis = await Apis.open(couch, cache=Path(region.data) / places.FUNCTIONS / "apis.json")
+    stack.push_async_callback(apis.close)
+    api_url = region.functions.public_url or url
+    management = Management(apis, SystemClock(), gateway_url=gateway_url(region), api_url=api_url)
+
+    async def manage(request: Request, _: str) -> Answer:
+        return await management.answer(request, identified(subjects, request))
+
+    return manage
 
 
 def _feeding(kept: Kept, controller: Controller, sources: Sources, host_id: str) -> Feeding:

@@ -34,7 +34,8 @@ What grants a right:
 * the role ``_admin``: everything; nothing else grants SERVER_ADMIN.
 * the role ``couchgrass_account``, which only a server admin can give: PUT of a new database, which is the
   user's own then, its admin and only member; DELETE of a database whose admin the user is. It makes a user
-  what the owner of an account is at Cloudant.
+  what the owner of an account is at Cloudant. Names of the region's own databases (`PLATFORM`) are not for
+  accounts: functions, gateway and sign-in believe what stands in those.
 * ``admins`` of the security object, by name or role: everything else.
 * ``members``: all but DB_ADMIN. If no member is named, everyone is a member, unless ``cloudant`` is in force.
 * ``cloudant``, unless ``couchdb_auth_only`` is true: ``_reader`` READ and READ_DESIGN; ``_writer`` WRITE;
@@ -64,6 +65,9 @@ ADMIN_ROLE: Final = "_admin"
 METRICS_ROLE: Final = "_metrics"
 ACCOUNT_ROLE: Final = "couchgrass_account"
 NOBODY: Final = "nobody"
+
+PLATFORM: Final = ("_", "whisk_", "couchgrass_")
+"""What the names of databases begin with that the server and the region keep for themselves."""
 
 _COMMA: Final = re.compile(r"\s*,\s*")
 
@@ -154,7 +158,7 @@ def owned_security(name: str) -> dict[str, Any]:
 
 def is_account(ctx: UserCtx, db_name: str) -> bool:
     """May this user, who is no server admin, have a database of this name?"""
-    return ACCOUNT_ROLE in ctx.roles and ctx.name is not None and not db_name.startswith("_")
+    return ACCOUNT_ROLE in ctx.roles and ctx.name is not None and not db_name.startswith(PLATFORM)
 
 
 def parse_security(document: Any) -> Security:

@@ -13,13 +13,12 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from couchgrass import json
+from couchgrass.docdb.access import PLATFORM
 from couchgrass.docdb.feed_filter import Filter
 from couchgrass.errors import BadRequest, Forbidden
 
 NOW: Final = "now"
 UNBOUNDED: Final = -1
-OURS: Final = ("_", "whisk_")
-"""What the names of the region's own databases begin with; nobody's trigger follows one."""
 
 
 class Changes(msgspec.Struct, frozen=True):
@@ -54,7 +53,7 @@ def created(given: Mapping[str, Any]) -> Changes:
     if given.get("query_params") and not name:
         raise BadRequest("The query_params parameter is only allowed if the filter parameter is defined")
     dbname = _text(given, "dbname")
-    if dbname.startswith(OURS):
+    if dbname.startswith(PLATFORM):
         raise Forbidden(f"changes of the database '{dbname}' are not for triggers")
     return Changes(
         base=base,

@@ -6,20 +6,17 @@ Source: OpenWhisk's Packages.scala.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
-from couchgrass.errors import BadRequest, Conflict, Forbidden, NotFound
+from couchgrass.errors import BadRequest, Conflict, NotFound
 from couchgrass.functions.bodies import Parts, members, next_version, read_parts, reading
 from couchgrass.functions.entity import FIRST_VERSION, Package
 from couchgrass.functions.names import OWN_NAMESPACE, is_name
+from couchgrass.functions.rights import Lookup, forbid, is_shared
 
 BINDING: Final = "binding"
-
-Lookup = Callable[[str, str], Package]
-"""(namespace, name) to the package. Raises NotFound, or Conflict when it is something else."""
 
 
 class PackagePut(msgspec.Struct, frozen=True):
@@ -70,14 +67,6 @@ def updated(put: PackagePut, package: Package, lookup: Lookup, *, now_ms: int) -
     )
 
 
-def check_shared(package: Package, namespace: str) -> None:
-    """Raises Forbidden when the package is somebody else's and not public."""
-    if package.namespace != namespace and not package.publish:
-        raise Forbidden(
-            f"The supplied authentication is not authorized to access '{package.namespace}/{package.name}'."
-        )
-
-
 def _check_binding(put: PackagePut, namespace: str, lookup: Lookup) -> None:
     if put.binding is None:
         return
@@ -87,7 +76,8 @@ def _check_binding(put: PackagePut, namespace: str, lookup: Lookup) -> None:
         raise BadRequest("Binding references a package that does not exist.") from missing
     except Conflict as other:
         raise Conflict("Cannot bind to a resource that is not a package.") from other
-    check_shared(provider, namespace)
+    if not is_shared(provider, namespace):
+        forbid(f"{provider.namespace}/{provider.name}")
     if provider.binding is not None:
         raise BadRequest("Cannot bind to another package binding.")
 

@@ -7,11 +7,14 @@ what it binds to is public or theirs. Source: OpenWhisk's PackageCollection and 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NoReturn
 
 from couchgrass.errors import Conflict, Forbidden, NotFound
 from couchgrass.functions.entity import Identity, Package
-from couchgrass.functions.put_package import Lookup
+
+Lookup = Callable[[str, str], Package]
+"""(namespace, name) to the package. Raises NotFound, or Conflict when it is something else."""
 
 
 def readable(identity: Identity, namespace: str, name: str, lookup: Lookup) -> tuple[Package, Package | None]:
@@ -27,7 +30,7 @@ def readable(identity: Identity, namespace: str, name: str, lookup: Lookup) -> t
             raise
         forbid(f"{namespace}/{name}")
     if package.binding is None:
-        if not is_owner and not package.publish:
+        if not is_shared(package, identity.namespace):
             forbid(f"{namespace}/{name}")
         return package, None
     if not is_owner:
@@ -43,6 +46,11 @@ def check_action(identity: Identity, namespace: str, package: str, name: str, lo
         forbid(f"{namespace}/{name}")
 
 
+def is_shared(package: Package, namespace: str) -> bool:
+    """May the owner of `namespace` use what is in this package, which is no binding?"""
+    return package.namespace == namespace or package.publish
+
+
 def forbid(path: str) -> NoReturn:
     """Raises the refusal of "ns/name"."""
     raise Forbidden(f"The supplied authentication is not authorized to access '{path}'.")
@@ -56,6 +64,6 @@ def _bound(identity: Identity, package: Package, binding: tuple[str, str], looku
         if owned:
             raise
         forbid(f"{package.namespace}/{package.name}")
-    if provider.binding is not None or not (owned or provider.publish):
+    if provider.binding is not None or not is_shared(provider, identity.namespace):
         forbid(f"{package.namespace}/{package.name}")
     return provider

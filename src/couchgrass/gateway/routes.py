@@ -40,7 +40,7 @@ class _Node:
 
     def __init__(self) -> None:
         self.literals: dict[bytes, _Node] = {}
-        self.patterns: dict[str, tuple[re.Pattern[bytes], _Node]] = {}
+        self.patterns: dict[str, tuple[list[bytes], _Node]] = {}
         self.param: _Node | None = None
         self.resource: Resource | None = None
 
@@ -83,9 +83,8 @@ def _below(node: _Node, segment: str) -> _Node:
             node.param = _Node()
         return node.param
     if _PARAM.search(segment):
-        literal = [re.escape(part.encode()) for part in _PARAM.split(segment)]
         if segment not in node.patterns:
-            node.patterns[segment] = (re.compile(b"(?s:.+)".join(literal)), _Node())
+            node.patterns[segment] = ([part.encode() for part in _PARAM.split(segment)], _Node())
         return node.patterns[segment][1]
     return node.literals.setdefault(unquote_to_bytes(segment), _Node())
 
@@ -106,12 +105,29 @@ def _deepest(root: _Node, segments: list[bytes]) -> tuple[Resource, int] | None:
         if node.param is not None:
             waiting.append((node.param, depth + 1))
         if node.patterns:
-            matching = [below for pattern, below in node.patterns.values() if pattern.fullmatch(segment)]
+            matching = [below for parts, below in node.patterns.values() if _fits(parts, segment)]
             waiting += [(below, depth + 1) for below in reversed(matching)]
         literal = node.literals.get(segment)
         if literal is not None:
             waiting.append((literal, depth + 1))
     return best
+
+
+def _fits(parts: list[bytes], segment: bytes) -> bool:
+    """Are these the literal parts of the segment, in order, with at least a byte between any two?
+
+    No regular expression: one with many parameters takes time without end for some segments.
+    """
+    first, *between, last = parts
+    at, end = len(first), len(segment) - len(last)
+    if not segment.startswith(first) or not segment.endswith(last):
+        return False
+    for part in between:
+        found = segment.find(part, at + 1, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return at < end
 
 
 def _after(path: bytes, depth: int) -> bytes:

@@ -1,4 +1,4 @@
-"""A real region for tests: ``couchgrass region`` with its processes, started, waited for, stopped, killed."""
+"""A real region for tests: ``couchgrass region`` with its processes, started, stopped or killed."""
 
 from __future__ import annotations
 

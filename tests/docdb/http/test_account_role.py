@@ -1,9 +1,10 @@
-"""A user with the role `couchgrass_account` makes databases of its own, as the owner of a Cloudant account."""
+"""A user with the role `couchgrass_account` makes databases of its own, as a Cloudant account's owner."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from secrets import token_hex
+from typing import Any
 
 import pytest
 import requests
@@ -26,7 +27,7 @@ class User:
         made = requests.put(f"{server.auth_url}/_users/org.couchdb.user:{self.name}", json=doc)
         assert made.status_code == 201, made.text
 
-    def ask(self, method: str, path: str, body: object = None) -> requests.Response:
+    def ask(self, method: str, path: str, body: Any = None) -> requests.Response:
         return self.session.request(method, self.url + path, json=body)
 
 

@@ -11,6 +11,7 @@ from couchgrass import json
 from couchgrass.clock import Clock, SystemClock
 from couchgrass.errors import NotFound
 from couchgrass.functions.activation import Activation, Status
+from couchgrass.functions.cloudant import accounts_of
 from couchgrass.functions.entity import (
     SEQUENCE,
     Action,
@@ -121,6 +122,7 @@ class Region:
             clock=self.clock,
             api_key=lambda namespace: f"key of {namespace}",
             native=native,
+            accounts=accounts_of,
             **more,
         )
 

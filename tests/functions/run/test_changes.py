@@ -129,7 +129,8 @@ async def _deleted(process: ServerProcess, db_name: str) -> None:
     async with followed(process, db_name) as (site, name):
         await put(site, name, "a1")
         doc = await site.server.ask("GET", path(name, "a1"))
-        told: dict[str, Any] = {"host": "acme.cloudant.com", "username": "acme", "password": "old"}
+        user = {"username": process.user, "password": process.password}
+        told: dict[str, Any] = {"host": "acme.cloudant.com", **user}
         await site.ask("changes", "CREATE", dbname=name, **told)
         await site.server.ask("DELETE", path(name, "a1"), query={"rev": doc["_rev"]})
         task = await run(site)

@@ -82,7 +82,8 @@ async def test_a_namespace_has_its_share_and_no_more() -> None:
     with pytest.raises(TooManyRequests, match="allowed: 2"):
         await region.call("me/act")
     assert region.throttle.in_flight("me") == 0
-    await region.call("me/act", who=OTHER)
+    region.action("other/act")
+    await region.call("other/act", who=OTHER)
 
 
 @awaited
@@ -116,6 +117,22 @@ async def test_a_sequence_of_what_its_caller_may_not_run_is_refused() -> None:
     region.sequence("me/seq", "/other/pkg/secret")
     with pytest.raises(Forbidden, match="not authorized to access 'other/pkg/secret'"):
         await region.call("me/seq")
+
+
+@awaited
+async def test_what_a_package_held_back_is_run_for_nobody_else_through_no_binding() -> None:
+    region = Region()
+    region.action("other/pkg/act")
+    for public, owner in ((False, "me"), (True, "third")):
+        region.package("other/pkg", public=public)
+        region.package(f"{owner}/bound", binding=("other", "pkg"))
+        with pytest.raises(Forbidden, match=f"not authorized to access '{owner}/bound/act'"):
+            await region.call(f"{owner}/bound/act")
+    assert not region.jobs
+    await region.call("me/bound/act")
+    region.action("other/top")
+    with pytest.raises(Forbidden, match="'other/top'"):
+        await region.call("other/top")
 
 
 @awaited

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -134,9 +136,11 @@ async def served(
     async with (
         scripted(*(plays or (echo,))) as peer,
         CouchServer(couch.url, couch.user, couch.password) as db,
+        AsyncExitStack() as stack,
     ):
         clock = MovedClock()
-        apis = await Apis.open(db, database=database, default_namespace="guest")
+        cache = Path(stack.enter_context(TemporaryDirectory())) / "apis"
+        apis = await Apis.open(db, database=database, cache=cache, default_namespace="guest")
         parts = urlsplit(peer.url)
         backend = Backend(parts.hostname or "", parts.port or 0, answer_s=answer_s)
         keys = Keys(clock, identity_url=peer.url + "/oauth/v4")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import aiohttp
@@ -10,14 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from couchgrass.couch.server import CouchServer
-from couchgrass.gateway.http.app import BODY_BYTES_MAX, HEALTH, Gateway
-from couchgrass.gateway.http.backend import Backend
-from couchgrass.gateway.http.keys import Keys
-from couchgrass.gateway.store.apis import Apis
+from couchgrass.gateway.http.app import BODY_BYTES_MAX, HEALTH
 from couchgrass.serving.asgi import Answer, Request
-from couchgrass.testing.asgi import MovedClock
-from couchgrass.testing.call import Reply
 from couchgrass.testing.scripted import Exchange, answers, hangs_up, is_silent
 from couchgrass.testing.server import ServerProcess
 from tests.couch.asking import closed_port
@@ -382,30 +375,6 @@ def test_health_and_mounts(couch_server: ServerProcess, db_name: str) -> None:
         assert (await world.ask("GET", "/oauth/v4/x")).body == b"sign in"
 
     with_gateway(couch_server, db_name, work, mounts={b"/oauth/": sign_in})
-
-
-def test_before_the_apis_are_known_nobody_is_told_that_there_are_none() -> None:
-    async def run() -> list[Reply]:
-        async with CouchServer("http://127.0.0.1:9") as server:
-            apis = await Apis.open(server)
-            gateway = Gateway(apis, Backend("127.0.0.1", 9), Keys(MovedClock()), MovedClock())
-            replies = []
-            for path in (b"/v1/todo", HEALTH):
-                messages: list[dict[str, Any]] = []
-
-                async def send(message: dict[str, Any], messages: list[dict[str, Any]] = messages) -> None:
-                    messages.append(message)
-
-                scope: dict[str, Any] = {
-                    "type": "http", "method": "GET", "raw_path": path, "query_string": b"", "headers": [],
-                }  # fmt: skip
-                await gateway(scope, asyncio.Event().wait, send)  # type: ignore[arg-type]
-                replies.append(Reply(messages[0]["status"], {}, messages[1]["body"]))
-            await gateway.close()
-            await apis.close()
-            return replies
-
-    assert [reply.status for reply in asyncio.run(run())] == [503, 503]
 
 
 TEXT = st.text(st.characters(codec="latin-1", exclude_characters="\r\n"), max_size=30)

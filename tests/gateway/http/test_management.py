@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -33,14 +35,15 @@ DOCUMENT: dict[str, Any] = {
 
 @asynccontextmanager
 async def managing(couch: ServerProcess, database: str) -> AsyncIterator[Management]:
-    async with CouchServer(couch.url, couch.user, couch.password) as server:
-        apis = await Apis.open(server, database=database)
-        try:
-            yield Management(
-                apis, MovedClock(), gateway_url="https://gw.example/", api_url="https://fn.example"
-            )
-        finally:
-            await apis.close()
+    with TemporaryDirectory() as folder:
+        async with CouchServer(couch.url, couch.user, couch.password) as server:
+            apis = await Apis.open(server, database=database, cache=Path(folder) / "apis")
+            try:
+                yield Management(
+                    apis, MovedClock(), gateway_url="https://gw.example/", api_url="https://fn.example"
+                )
+            finally:
+                await apis.close()
 
 
 def with_management(couch: ServerProcess, database: str, work: Callable[[Call], Awaitable[None]]) -> None:

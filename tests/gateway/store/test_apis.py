@@ -10,12 +10,12 @@ import pytest
 
 from couchgrass import json
 from couchgrass.couch.server import CouchServer
-from couchgrass.errors import Conflict, NotFound, PeerLost
+from couchgrass.errors import Conflict, NotFound, ServiceUnavailable
 from couchgrass.gateway.store.apis import Apis
 from couchgrass.gateway.stored import StoredApi, text_of
 from couchgrass.gateway.subscription import new_subscription
+from couchgrass.testing.in_process import until
 from couchgrass.testing.server import ServerProcess, running
-from tests.couch.test_followed import until
 from tests.gateway.documents import endpoint, swagger
 
 
@@ -28,11 +28,13 @@ def couch(server: ServerProcess) -> CouchServer:
     return CouchServer(server.url, server.user, server.password)
 
 
-def test_what_one_process_stores_another_serves(couch_server: ServerProcess, db_name: str) -> None:
+def test_what_one_process_stores_another_serves(
+    couch_server: ServerProcess, db_name: str, tmp_path: Path
+) -> None:
     async def work() -> None:
         async with couch(couch_server) as server:
-            one = await Apis.open(server, database=db_name)
-            two = await Apis.open(server, database=db_name, default_namespace="guest")
+            one = await Apis.open(server, database=db_name, cache=tmp_path / "one")
+            two = await Apis.open(server, database=db_name, cache=tmp_path / "two", default_namespace="guest")
             await one.put(stored())
             await one.put(stored("/v0", created=2))
             assert one.routes.find(b"/api/guest/v1/todo") is not None
@@ -56,10 +58,12 @@ def test_what_one_process_stores_another_serves(couch_server: ServerProcess, db_
     asyncio.run(work())
 
 
-def test_what_can_not_be_served_is_kept_and_counted(couch_server: ServerProcess, db_name: str) -> None:
+def test_what_can_not_be_served_is_kept_and_counted(
+    couch_server: ServerProcess, db_name: str, tmp_path: Path
+) -> None:
     async def work() -> None:
         async with couch(couch_server) as server:
-            apis = await Apis.open(server, database=db_name)
+            apis = await Apis.open(server, database=db_name, cache=tmp_path / "apis")
             await apis.put(stored())
             broken: dict[str, Any] = {"x-ibm-configuration": {"assembly": {"execute": [{"later": {}}]}}}
             await apis.put(stored("/v2", **broken))
@@ -74,10 +78,12 @@ def test_what_can_not_be_served_is_kept_and_counted(couch_server: ServerProcess,
     asyncio.run(work())
 
 
-def test_subscriptions_are_found_by_their_key(couch_server: ServerProcess, db_name: str) -> None:
+def test_subscriptions_are_found_by_their_key(
+    couch_server: ServerProcess, db_name: str, tmp_path: Path
+) -> None:
     async def work() -> None:
         async with couch(couch_server) as server:
-            apis = await Apis.open(server, database=db_name)
+            apis = await Apis.open(server, database=db_name, cache=tmp_path / "apis")
             made = new_subscription("guest", "/v1", "mine", key="k" * 20, secret="s" * 20, created=3)
             await apis.subscribe(made)
             found = apis.subscription("guest", "k" * 20)
@@ -106,12 +112,12 @@ def test_apis_are_served_without_the_database_also_after_a_start(tmp_path: Path)
                 process.kill()
                 await until(lambda: not apis.is_current)
                 assert apis.routes.find(b"/api/guest/v1/todo") is not None
-                with pytest.raises(PeerLost):
+                with pytest.raises(ServiceUnavailable):
                     await apis.put(stored("/v2"))
                 await apis.close()
             async with couch(process) as server:
-                again = await Apis.open(server, cache=cache)
-                assert again.is_loaded and not again.is_current
+                again = await Apis.open(server, cache=cache, wait_s=0.1)
+                assert not again.is_current
                 assert again.routes.find(b"/api/guest/v1/todo") is not None
                 await again.close()
 

@@ -15,14 +15,15 @@ import msgspec
 
 from couchgrass import json
 from couchgrass.clock import Clock
-from couchgrass.errors import CouchgrassError, Forbidden, NotFound, ServiceUnavailable
+from couchgrass.errors import CouchgrassError, NotFound, ServiceUnavailable
 from couchgrass.functions.activation import Activation, Status
 from couchgrass.functions.entity import SEQUENCE, Identity, Trigger
 from couchgrass.functions.firing import Fired, log_line, trigger_arguments
 from couchgrass.functions.parameters import refuse_fixed
 from couchgrass.functions.response import Response, failed
+from couchgrass.functions.rights import forbid
 from couchgrass.functions.run.needs import Accounts, Lookup, Native, Records, Runner
-from couchgrass.functions.run.resolve import Resolved, Resolver, component, may_run
+from couchgrass.functions.run.resolve import Resolved, Resolver, component, may_run, named
 from couchgrass.functions.run.runs import Budget, Call, Runs
 from couchgrass.functions.throttle import Throttle
 from couchgrass.ids import new_id
@@ -100,10 +101,12 @@ class Controller:
     ) -> Invoked:
         """Begins it, and waits for its end for `timeout_ms` when it is `blocking`.
 
-        Raises BadRequest for a payload that gives what is fixed, Forbidden for a component that `identity`
-        may not run, TooManyRequests, and ServiceUnavailable when it was not run. Cancelling it ends the wait
-        only.
+        Raises BadRequest for a payload that gives what is fixed, Forbidden for what `identity` may not run
+        or a component of that kind, TooManyRequests, and ServiceUnavailable when it was not run. Cancelling
+        it ends the wait only.
         """
+        if not may_run(identity, resolved):
+            forbid(named(resolved))
         refuse_fixed(resolved.fixed, payload)
         self._refuse_components(identity, resolved)
         call = Call(identity, transaction_id, activation_id or new_id(), Budget(), cause)
@@ -175,8 +178,7 @@ class Controller:
             except NotFound:
                 continue  # it is told when its turn comes
             if not is_allowed:
-                path = "/".join(filter(None, where))
-                raise Forbidden(f"The supplied authentication is not authorized to access '{path}'.")
+                forbid("/".join(filter(None, where)))
 
     async def fire(
         self,
@@ -206,10 +208,6 @@ class Controller:
                     fired = Fired.inactive(rule)
                 else:
                     resolved = self.resolve(*rule.action)
-                    if not may_run(identity, resolved):
-                        raise Forbidden(
-                            "The supplied authentication is not authorized to access this resource."
-                        )
                     invoked = await self.invoke(
                         identity, resolved, arguments, blocking=False, transaction_id=transaction_id
                     )

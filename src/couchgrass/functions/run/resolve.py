@@ -19,6 +19,7 @@ from couchgrass.functions.parameters import (
     is_truthy,
     merged,
 )
+from couchgrass.functions.rights import is_shared
 from couchgrass.functions.run.needs import Accounts, Lookup
 
 KNOWN_MAX: Final = 10_000
@@ -83,6 +84,13 @@ def _found(
     return entities.action(target.namespace, target.name, name), target, named
 
 
+def named(resolved: Resolved) -> str:
+    """ "ns/name" or "ns/pkg/name" as it was named, through the binding if there is one."""
+    if resolved.binding is None:
+        return resolved.action.path
+    return f"{resolved.binding.namespace}/{resolved.binding.name}/{resolved.action.name}"
+
+
 def _resolved(
     action: Action, package: Package | None, binding: Package | None, accounts: Accounts
 ) -> Resolved:
@@ -102,11 +110,13 @@ def _resolved(
 
 
 def may_run(identity: Identity, resolved: Resolved) -> bool:
-    """May this subject run it? All of its own namespace, and what is in public packages of others."""
-    for package in (resolved.package, resolved.binding):
-        if package is not None and package.namespace != identity.namespace and not package.publish:
-            return False
-    return resolved.package is not None or resolved.action.namespace == identity.namespace
+    """May this subject run it? All of its own namespace, and what is in public packages of others; through
+    bindings of its own only. See ``rights.py``."""
+    if resolved.binding is not None and resolved.binding.namespace != identity.namespace:
+        return False
+    if resolved.package is None:
+        return resolved.action.namespace == identity.namespace
+    return is_shared(resolved.package, identity.namespace)
 
 
 def component(name: str, namespace: str) -> tuple[str, str, str]:
