@@ -117,7 +117,8 @@ NAME = st.sampled_from(
     (
         "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix", "X-Request-ID",
         "Access-Control-Request-Headers", "Authorization", "X-Require-Whisk-Auth", "Cookie", "Accept",
-        "Range", "Origin", "If-None-Match", "Accept-Encoding", "X-Namespace-Id", "__ow_user", "Forwarded", "Upgrade", "TE",
+        "Range", "Origin", "If-None-Match", "Accept-Encoding", "X-Namespace-Id", "__ow_user", "Forwarded",
+        "Upgrade", "TE",
     )
 ) | st.from_regex(r"[A-Za-z0-9_-]{1,12}", fullmatch=True).filter(
     lambda name: name.lower() not in ("host", "content-length", "transfer-encoding", "connection", "expect")
