@@ -15,6 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WHEELS := $(PIP) install --only-binary :all:
 NPM_CI := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 CLIENTS := tests/clients
+REGION := .couchgrass/region.toml
 # Node.js of the machine when it is new enough, else the wheel's, which lies in .venv/bin.
 WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 NODE_IS_NEW := node -e 'process.exit(+process.versions.node.split(".")[0] < 20 ? 1 : 0)' >/dev/null 2>&1 && npm --version >/dev/null 2>&1
@@ -30,12 +31,12 @@ endef
 
 help: ## show the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
-	@echo "  ARGS=\"...\" is passed on: make test ARGS=\"-k conflict\", make run ARGS=\"--port 5985\""
+	@echo "  ARGS=\"...\" is passed on: make test ARGS=\"-k conflict\", make run ARGS=my.toml"
 
 setup: $(VENV)/.installed ## make .venv/bin/couchgrass
 
-run: setup ## start the database on 127.0.0.1:5984 with its files in .couchgrass/data
-	@exec $(BIN)/couchgrass db --data .couchgrass/data $(ARGS)
+run: setup $(VENV)/.node $(REGION) ## start a region: database, functions and API gateway, with its files in .couchgrass
+	@exec env $(WITH_NODE) $(BIN)/couchgrass region $(or $(ARGS),$(REGION))
 
 test: setup $(VENV)/.dev $(CLIENTS)/node_modules/.installed ## run the tests, real clients included
 	@$(WITH_NODE) $(BIN)/python -m pytest $(ARGS)
@@ -51,6 +52,12 @@ bench: setup $(VENV)/.dev $(VENV)/.node ## measure beside pouchdb-server, print 
 
 bench-replication: setup $(VENV)/.dev $(VENV)/.node ## the same for replication between two servers
 	@$(WITH_NODE) $(BIN)/python -m bench.replication $(ARGS)
+
+# The first start makes the file; from then on it is its owner's.
+$(REGION): | setup
+	@mkdir -p $(@D)
+	@$(BIN)/couchgrass region --example > $@
+	@echo "$@ is the region's file: ports, limits and sign-in are set there"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

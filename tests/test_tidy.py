@@ -61,6 +61,9 @@ _EFFECTS = """
 PURE_MAY_NOT_CALL = frozenset(_EFFECTS.split())
 
 TESTED_BY: dict[str, str] = {
+    "functions/runtimes/cell.py": "tests/functions/runtimes/test_local.py",
+    "functions/runtimes/spawn.py": "tests/functions/runtimes/test_process_cell.py",
+    "functions/runtimes/watch.py": "tests/functions/runtimes/test_hostile.py",
     "couch/peer.py": "tests/couch/test_conformance.py",
     "docdb/wire.py": "tests/couch/test_database.py",
     "gateway/http/connection.py": "tests/gateway/http/test_backend.py",

@@ -5,25 +5,18 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from couchgrass.region.run.account import Account, write_account
+from couchgrass.testing import command
 from couchgrass.testing.call import call
 from couchgrass.testing.server import ServerProcess
 
 
 def called(*arguments: str) -> tuple[int, str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "couchgrass", "key", *arguments],
-        env={**os.environ, "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    return done.returncode, done.stdout, done.stderr
+    return command.called("key", *arguments)
 
 
 @pytest.fixture
@@ -112,7 +105,7 @@ def test_what_is_no_name_is_refused(region: str, name: str) -> None:
 def test_without_a_region_it_says_what_is_missing(tmp_path: Path) -> None:
     status, _, error = called("list", "--region", str(tmp_path / "none.toml"))
     assert status == 1
-    assert "none.toml can't be read" in error
+    assert "none.toml is not there" in error
     (tmp_path / "new.toml").write_text("")
     status, _, error = called("list", "--region", str(tmp_path / "new.toml"))
     assert status == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -20,11 +21,12 @@ from couchgrass.testing.call import call
 WAIT_S = 30.0
 
 
-def called(*arguments: str, **environment: str) -> tuple[int, str, str]:
+def called(*arguments: str, cwd: Path | None = None, **environment: str) -> tuple[int, str, str]:
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("COUCHDB_")}
     done = subprocess.run(
         [sys.executable, "-m", "couchgrass", "region", *arguments],
         env={**inherited, "COLUMNS": "200", **environment},
+        cwd=cwd,
         capture_output=True,
         text=True,
         timeout=WAIT_S,
@@ -42,7 +44,6 @@ def test_the_example_is_a_file_that_can_be_used(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (None, "region.toml can't be read: No such file or directory"),
         ("\n[gateway]\nprot = 1\n", "region.toml:3: gateway.prot: there is no such key; did you mean port?"),
         ("x = \udcff", "region.toml:1: not UTF-8 text"),
         (
@@ -60,10 +61,21 @@ def test_a_bad_file_is_told_in_one_line(tmp_path: Path, text: str | None, said: 
     assert not (tmp_path / "couchgrass-data").exists()
 
 
-def test_without_a_file_it_says_how_to_get_one() -> None:
-    status, _, error = called()
-    assert status == 2
-    assert "couchgrass region --example" in error
+def test_without_a_file_it_says_how_to_get_one(tmp_path: Path) -> None:
+    status, _, error = called(cwd=tmp_path)
+    said = (
+        "couchgrass region: region.toml is not there: couchgrass region --example > region.toml makes one\n"
+    )
+    assert (status, error) == (1, said)
+
+
+def test_a_port_that_is_taken_is_named_as_the_file_names_it(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        file = tmp_path / "region.toml"
+        file.write_text(f'data = "d"\n[database]\nport = {other.getsockname()[1]}\n')
+        status, _, error = called(str(file))
+    assert status == 1
+    assert f"stop what listens there or choose another with port of [database] in {file}" in error
 
 
 def test_half_an_admin_is_refused(tmp_path: Path) -> None:

@@ -61,4 +61,4 @@ def test_a_region_that_does_not_run_is_said(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     status, _, error = called("--data", str(tmp_path / "none.toml"))
     assert status == 1
-    assert "none.toml can't be read: No such file or directory" in error
+    assert "none.toml is not there: couchgrass region --example prints one to begin with" in error

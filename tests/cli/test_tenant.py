@@ -20,23 +20,12 @@ import requests
 from couchgrass.couch.auth import basic
 from couchgrass.region.run.account import Account, write_account
 from couchgrass.testing.call import call
+from couchgrass.testing.command import called
 from couchgrass.testing.server import ServerProcess
 
 WAIT_S = 60.0
 CALLBACK = "http://localhost:3000/callback"
 ISSUER = "https://id.example/oauth/v4/"
-
-
-def called(*arguments: str, stdin: bytes = b"") -> tuple[int, str, str]:
-    """(exit status, stdout, stderr) of the command line."""
-    done = subprocess.run(
-        [sys.executable, "-m", "couchgrass", *arguments],
-        env={**os.environ, "COLUMNS": "250"},
-        capture_output=True,
-        input=stdin,
-        timeout=WAIT_S,
-    )
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
 class Region:
@@ -273,7 +262,7 @@ def test_what_cannot_be_reached_is_told_in_one_line(region: Region) -> None:
     assert told.endswith("couch.json can't be read: No such file or directory")
     region.file.unlink()
     told = region.complains("user", "add", "todo", "ada@example.org")
-    assert told == f"couchgrass user add: {region.file} can't be read: No such file or directory"
+    assert told.startswith(f"couchgrass user add: {region.file} is not there: ")
 
 
 @pytest.mark.parametrize("command", ["tenant", "user"])

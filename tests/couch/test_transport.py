@@ -8,6 +8,7 @@ import traceback
 from collections.abc import AsyncIterator
 from typing import Any
 
+import aiohttp
 import pytest
 
 from couchgrass.couch.auth import Auth
@@ -112,6 +113,17 @@ def test_a_name_that_is_not_there_is_down() -> None:
                 await ask(transport)
             assert lost.value.is_down
             assert lost.value.reason == "http://nobody.invalid: the name can't be resolved"
+
+    asyncio.run(run())
+
+
+def test_a_name_that_can_be_none_is_lost() -> None:
+    async def run() -> None:
+        async with aiohttp.ClientSession() as session:
+            for base in ("http://" + "a" * 64, f"http://{'a' * 70_000}", "http://a..b"):
+                transport = HttpTransport(session, base, auth=Auth("name", "s3cr3t"), pace=Pace())
+                with pytest.raises(PeerLost):
+                    await ask(transport)
 
     asyncio.run(run())
 

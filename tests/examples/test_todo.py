@@ -169,9 +169,7 @@ def other_regions_token(region: RegionProcess, users: dict[str, Any]) -> str:
 
 
 @pytest.fixture(scope="module")
-def members(
-    region: RegionProcess, users: dict[str, Any], other_regions_token: str
-) -> dict[str, App]:
+def members(region: RegionProcess, users: dict[str, Any], other_regions_token: str) -> dict[str, App]:
     """The apps again, each with its API put back as one for people who are signed in."""
     found = {app: deployed(region, app, f"members-{app}") for app in APPS}
     for app in found.values():

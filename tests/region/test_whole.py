@@ -55,28 +55,7 @@ def prepared(region: RegionProcess) -> Owner:
         for how in ("warm", "cold"):
             owner.put(f"{how}-{name}", KINDS[name], code, web=True)
         assert owner.invoke(f"warm-{name}").status == 200
-    api = {
-        "namespace": "_",
-        "apiName": "echo",
-        "gatewayBasePath": "/echo",
-        "gatewayPath": "/it",
-        "gatewayMethod": "GET",
-        "id": "API:_:/echo",
-        "action": {
-            "name": "warm-python",
-            "namespace": "_",
-            "backendMethod": "GET",
-            "backendUrl": f"{owner.url}{owner.web('warm-python')}.json",
-            "authkey": owner.key,
-        },
-    }
-    made = call(
-        owner.url.replace("://", f"://{owner.key}@"),
-        "POST",
-        "/api/v1/web/whisk.system/apimgmt/createApi.http?responsetype=json",
-        {"apidoc": api},
-    )
-    assert made.status == 200, made
+    owner.add_api("/echo", "/it", "warm-python")
     region.until(lambda: by_gateway(region).status == 200)
     return owner
 
@@ -134,8 +113,9 @@ def test_functions_and_gateway_start_and_serve_while_the_database_is_away(tmp_pa
         until(lambda: all((region.data / place).exists() for place in SNAPSHOTS))
         server.kill()
         goes_on(region, owner)
-        for name in ("functions", "gateway"):
-            region.until_again(name, region.kill(name))
+        former = {name: region.kill(name) for name in ("functions", "gateway")}
+        for name, pid in former.items():
+            region.until_again(name, pid)
         goes_on(region, owner)
         refused = owner.ask("PUT", "packages/late", {})
         assert refused.status == 503
@@ -313,9 +293,7 @@ def test_the_status_tells_what_runs_and_what_does_not_answer(region: RegionProce
         ("functions", "ready"),
         ("gateway", "ready"),
     ]
-    assert [one["url"] for one in well["processes"]] == [
-        region.url(one["name"]) for one in well["processes"]
-    ]
+    assert [one["url"] for one in well["processes"]] == [region.url(one["name"]) for one in well["processes"]]
     assert well["confinement"] in ("bubblewrap", "landlock", "rlimits")
     pid = region.seen("gateway").pid
     assert pid is not None

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from couchgrass.cli.paper import FAILED, complain, flowing, lines, misused, out, run
-from couchgrass.cli.region import DEFAULT_FILE, RegionFile, read_region
-from couchgrass.errors import Conflict, CouchgrassError, NotFound
+from couchgrass.cli.paper import FAILED, complain, flowing, lines, misused, out
+from couchgrass.cli.reached import in_database, region_access
+from couchgrass.cli.region import DEFAULT_FILE, RegionFile
+from couchgrass.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
-    from couchgrass.region.config import Region
-    from couchgrass.region.run.account import Access
+    from couchgrass.couch.server import CouchServer
 
 EXAMPLES = """[bold]Try it[/]
 
@@ -58,25 +58,33 @@ def create(
 
     if not is_account(name):
         misused("account create", "a name has letters a to z, digits and - inside, 63 at the most")
-    wanted, access = _access("account create", region)
+    wanted, access = region_access("account create", region)
     place = (file or Path(account_file(wanted.data, name))).absolute()
     if place.exists():
         complain("account create", f"{place} is there already: move it away or name another file")
         raise typer.Exit(FAILED)
     password = secrets.token_urlsafe(24)
 
-    async def work() -> None:
-        async with access.server() as server:
-            try:
-                await server.ask("PUT", _path(name), _document(name, password))
-            except Conflict as taken:
-                raise Conflict(f"there is a user {name} already") from taken
+    async def work(server: CouchServer) -> None:
+        try:
+            await server.ask("PUT", _path(name), _document(name, password))
+        except Conflict as taken:
+            raise Conflict(f"there is a user {name} already") from taken
 
-    run("account create", work())
-    told = {"username": name, "password": password, "host": f"{name}.cloudant.com", "url": access.url}
+    in_database("account create", access, work)
+    host = f"{name}.cloudant.com"
+    told = {
+        "username": name,
+        "password": password,
+        "host": host,
+        "port": 443,
+        "url": f"https://{name}:{password}@{host}",
+        "database": access.url,
+    }
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     replace_file(place, msgspec.json.encode(told) + b"\n")
     typer.echo(f"The credentials of the account {name} are in {place}")
+    typer.echo(f"For actions with these parameters {host} is the region's database; it is at {access.url}")
 
 
 @app.command("list")
@@ -84,16 +92,15 @@ def show_all(region: RegionFile = DEFAULT_FILE) -> None:
     """Show the accounts."""
     from couchgrass.docdb.access import ACCOUNT_ROLE
 
-    _, access = _access("account list", region)
+    _, access = region_access("account list", region)
 
-    async def work() -> list[str]:
-        async with access.server() as server:
-            users = {"start_key": "org.couchdb.user:", "end_key": "org.couchdb.user;", "include_docs": True}
-            answer = await server.ask("POST", "/_users/_all_docs", users)
-            docs = [row["doc"] for row in answer["rows"] if row.get("doc")]
-            return [doc["name"] for doc in docs if ACCOUNT_ROLE in doc.get("roles", ())]
+    async def work(server: CouchServer) -> list[str]:
+        users = {"start_key": "org.couchdb.user:", "end_key": "org.couchdb.user;", "include_docs": True}
+        answer = await server.ask("POST", "/_users/_all_docs", users)
+        docs = [row["doc"] for row in answer["rows"] if row.get("doc")]
+        return [doc["name"] for doc in docs if ACCOUNT_ROLE in doc.get("roles", ())]
 
-    names = run("account list", work())
+    names = in_database("account list", access, work)
     out.print(lines(("account",), [(name,) for name in names]) if names else "There are no accounts.")
 
 
@@ -103,19 +110,18 @@ def delete(name: Name, region: RegionFile = DEFAULT_FILE) -> None:
     from couchgrass.docdb.access import ACCOUNT_ROLE
     from couchgrass.region.places import account_file
 
-    wanted, access = _access("account delete", region)
+    wanted, access = region_access("account delete", region)
 
-    async def work() -> None:
-        async with access.server() as server:
-            try:
-                doc = await server.ask("GET", _path(name))
-            except NotFound:
-                doc = {}
-            if ACCOUNT_ROLE not in doc.get("roles", ()):
-                raise NotFound(f"there is no account {name}: couchgrass account list shows them")
-            await server.ask("DELETE", _path(name), query={"rev": doc["_rev"]})
+    async def work(server: CouchServer) -> None:
+        try:
+            doc = await server.ask("GET", _path(name))
+        except NotFound:
+            doc = {}
+        if ACCOUNT_ROLE not in doc.get("roles", ()):
+            raise NotFound(f"there is no account {name}: couchgrass account list shows them")
+        await server.ask("DELETE", _path(name), query={"rev": doc["_rev"]})
 
-    run("account delete", work())
+    in_database("account delete", access, work)
     Path(account_file(wanted.data, name)).unlink(missing_ok=True)
     typer.echo(f"The account {name} is deleted")
 
@@ -130,14 +136,3 @@ def _path(name: str) -> str:
     from couchgrass.couch.server import path
 
     return path("_users", f"org.couchdb.user:{name}")
-
-
-def _access(command: str, file: Path) -> tuple[Region, Access]:
-    from couchgrass.region.run.account import database_access
-
-    try:
-        found = read_region(file)
-        return found, database_access(found)
-    except CouchgrassError as refused:
-        complain(command, refused.reason)
-        raise typer.Exit(FAILED) from refused

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from couchgrass.cli.credentials import taken
+from couchgrass.cli.region import named_by
 from couchgrass.errors import CouchgrassError
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def db(
             metavar="FILE",
         ),
     ] = None,
+    region: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
     """Run the document database, which any CouchDB client can use.
 
@@ -77,9 +79,11 @@ def db(
     # Only now: the help shall not wait for what a server needs.
     from couchgrass.cli.replicator import attach
     from couchgrass.docdb.http.serve import Wanted, run
+    from couchgrass.serving.listen import Named
 
+    named = named_by(Path(region), "database") if region else Named()
     try:
-        run(Wanted(data.absolute(), host, port, config, admin), _show, attach)
+        run(Wanted(data.absolute(), host, port, config, admin, named), _show, attach)
     except CouchgrassError as refused:
         _complain(refused.reason)
         raise typer.Exit(1) from refused

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 import typer
 
 from couchgrass.cli.paper import FAILED, complain
-from couchgrass.cli.region import DEFAULT_FILE, RegionFile, read_region
+from couchgrass.cli.region import DEFAULT_FILE, RegionFile, named_by, read_region
 from couchgrass.errors import CouchgrassError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from couchgrass.region.config import Region
 
 EXAMPLES = """[bold]Try it[/]
 
-  [cyan]couchgrass functions --region region.toml[/]   [dim]# alone[/]"""
+  [cyan]couchgrass functions[/]                        [dim]# alone, of ./region.toml[/]
+  [cyan]couchgrass functions --region london.toml[/]"""
 
 
 def functions(region: RegionFile = DEFAULT_FILE) -> None:
@@ -30,20 +33,22 @@ def functions(region: RegionFile = DEFAULT_FILE) -> None:
     from couchgrass.serving import process
 
     try:
-        process.run(_serve(read_region(region)))
+        process.run(_serve(read_region(region), region))
     except CouchgrassError as refused:
         complain("functions", refused.reason)
         raise typer.Exit(FAILED) from refused
 
 
-async def _serve(region: Region) -> None:
+async def _serve(region: Region, file: Path) -> None:
     from couchgrass.cli.functions_host import opened
     from couchgrass.serving.listen import bind
     from couchgrass.serving.process import allow_files, serve_until_told, url_of
 
     allow_files()
     async with AsyncExitStack() as stack:
-        listener = stack.enter_context(bind(region.functions.host, region.functions.port))
+        listener = stack.enter_context(
+            bind(region.functions.host, region.functions.port, named_by(file, "functions"))
+        )
         url = url_of(listener, region.functions.host)
         app = await opened(region, url, stack)
         await serve_until_told(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from couchgrass.cli.paper import FAILED, complain
-from couchgrass.cli.region import DEFAULT_FILE, RegionFile, read_region
+from couchgrass.cli.region import DEFAULT_FILE, RegionFile, named_by, read_region
 from couchgrass.errors import CouchgrassError
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = """[bold]Try it[/]
 
-  [cyan]couchgrass gateway --region region.toml[/]   [dim]# alone[/]"""
+  [cyan]couchgrass gateway[/]                        [dim]# alone, of ./region.toml[/]
+  [cyan]couchgrass gateway --region london.toml[/]"""
 
 
 def gateway(region: RegionFile = DEFAULT_FILE) -> None:
@@ -35,13 +36,13 @@ def gateway(region: RegionFile = DEFAULT_FILE) -> None:
 
     try:
         found = read_region(region)
-        process.run(_serve(found))
+        process.run(_serve(found, region))
     except CouchgrassError as refused:
         complain("gateway", refused.reason)
         raise typer.Exit(FAILED) from refused
 
 
-async def _serve(region: Region) -> None:
+async def _serve(region: Region, file: Path) -> None:
     from couchgrass.clock import SystemClock
     from couchgrass.gateway.http.app import Gateway
     from couchgrass.gateway.http.backend import Backend
@@ -57,7 +58,9 @@ async def _serve(region: Region) -> None:
     folder = Path(region.data) / GATEWAY
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
-        listener = stack.enter_context(bind(region.gateway.host, region.gateway.port))
+        listener = stack.enter_context(
+            bind(region.gateway.host, region.gateway.port, named_by(file, "gateway"))
+        )
         url = url_of(listener, region.gateway.host)
         couch = await stack.enter_async_context(database_access(region).server())
         apis = await Apis.open(

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from couchgrass.cli.paper import FAILED, complain, flowing, lines, out, run
-from couchgrass.cli.region import DEFAULT_FILE, RegionFile, read_region
+from couchgrass.cli.paper import FAILED, complain, flowing, lines, out
+from couchgrass.cli.reached import in_database, region_access
+from couchgrass.cli.region import DEFAULT_FILE, RegionFile
 from couchgrass.errors import CouchgrassError
 
 if TYPE_CHECKING:
+    from couchgrass.couch.server import CouchServer
     from couchgrass.functions.keys import Key
     from couchgrass.functions.store.subjects import Subjects
-    from couchgrass.region.config import Region
+    from couchgrass.region.run.account import Access
 
 EXAMPLES = """[bold]Try it[/]
 
@@ -64,7 +65,7 @@ def create(
     from couchgrass.region.places import key_file
     from couchgrass.region.run.account import api_host
 
-    wanted = _region("key create", region)
+    wanted, access = region_access("key create", region)
     _checked("key create", lambda: check_namespace(name))
     place = (file or Path(key_file(wanted.data, name))).absolute()
     for target in (place, wskprops):
@@ -82,7 +83,7 @@ def create(
             raise CouchgrassError(f"{place} can't be written: {refused.strerror}") from refused
         return key
 
-    key = _with_subjects("key create", wanted, made)
+    key = _with_subjects("key create", access, made)
     host = api_host(wanted)
     typer.echo(f"The key of the namespace {name} is in {place}")
     if wskprops is not None:
@@ -99,9 +100,9 @@ def show_all(region: RegionFile = DEFAULT_FILE) -> None:
     async def listed(subjects: Subjects) -> list[tuple[str, str, str]]:
         return [(one.namespace, one.uuid, one.created_at) for one in subjects.list()]
 
-    rows = _with_subjects("key list", _region("key list", region), listed)
+    rows = _with_subjects("key list", region_access("key list", region)[1], listed)
     if rows:
-        out.print(lines(("namespace", "uuid", "created"), rows))
+        out.print(lines(("namespace", "uuid", "created"), rows, whole=("uuid",)))
     else:
         out.print("There are no keys.")
 
@@ -114,18 +115,14 @@ def delete(name: Name, region: RegionFile = DEFAULT_FILE) -> None:
     """
     from couchgrass.region.places import key_file
 
-    wanted = _region("key delete", region)
+    wanted, access = region_access("key delete", region)
 
     async def removed(subjects: Subjects) -> None:
         await subjects.delete(name)
 
-    _with_subjects("key delete", wanted, removed)
+    _with_subjects("key delete", access, removed)
     Path(key_file(wanted.data, name)).unlink(missing_ok=True)
     typer.echo(f"The key of the namespace {name} is deleted")
-
-
-def _region(command: str, file: Path) -> Region:
-    return _checked(command, lambda: read_region(file))
 
 
 def _checked(command: str, work: Callable[[], T]) -> T:
@@ -136,31 +133,23 @@ def _checked(command: str, work: Callable[[], T]) -> T:
         raise typer.Exit(FAILED) from refused
 
 
-def _with_subjects(command: str, region: Region, work: Callable[[Subjects], Awaitable[T]]) -> T:
-    async def whole() -> T:
-        async with _subjects(region) as subjects:
-            return await work(subjects)
-
-    return run(command, whole())
-
-
-@asynccontextmanager
-async def _subjects(region: Region) -> AsyncIterator[Subjects]:
-    """The keys in the region's database. What they keep in files is the functions process's, not ours."""
+def _with_subjects(command: str, access: Access, work: Callable[[Subjects], Awaitable[T]]) -> T:
+    """Does it with the keys in the region's database. What they keep in files is the functions process's, not
+    ours."""
     from couchgrass.clock import SystemClock
     from couchgrass.functions.store.subjects import Subjects
-    from couchgrass.region.run.account import database_access
 
-    access = database_access(region)
-    with TemporaryDirectory() as folder:
-        async with access.server() as server:
+    async def with_them(server: CouchServer) -> T:
+        with TemporaryDirectory() as folder:
             subjects = await Subjects.open(
                 server, cache=Path(folder), secret_file=Path(folder) / "secret", clock=SystemClock()
             )
             try:
-                yield subjects
+                return await work(subjects)
             finally:
                 await subjects.close()
+
+    return in_database(command, access, with_them)
 
 
 def _write(place: Path, key: Key) -> None:

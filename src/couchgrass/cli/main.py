@@ -29,19 +29,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(epilog=flowing(db.EXAMPLES))(db.db)
-app.command(epilog=flowing(region.EXAMPLES))(region.region)
-app.command(epilog=flowing(status.EXAMPLES))(status.status)
-app.command(epilog=flowing(functions.EXAMPLES))(functions.functions)
-app.command(epilog=flowing(gateway.EXAMPLES))(gateway.gateway)
-app.add_typer(key.app, name="key")
-app.add_typer(account.app, name="account")
-app.add_typer(runtime.app, name="runtime")
-app.command(epilog=flowing(link.EXAMPLES))(link.link)
-app.command(epilog=flowing(links.EXAMPLES))(links.links)
-app.command(epilog=flowing(unlink.EXAMPLES))(unlink.unlink)
-app.add_typer(tenant.tenants, name="tenant")
-app.add_typer(tenant.users, name="user")
+RUN, SET_UP, REPLICATE = "Run", "Set up a region", "Keep databases equal"
+"""The headings of the help."""
+
+app.command(epilog=flowing(region.EXAMPLES), rich_help_panel=RUN)(region.region)
+app.command(epilog=flowing(status.EXAMPLES), rich_help_panel=RUN)(status.status)
+app.command(epilog=flowing(db.EXAMPLES), rich_help_panel=RUN)(db.db)
+app.command(epilog=flowing(functions.EXAMPLES), rich_help_panel=RUN)(functions.functions)
+app.command(epilog=flowing(gateway.EXAMPLES), rich_help_panel=RUN)(gateway.gateway)
+app.add_typer(key.app, name="key", rich_help_panel=SET_UP)
+app.add_typer(runtime.app, name="runtime", rich_help_panel=SET_UP)
+app.add_typer(account.app, name="account", rich_help_panel=SET_UP)
+app.add_typer(tenant.tenants, name="tenant", rich_help_panel=SET_UP)
+app.add_typer(tenant.users, name="user", rich_help_panel=SET_UP)
+app.command(epilog=flowing(link.EXAMPLES), rich_help_panel=REPLICATE)(link.link)
+app.command(epilog=flowing(links.EXAMPLES), rich_help_panel=REPLICATE)(links.links)
+app.command(epilog=flowing(unlink.EXAMPLES), rich_help_panel=REPLICATE)(unlink.unlink)
 
 
 def _show_version(wanted: bool) -> None:
@@ -61,4 +64,4 @@ def couchgrass(
 
 def main() -> None:
     """Runs the command line."""
-    app()
+    app(prog_name="couchgrass")

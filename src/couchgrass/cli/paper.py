@@ -58,11 +58,13 @@ def run(command: str, work: Coroutine[Any, Any, T]) -> T:
         raise typer.Exit(INTERRUPTED) from stopped
 
 
-def lines(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """A table of plain texts, without a frame."""
+def lines(titles: Sequence[str], rows: Sequence[Sequence[str]], *, whole: Sequence[str] = ()) -> Table:
+    """A table of plain texts, without a frame. The columns of the titles in `whole` never break a text,
+    to be copied.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in titles:
-        table.add_column(title, overflow="fold")
+        table.add_column(title, overflow="fold", no_wrap=title in whole)
     for row in rows:
         table.add_row(*(escape(text) for text in row))
     return table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,27 +20,30 @@ if TYPE_CHECKING:
     from couchgrass.region.config import Region
     from couchgrass.region.run.account import Account
     from couchgrass.region.run.supervisor import Spec
+    from couchgrass.serving.listen import Named
 
 EXAMPLES = """[bold]Try it[/]
 
   [cyan]couchgrass region --example > region.toml[/]      [dim]# all settings with their defaults[/]
   [cyan]couchgrass region region.toml[/]                  [dim]# database, functions and gateway[/]
-  [cyan]couchgrass status --data region.toml[/]           [dim]# in another terminal[/]
-  [cyan]couchgrass key create guest --region region.toml[/]
+  [cyan]couchgrass status[/]                              [dim]# in another terminal[/]
+  [cyan]couchgrass key create guest[/]                    [dim]# a namespace with its key, for wsk[/]
+
+These commands take ./region.toml when no file is named.
 
 A process that ends is started again, and the others go on meanwhile. Ctrl-C or SIGTERM stops the gateway, the
 functions, then the database, each with time to finish; a second one hurries them."""
 
-RegionFile = Annotated[
-    Path, typer.Option("--region", help="The region's file.", metavar="FILE", show_default="region.toml")
+RegionFile = Annotated[Path, typer.Option("--region", help="The region's file.", metavar="FILE")]
+RegionPlace = Annotated[
+    Path,
+    typer.Option("--region", "--data", help="The region's file, or its data folder.", metavar="FILE|DIR"),
 ]
 DEFAULT_FILE = Path("region.toml")
 
 
 def region(
-    file: Annotated[
-        Path | None, typer.Argument(help="The region's file.", metavar="FILE", show_default=False)
-    ] = None,
+    file: Annotated[Path, typer.Argument(help="The region's file.", metavar="FILE")] = DEFAULT_FILE,
     example: Annotated[
         bool, typer.Option("--example", help="Print a file with all settings and their defaults.")
     ] = False,
@@ -54,8 +58,6 @@ def region(
 
         typer.echo(EXAMPLE, nl=False)
         return
-    if file is None:
-        misused("region", "name the region's file; couchgrass region --example prints one")
     admin = _admin()
     try:
         raise typer.Exit(_run(file, admin))
@@ -70,11 +72,21 @@ def read_region(file: Path) -> Region:
 
     try:
         text = file.read_text(encoding="utf-8")
+    except FileNotFoundError as refused:
+        how = f"> {file} makes one" if file == DEFAULT_FILE else "prints one to begin with"
+        raise CouchgrassError(f"{file} is not there: couchgrass region --example {how}") from refused
     except OSError as refused:
         raise CouchgrassError(f"{file} can't be read: {refused.strerror}") from refused
     except UnicodeDecodeError as bad:
         raise ConfigRefused("not UTF-8 text", source=str(file), line=1) from bad
     return parse_region(text, str(file.absolute().parent), str(file))
+
+
+def named_by(file: Path, table: str) -> Named:
+    """How users name the host and the port of one of the region's processes."""
+    from couchgrass.serving.listen import Named
+
+    return Named(*(f"{key} of [{table}] in {file}" for key in Named._fields))
 
 
 def gateway_url(region: Region) -> str:
@@ -108,7 +120,9 @@ def _run(file: Path, admin: tuple[str, str] | None) -> int:
         told = Told(wanted.name, str(file.absolute()), data, wanted.database.url)
 
         async def supervise() -> int:
-            return await Supervisor(specs, told, SystemClock(), ready=lambda urls: _show(wanted, urls)).run()
+            return await Supervisor(
+                specs, told, SystemClock(), ready=lambda urls: _show(file, wanted, urls)
+            ).run()
 
         return asyncio.run(supervise())
     finally:
@@ -131,8 +145,8 @@ def specs_of(wanted: Region, file: Path, admin: Account | None) -> list[Spec]:
         return specs
 
     def serve_on(port: int) -> list[str]:
-        where = ["--data", str(data / DATABASE), "--host", wanted.database.host, "--port", str(port)]
-        return [*couchgrass, "db", *where]
+        where = ["--data", str(data / DATABASE), "--region", str(file)]
+        return [*couchgrass, "db", *where, "--host", wanted.database.host, "--port", str(port)]
 
     async def prepare(url: str) -> None:
         await ensure_account(data, url, admin)
@@ -148,8 +162,8 @@ def specs_of(wanted: Region, file: Path, admin: Account | None) -> list[Spec]:
     return [database, *specs]
 
 
-def _show(wanted: Region, urls: Mapping[str, str]) -> None:
-    from couchgrass.region.places import ADMIN
+def _show(file: Path, wanted: Region, urls: Mapping[str, str]) -> None:
+    from couchgrass.region.places import ADMIN, KEYS
 
     typer.echo(f"couchgrass region {wanted.name} is ready, its files are in {wanted.data}")
     shown = {"database": wanted.database.url, **urls}
@@ -158,3 +172,6 @@ def _show(wanted: Region, urls: Mapping[str, str]) -> None:
     admin = Path(wanted.data) / ADMIN
     if admin.exists():
         typer.echo(f"The database admin's name and password are in {admin}")
+    if not (Path(wanted.data) / KEYS).exists():
+        at = "" if file == DEFAULT_FILE else f" --region {shlex.quote(str(file))}"
+        typer.echo(f"Next: couchgrass key create guest{at} makes a namespace and the key to deploy with")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from couchgrass.cli.paper import FAILED, complain, errors, flowing, lines, misused, out
+from couchgrass.cli.region import DEFAULT_FILE, RegionPlace
 from couchgrass.cli.status import data_folder
 from couchgrass.errors import CouchgrassError
 
@@ -31,8 +32,6 @@ app = typer.Typer(
 )
 
 Kind = Annotated[str, typer.Argument(help="nodejs, python, or one kind such as nodejs:8.", metavar="KIND")]
-Data = Annotated[Path, typer.Option(help="The region's file, or its data folder.", metavar="DIR|FILE")]
-DEFAULT = Path("region.toml")
 
 
 @app.command()
@@ -45,7 +44,7 @@ def add(
     classic: Annotated[
         bool, typer.Option("--classic", help="The set that IBM's runtimes had, in versions of then.")
     ] = False,
-    data: Data = DEFAULT,
+    data: RegionPlace = DEFAULT_FILE,
 ) -> None:
     """Install packages for a kind or a family, besides those it has.
 
@@ -68,7 +67,7 @@ def add(
 def remove(
     kind: Kind,
     packages: Annotated[list[str], typer.Argument(help="Their names.", metavar="PACKAGE...")],
-    data: Data = DEFAULT,
+    data: RegionPlace = DEFAULT_FILE,
 ) -> None:
     """Take packages away from a kind or a family."""
     from couchgrass.functions import packages as rules
@@ -78,7 +77,7 @@ def remove(
 
 
 @app.command("list")
-def show(data: Data = DEFAULT) -> None:
+def show(data: RegionPlace = DEFAULT_FILE) -> None:
     """Show which packages were installed for what."""
     from couchgrass.functions.runtimes import packages
 

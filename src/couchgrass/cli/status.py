@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from couchgrass.cli.paper import FAILED, complain, lines, out, run
+from couchgrass.cli.region import DEFAULT_FILE, RegionPlace, read_region
+from couchgrass.errors import CouchgrassError
 
 if TYPE_CHECKING:
     from couchgrass.region.run.look import Line, Status
 
 EXAMPLES = """[bold]Try it[/]
 
-  [cyan]couchgrass status --data region.toml[/]
-  [cyan]couchgrass status --data couchgrass-data --json[/]
+  [cyan]couchgrass status[/]                             [dim]# of the region of ./region.toml[/]
+  [cyan]couchgrass status --region london.toml --json[/]
 
 It ends with 0 when all is ready and answers, and with 1 when something does not."""
 
@@ -24,9 +26,7 @@ _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 
 
 def status(
-    data: Annotated[
-        Path, typer.Option(help="The region's file, or its data folder.", metavar="DIR|FILE")
-    ] = Path("region.toml"),
+    data: RegionPlace = DEFAULT_FILE,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """Show a region's processes: ready or not, restarts, URLs, and how actions are kept apart."""
@@ -45,9 +45,6 @@ def status(
 
 def data_folder(command: str, place: Path) -> Path:
     """The data folder that is named, or that a region's file names."""
-    from couchgrass.cli.region import read_region
-    from couchgrass.errors import CouchgrassError
-
     if place.is_dir():
         return place.absolute()
     try:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from couchgrass.cli.paper import FAILED, complain, flowing, lines, misused, out, run
-from couchgrass.cli.region import DEFAULT_FILE, RegionFile, gateway_url, read_region
+from couchgrass.cli.reached import region_access
+from couchgrass.cli.region import DEFAULT_FILE, RegionFile, gateway_url
 
 if TYPE_CHECKING:
     from couchgrass.identity.claims import User
     from couchgrass.identity.tenant import Tenant
     from couchgrass.region.config import Region
-    from couchgrass.region.run.account import Access
 
 TENANT_EXAMPLES = """[bold]Try it[/]
 
@@ -57,17 +57,6 @@ TenantId = Annotated[str, typer.Argument(help="The tenant's id.", metavar="TENAN
 Email = Annotated[str, typer.Argument(help="The user's e-mail address.", metavar="EMAIL", show_default=False)]
 
 
-def _access(command: str, file: Path) -> tuple[Region, Access]:
-    from couchgrass.errors import CouchgrassError
-    from couchgrass.region.run.account import database_access
-
-    try:
-        found = read_region(file)
-        return found, database_access(found)
-    except CouchgrassError as refused:
-        _fail(command, refused.reason)
-
-
 def _fail(command: str, reason: str) -> NoReturn:
     complain(command, reason)
     raise typer.Exit(FAILED)
@@ -102,7 +91,7 @@ def create_tenant(
     from couchgrass.errors import BadRequest, CouchgrassError
     from couchgrass.identity.store import directory
 
-    found, access = _access("tenant create", region)
+    found, access = region_access("tenant create", region)
     secret = "" if public else secrets.token_urlsafe(32)
     try:
         made = _new_tenant(name, tenant, redirect_uri or [], secret, sign_up=sign_up)
@@ -172,7 +161,7 @@ def list_tenants(region: RegionFile = DEFAULT_FILE, as_json: Json = False) -> No
     """Show all tenants with their clients."""
     from couchgrass.identity.store import directory
 
-    found, access = _access("tenant list", region)
+    found, access = region_access("tenant list", region)
 
     async def work() -> list[Tenant]:
         async with access.server() as server:
@@ -196,7 +185,7 @@ def delete_tenant(tenant: TenantId, region: RegionFile = DEFAULT_FILE) -> None:
     from couchgrass.identity.store import directory
     from couchgrass.identity.tenant import TENANT_ID
 
-    found, access = _access("tenant delete", region)
+    found, access = region_access("tenant delete", region)
 
     async def work() -> None:
         async with access.server() as server:
@@ -220,7 +209,7 @@ def add_user(
     from couchgrass.identity.store import directory
     from couchgrass.identity.store.users import CouchUsers
 
-    _, access = _access("user add", region)
+    _, access = region_access("user add", region)
     user = User(str(uuid.uuid4()), _address("user add", email), name)
 
     async def look() -> None:
@@ -244,7 +233,7 @@ def set_password(tenant: TenantId, email: Email, region: RegionFile = DEFAULT_FI
     """Give a user another password; who is signed in must sign in again once their token has expired."""
     from couchgrass.identity.store.users import CouchUsers
 
-    _, access = _access("user password", region)
+    _, access = region_access("user password", region)
     address = _address("user password", email)
 
     async def look() -> None:
@@ -268,7 +257,7 @@ def list_users(tenant: TenantId, region: RegionFile = DEFAULT_FILE, as_json: Jso
     from couchgrass.identity.store import directory
     from couchgrass.identity.store.users import CouchUsers
 
-    _, access = _access("user list", region)
+    _, access = region_access("user list", region)
 
     async def work() -> list[User]:
         async with access.server() as server:
@@ -291,7 +280,7 @@ def delete_user(tenant: TenantId, email: Email, region: RegionFile = DEFAULT_FIL
     """End an account. Tokens that the user has are good until they expire, refresh tokens are not."""
     from couchgrass.identity.store.users import CouchUsers
 
-    _, access = _access("user delete", region)
+    _, access = region_access("user delete", region)
     address = _address("user delete", email)
 
     async def work() -> None:

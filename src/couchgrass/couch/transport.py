@@ -42,7 +42,8 @@ UNAUTHORIZED, EXPECTATION_FAILED, TOO_MANY = 401, 417, 429
 SERVER_GONE = frozenset({502, 503, 504})
 """Statuses of a gateway whose server does not answer, or of a server that can't do it now."""
 
-FAILURES = (aiohttp.ClientError, TimeoutError, OSError)
+FAILURES = (aiohttp.ClientError, TimeoutError, OSError, UnicodeError)
+"""UnicodeError: a host that no name can be."""
 """What aiohttp raises when an answer does not come."""
 
 
@@ -323,7 +324,7 @@ def why(broken: BaseException) -> str:
         return "no answer in time"
     if isinstance(broken, aiohttp.ClientConnectionError | ConnectionError):
         return "the connection was closed"
-    if isinstance(broken, aiohttp.InvalidURL):
+    if isinstance(broken, aiohttp.InvalidURL | UnicodeError):
         return "the URL is not valid"
     if isinstance(broken, aiohttp.ClientHttpProxyError):
         return f"the proxy answered {broken.status}"

@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Meta
 
 from couchgrass.errors import BadRequest
+from couchgrass.region.refusals import in_toml, in_value
 from couchgrass.region.toml_lines import Path, key_lines, line_of
 
 LOOPBACK: Final = "127.0.0.1"
@@ -131,7 +132,7 @@ def parse_toml(text: str, source: str) -> dict[str, Any]:
         place = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", str(bad))
         line = int(place[1]) if place and place[1] else text.count("\n") + 1
         reason = str(bad)[: place.start()] if place else str(bad)
-        raise ConfigRefused(reason[:1].lower() + reason[1:], source=source, line=line) from None
+        raise ConfigRefused(in_toml(reason), source=source, line=line) from None
 
 
 def region_of(table: Mapping[str, Any], folder: str, where: Where) -> Region:
@@ -142,8 +143,9 @@ def region_of(table: Mapping[str, Any], folder: str, where: Where) -> Region:
     except msgspec.ValidationError as bad:
         reason, _, place = str(bad).partition(" - at `")
         path = tuple(re.findall(r"[^.$`\[\]]+", place.replace("[...]", "")))
-        raise where.refusal(path, reason[:1].lower() + reason[1:]) from None
+        raise where.refusal(path, _told(path, reason)) from None
     _check_database(table.get("database", {}), region.database, where)
+    _check_ports(region, where)
     for kind, url in region.functions.runtimes.items():
         _check_url(url, ("functions", "runtimes", kind), where)
         if not re.fullmatch(r"[a-z][a-z0-9-]*:[\w.-]+", kind):
@@ -164,6 +166,21 @@ def region_of(table: Mapping[str, Any], folder: str, where: Where) -> Region:
             credentials=str(PurePath(folder) / credentials) if credentials else "",
         ),
     )
+
+
+def _told(path: Path, reason: str) -> str:
+    if path == ("name",) and "regex" in reason:
+        return "must begin with a letter or digit and go on with these, or . _ -, 63 at the most"
+    return in_value(reason)
+
+
+def _check_ports(region: Region, where: Where) -> None:
+    """Ports that the region's own processes would take from each other."""
+    ports = {"functions": region.functions.port, "gateway": region.gateway.port}
+    taken = {} if region.database.url else {region.database.port: "database"}
+    for name, port in ports.items():
+        if port and (other := taken.setdefault(port, name)) != name:
+            raise where.refusal((name, "port"), f"{port} is the port of the {other} too")
 
 
 def _check_database(given: Mapping[str, Any], database: Database, where: Where) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from typing import Any
+from typing import Any, NamedTuple
 
 from granian._granian import SocketHolder
 from granian.constants import Interfaces
@@ -29,7 +29,14 @@ class StartRefused(CouchgrassError):
     """The server can't start; `reason` says why and what to do."""
 
 
-def bind(host: str, port: int) -> socket.socket:
+class Named(NamedTuple):
+    """How users name the host and the port to listen on: by options, or by keys of a file."""
+
+    host: str = "--host"
+    port: str = "--port"
+
+
+def bind(host: str, port: int, named: Named = Named()) -> socket.socket:
     """A socket bound to the port of this name or address; to a free one for 0. Raises StartRefused."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -50,18 +57,20 @@ def bind(host: str, port: int) -> socket.socket:
         listener.listen(BACKLOG)
     except OSError as refused:
         listener.close()
-        raise StartRefused(_refusal(host, port, refused)) from refused
+        raise StartRefused(_refusal(host, port, refused, named)) from refused
     return listener
 
 
-def _refusal(host: str, port: int, refused: OSError) -> str:
+def _refusal(host: str, port: int, refused: OSError, named: Named) -> str:
     match refused.errno:
         case errno.EADDRINUSE:
-            return f"Port {port} of {host} is taken: stop what listens there or choose another with --port"
+            return (
+                f"Port {port} of {host} is taken: stop what listens there or choose another with {named.port}"
+            )
         case errno.EACCES:
-            return f"Port {port} needs more rights: choose one above 1023 with --port"
+            return f"Port {port} needs more rights: choose one above 1023 with {named.port}"
         case errno.EADDRNOTAVAIL:
-            return f"{host} is no address of this machine: choose another with --host"
+            return f"{host} is no address of this machine: choose another with {named.host}"
         case _:
             return f"{host} can't be listened on: {refused.strerror or refused}"
 

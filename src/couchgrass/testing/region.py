@@ -66,6 +66,29 @@ class Owner:
         """Runs it and waits: the whole record."""
         return self.ask("POST", f"actions/{name}?blocking=true", value or {})
 
+    def add_api(self, base: str, path: str, action: str, *, method: str = "GET", kind: str = "json") -> str:
+        """An endpoint of the API with this base path that leads to a web action; the API's URL."""
+        target = {
+            "name": action,
+            "namespace": "_",
+            "backendMethod": method,
+            "backendUrl": f"{self.url}{self.web(action)}.{kind}",
+            "authkey": self.key,
+        }
+        doc = {
+            "namespace": "_",
+            "apiName": base,
+            "gatewayBasePath": base,
+            "gatewayPath": path,
+            "gatewayMethod": method,
+            "id": f"API:_:{base}",
+            "action": target,
+        }
+        where = f"/api/v1/web/whisk.system/apimgmt/createApi.http?responsetype={kind}"
+        made = call(self.url, "POST", where, {"apidoc": doc}, headers={"Authorization": self._login})
+        assert made.status == 200, made
+        return str(made.json()["gwApiUrl"])
+
     def web(self, name: str) -> str:
         """The path of a web action without a package."""
         return f"/api/v1/web/{self.namespace}/default/{name}"
@@ -225,9 +248,7 @@ class RegionProcess:
         self.file.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def until(
-    condition: Callable[[], bool], limit_s: float = 20.0, told: Callable[[], str] = lambda: ""
-) -> None:
+def until(condition: Callable[[], bool], limit_s: float = 20.0, told: Callable[[], str] = lambda: "") -> None:
     """Waits until it is so. Raises AssertionError with what is `told` when it takes too long."""
     ends_at = time.monotonic() + limit_s
     while not condition():

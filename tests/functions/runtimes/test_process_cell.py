@@ -34,7 +34,8 @@ def test_closing_leaves_no_descriptor_and_no_zombie(driver: Driver) -> None:
         driver.end(ran)
         driver.end(ran)
         assert not ran.cell.alive
-    driver.until(lambda: open_fds() - FDS_A_CELL * driver.runtimes.stems.waiting <= before)
+    driver.until(lambda: driver.runtimes.stems.full)
+    assert open_fds() - FDS_A_CELL * driver.runtimes.stems.waiting <= before
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
 
 

@@ -97,6 +97,18 @@ def test_the_tenant_may_stand_in_the_issuer() -> None:
     with_issuer(work)
 
 
+def test_the_name_of_an_issuer_in_the_place_of_a_url_of_keys_spoils_nothing() -> None:
+    async def work(issuer: Issuer) -> None:
+        name = f"{issuer.peer.url}/oidc"
+        issuer.published = None  # type: ignore[assignment]
+        with pytest.raises(ServiceUnavailable):
+            await issuer.check(issuer.token(), Token(jwks_url=name))
+        issuer.published = [key("one")]
+        assert await issuer.check(issuer.token(iss=name), Token(issuer=name)) == "u"
+
+    with_issuer(work)
+
+
 def test_a_foreign_signature_is_refused() -> None:
     async def work(issuer: Issuer) -> None:
         await issuer.check(issuer.token())

@@ -20,7 +20,7 @@ from couchgrass.docdb.settings import snapshot
 from couchgrass.docdb.sqlite.store import Store
 from couchgrass.serving import process
 from couchgrass.serving.files import replace_file
-from couchgrass.serving.listen import HttpServer, StartRefused, bind
+from couchgrass.serving.listen import HttpServer, Named, StartRefused, bind
 from couchgrass.serving.process import allow_files, heed_signals, in_url, settle_memory
 
 log = logging.getLogger("couchgrass")
@@ -35,13 +35,14 @@ ADMIN_FILE = "admin.json"
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """What the command line asks for; None leaves it to the settings."""
+    """What the command line asks for; None leaves it to the settings. `named`: where it has host and port from."""
 
     data: Path
     host: str | None = None
     port: int | None = None
     config: Path | None = None
     admin: tuple[str, str] | None = None
+    named: Named = Named()
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -77,7 +78,8 @@ async def _serve(wanted: Wanted, ready: Callable[[Started], None], extend: Exten
         server = Server(store, config, settings_file)
         store.open_max = server.settings.couchdb.max_dbs_open
         host = wanted.host or server.settings.chttpd.bind_address
-        listener = bind(host, server.settings.chttpd.port if wanted.port is None else wanted.port)
+        port = server.settings.chttpd.port if wanted.port is None else wanted.port
+        listener = bind(host, port, wanted.named)
         app = App(server)
         try:
             await server.begin()

@@ -27,6 +27,9 @@ LOGS_MISSING: Final = "The action did not initialize or run as expected. Log dat
 STOPPED: Final = "The action was ended because the server stops."
 CANCELLED: Final = "The action was ended because nobody waits for it any more."
 
+NESTING_SPARE: Final = 200
+"""How much deeper than a result the stack may be where the result is read whole, as in sequences."""
+
 SHOWN_BYTES_MAX: Final = 64 * 1024
 """How much of a bad answer goes into the error."""
 
@@ -86,6 +89,8 @@ def _of_answer(outcome: Outcome) -> Response:
         error = _object_of(body).error if body[:1] == b"{" else _other_of(body)
         if not body.isascii():
             body.decode()
+        if body.count(b"[") + body.count(b"{") > NESTING_SPARE:
+            _array_of(b"[" * NESTING_SPARE + body + b"]" * NESTING_SPARE)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return failed(Status.DEVELOPER_ERROR, _invalid(body))
     if outcome.status != 200:

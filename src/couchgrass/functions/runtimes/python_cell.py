@@ -252,7 +252,11 @@ class Runner:
         if self._main is not None:
             print(TWICE, file=sys.stderr)
             return _error(403, TWICE)
-        resource.setrlimit(resource.RLIMIT_DATA, (spec["data_bytes_max"],) * 2)
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        limit = (
+            spec["data_bytes_max"] if hard == resource.RLIM_INFINITY else min(hard, spec["data_bytes_max"])
+        )
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
         os.environ.update(spec["env"])
         try:
             self._main = self._load(spec)
@@ -356,7 +360,7 @@ def _unpacked(text: str, folder: Path) -> tuple[bytes, Path]:
                 raise Refused(NOT_LOADED)
             for entry in entries:
                 _unpack(archive, entry, folder)
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, ValueError, OSError, RuntimeError, EOFError) as error:
         print(f"The archive can't be unpacked: {error}", file=sys.stderr)
         raise Refused(NOT_LOADED) from error
     file = folder / "__main__.py"

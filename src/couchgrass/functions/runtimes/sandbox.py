@@ -13,6 +13,7 @@ As root, each cell runs as a user of its own; otherwise as we do.
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,7 +24,7 @@ from typing import Final
 
 import msgspec
 
-from couchgrass.functions.runtimes import confine
+from couchgrass.functions.runtimes import calls, confine
 from couchgrass.functions.runtimes.interpreters import Interpreter, find_bubblewrap
 
 HOME_BYTES: Final = 256 * 1024 * 1024
@@ -87,7 +88,8 @@ class Sandbox(msgspec.Struct, frozen=True):
 
 class Place(msgspec.Struct, frozen=True):
     """What one process has of its own: its user (None: ours), its home, and the file descriptors it keeps.
-    `passwd_fd` and `group_fd` hold those files' contents, for BUBBLEWRAP."""
+    `passwd_fd` and `group_fd` hold those files' contents, `calls_fd` what `calls.program` gives, for
+    BUBBLEWRAP."""
 
     uid: int | None
     home: str
@@ -95,6 +97,7 @@ class Place(msgspec.Struct, frozen=True):
     answers_fd: int
     passwd_fd: int
     group_fd: int
+    calls_fd: int = -1
 
 
 def environment(sandbox: Sandbox, place: Place) -> dict[str, str]:
@@ -172,6 +175,8 @@ def _bubblewrap(sandbox: Sandbox, place: Place) -> Iterator[str]:
     yield from _memory("/dev/shm", SHARED_BYTES)  # noqa: S108
     yield from ("--remount-ro", "/dev")
     yield from ("--remount-ro", "/", "--chdir", place.home)
+    if place.calls_fd >= 0 and calls.program(platform.machine()):
+        yield from ("--seccomp", str(place.calls_fd))
 
 
 def _memory(path: str, size: int) -> tuple[str, ...]:

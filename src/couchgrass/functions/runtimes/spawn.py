@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import platform
 import resource
 import secrets
 import shutil
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from couchgrass.errors import ServiceUnavailable
+from couchgrass.functions.runtimes import calls
 from couchgrass.functions.runtimes.confine import descendants
 from couchgrass.functions.runtimes.sandbox import (
     HOME_BYTES,
@@ -42,6 +44,7 @@ NICE: Final = 5
 
 _WAITS: Final = 'read -r start; exec "$@" < /dev/null'
 """Waits for the end of its input: until then its limits are set, which the program inherits."""
+_OWN: Final = (b"RssAnon:", b"RssShmem:")
 _THREADS: Final = 2
 _UIDS: Final = range(0x7000_0000, 0x7100_0000)
 """Users that no system gives out. So many that two platforms on one machine do not meet."""
@@ -103,12 +106,12 @@ class Process:
         """(bytes of memory that are its own, number of processes) of all its processes; blocks a little."""
         folder, pids = Path("/proc"), descendants(self.pid) if not self.init_pid else []
         if self.init_pid:
-            folder = Path(f"/proc/{self.init_pid}/root/proc")
+            folder = Path("/proc", str(self.init_pid), "root", "proc")
             try:
                 pids = [int(name) for name in os.listdir(folder) if name.isdecimal()]  # noqa: PTH208
             except OSError:
                 pids = []
-        sizes = [_own_bytes(folder / str(pid) / "statm") for pid in pids]
+        sizes = [_own_bytes(folder / str(pid) / "status") for pid in pids]
         return sum(sizes), len(sizes)
 
 
@@ -135,12 +138,13 @@ def _limit(pid: int, limits: dict[int, int]) -> None:
         return
 
 
-def _own_bytes(statm: Path) -> int:
+def _own_bytes(status: Path) -> int:
+    """Memory that is a process's own, or that it has asked for to share it, such as a shared mapping."""
     try:
-        _, resident, shared, *_ = statm.read_bytes().split()
-    except (OSError, ValueError):
+        lines = status.read_bytes().splitlines()
+    except OSError:
         return 0
-    return (int(resident) - int(shared)) * resource.getpagesize()
+    return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith(_OWN))
 
 
 class Spawner:
@@ -220,6 +224,7 @@ def _spawn(sandbox: Sandbox, uid: int | None) -> Process:
     (requests_r, requests_w), (answers_r, answers_w) = os.pipe(), os.pipe()
     (stdout_r, stdout_w), (stderr_r, stderr_w) = os.pipe(), os.pipe()
     passwd, group = _stub(f"action:x:{{}}:{{}}::{home}:/bin/sh\n", uid), _stub("action:x:{}:\n", uid)
+    refused = _held(calls.program(platform.machine()))
     place = Place(
         uid=uid,
         home=home,
@@ -227,6 +232,7 @@ def _spawn(sandbox: Sandbox, uid: int | None) -> Process:
         answers_fd=answers_w,
         passwd_fd=passwd,
         group_fd=group,
+        calls_fd=refused,
     )
     ours = [requests_w, answers_r, stdout_r, stderr_r]
     try:
@@ -237,7 +243,7 @@ def _spawn(sandbox: Sandbox, uid: int | None) -> Process:
             stderr=stderr_w,
             env=environment(sandbox, place),
             cwd="/",
-            pass_fds=(requests_r, answers_w, passwd, group),
+            pass_fds=(requests_r, answers_w, passwd, group, refused),
             start_new_session=True,
         )
     except OSError:
@@ -245,7 +251,7 @@ def _spawn(sandbox: Sandbox, uid: int | None) -> Process:
             os.close(fd)
         raise
     finally:
-        for fd in (requests_r, answers_w, stdout_w, stderr_w, passwd, group):
+        for fd in (requests_r, answers_w, stdout_w, stderr_w, passwd, group, refused):
             os.close(fd)
     _limit(started.pid, _limits(sandbox, uid))
     os.setpriority(os.PRIO_PROCESS, started.pid, NICE)
@@ -255,9 +261,14 @@ def _spawn(sandbox: Sandbox, uid: int | None) -> Process:
 
 
 def _stub(line: str, uid: int | None) -> int:
-    """A file in memory that names the one user there is."""
-    fd = os.memfd_create("stub")
-    os.write(fd, line.replace("{}", str(uid or UID_INSIDE)).encode())
+    """A file that names the one user there is."""
+    return _held(line.replace("{}", str(uid or UID_INSIDE)).encode())
+
+
+def _held(content: bytes) -> int:
+    """A file in memory."""
+    fd = os.memfd_create("held")
+    os.write(fd, content)
     os.lseek(fd, 0, os.SEEK_SET)
     return fd
 

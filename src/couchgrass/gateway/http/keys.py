@@ -61,7 +61,7 @@ class Keys:
         self._clock = clock
         self._identity_url = identity_url.rstrip("/")
         self._fetch_s = fetch_s
-        self._sources: OrderedDict[str, _Source] = OrderedDict()
+        self._sources: OrderedDict[tuple[str, str, str], _Source] = OrderedDict()
         self._verified: OrderedDict[tuple[str, Token], tuple[float, dict[str, Any]]] = OrderedDict()
         self._session: aiohttp.ClientSession | None = None
 
@@ -109,7 +109,8 @@ class Keys:
             raise Refused("The token signature did not match any known JWK.")
 
     def _source(self, token: Token) -> _Source:
-        name = token.jwks_url or token.tenant or token.issuer
+        # All three: nobody's API may have keys fetched for another's from the wrong place.
+        name = token.jwks_url, token.tenant, "" if token.jwks_url or token.tenant else token.issuer
         source = self._sources.get(name)
         if source is None:
             if len(self._sources) >= ISSUERS_MAX:
