@@ -13,7 +13,7 @@ import typer
 
 from couchgrass.cli.paper import FAILED, complain, flowing, lines, misused, out
 from couchgrass.cli.reached import in_database, region_access
-from couchgrass.cli.region import DEFAULT_FILE, RegionFile, gateway_url
+from couchgrass.cli.region import DEFAULT_FILE, RegionFile
 
 if TYPE_CHECKING:
     from couchgrass.couch.server import CouchServer
@@ -152,6 +152,8 @@ def _write_credentials(file: Path, region: Region, tenant: Tenant, secret: str) 
 
 def issuer(region: Region, tenant: str) -> str:
     """What a tenant's tokens name as their issuer: the same in all regions, when their files say so."""
+    from couchgrass.region.run.account import gateway_url
+
     base = region.identity.issuer or gateway_url(region)
     return f"{base.rstrip('/')}/oauth/v4/{tenant}"
 
