@@ -174,6 +174,7 @@ async def _runtimes(region: Region, kinds: Kinds) -> LocalRuntimes:
         packages=lambda kind: packages.folder(installed_at, kind),
         preloads=PRELOADS,
         externals=kinds.urls,
+        notes=Path(region.data) / places.FUNCTIONS / "external",
     )
 
 
