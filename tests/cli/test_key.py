@@ -5,25 +5,18 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from couchgrass.region.run.account import Account, write_account
+from couchgrass.testing import command
 from couchgrass.testing.call import call
 from couchgrass.testing.server import ServerProcess
 
 
 def called(*arguments: str) -> tuple[int, str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "couchgrass", "key", *arguments],
-        env={**os.environ, "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    return done.returncode, done.stdout, done.stderr
+    return command.called("key", *arguments)
 
 
 @pytest.fixture

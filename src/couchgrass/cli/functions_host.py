@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import aiohttp
 
@@ -181,16 +180,9 @@ async def _runtimes(region: Region, kinds: Kinds) -> LocalRuntimes:
 async def _accounts(database_url: str, stack: AsyncExitStack) -> Accounts:
     """How the Cloudant accounts that an action is bound to lead to the region's database."""
     target, door = await open_door(database_url)
-    if door is None:
-        return lambda parameters: cloudant.led(cloudant.accounts_of(parameters), target)
-    stack.push_async_callback(door.close)
-
-    def led(parameters: Mapping[str, Any]) -> tuple[str, ...]:
-        accounts = cloudant.accounts_of(parameters)
-        door.let_in(*cloudant.hosts_of(accounts))
-        return cloudant.led(accounts, target)
-
-    return led
+    if door is not None:
+        stack.push_async_callback(door.close)
+    return lambda parameters: cloudant.led(cloudant.accounts_of(parameters), target)
 
 
 def limits_of(region: Region) -> SystemLimits:

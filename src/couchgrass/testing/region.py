@@ -1,4 +1,4 @@
-"""A real region for tests: ``couchgrass region`` with its processes, started, waited for, stopped, killed."""
+"""A real region for tests: ``couchgrass region`` with its processes, started, stopped or killed."""
 
 from __future__ import annotations
 
@@ -165,10 +165,12 @@ class RegionProcess:
         self.until(is_another)
 
     def is_ready(self) -> bool:
-        """All its processes are."""
+        """All its processes are; what a killed supervisor wrote down does not count."""
         state = read_state(self.data)
         return (
             state is not None
+            and self.supervisor is not None
+            and state.pid == self.supervisor.pid
             and len(state.processes) == len(self.ports)
             and all(one.phase is Phase.READY for one in state.processes.values())
         )
