@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -98,6 +99,11 @@ class LocalRuntimes:
         for kind, count in (dict.fromkeys(found, STEMS) if stems is None else stems).items():
             runtimes.stems.keep(runtimes.sandbox(kind, MEMORY_MB), count)
         return runtimes
+
+    @property
+    def has_guests(self) -> bool:
+        """Whether cells run as users of their own in the machine's own file system."""
+        return os.geteuid() == 0 and self.confinement is not Confinement.BUBBLEWRAP
 
     async def cell(self, kind: str, limits: Limits, *, name: str, accounts: tuple[str, ...] = ()) -> Cell:
         """As the seam has it. A kind that is a URL is the runtime there."""
