@@ -46,7 +46,7 @@ class LocalRuntimes:
         preloads: Mapping[str, Path],
         env: Mapping[str, str],
         externals: Mapping[str, str],
-        notes: Path | None,
+        notes: Path | None = None,
     ) -> None:
         self.confinement = confined
         self._interpreters = found
