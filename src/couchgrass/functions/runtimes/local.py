@@ -112,6 +112,7 @@ class LocalRuntimes:
             return ExternalCell(self._at_urls.at(url), name, limits.concurrency)
         cell = await self.stems.take(self.sandbox(kind, limits.memory))
         cell.limit(limits, kind, accounts)
+        cell.path = name
         return cell
 
     def sandbox(self, kind: str, memory_mb: int) -> Sandbox:
