@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
 from contextlib import AsyncExitStack
 from functools import cache
@@ -49,6 +50,8 @@ from couchgrass.region.config import Region
 from couchgrass.region.run.account import database_access, gateway_url
 from couchgrass.serving.asgi import Answer, Request
 from couchgrass.serving.files import kept_secret
+
+log = logging.getLogger("couchgrass.functions")
 
 DAY_S = 24 * 3600
 DRAIN_S = 2.0
@@ -169,11 +172,15 @@ async def _kept(region: Region, couch: CouchServer, folder: Path, stack: AsyncEx
 
 async def _runtimes(region: Region, kinds: Kinds) -> LocalRuntimes:
     installed_at = Path(region.data) / places.RUNTIMES
-    return await LocalRuntimes.open(
+    runtimes = await LocalRuntimes.open(
         packages=lambda kind: packages.folder(installed_at, kind),
         preloads=PRELOADS,
         externals=kinds.urls,
+        notes=Path(region.data) / places.FUNCTIONS / "external",
     )
+    if runtimes.has_guests and (shut := packages.let_pass(installed_at)) is not None:
+        log.warning("actions run as users that can't enter %s, so they find no installed packages", shut)
+    return runtimes
 
 
 async def _accounts(database_url: str, stack: AsyncExitStack) -> Accounts:
