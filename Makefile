@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check bench bench-replication
+.PHONY: help setup run test check bench bench-replication bench-functions
 
 PYTHON ?= python3
 ARGS ?=
@@ -52,6 +52,10 @@ bench: setup $(VENV)/.dev $(VENV)/.node ## measure beside pouchdb-server, print 
 
 bench-replication: setup $(VENV)/.dev $(VENV)/.node ## the same for replication between two servers
 	@$(WITH_NODE) $(BIN)/python -m bench.replication $(ARGS)
+
+bench-functions: setup $(VENV)/.dev $(VENV)/.node ## measure functions and the gateway beside a plain function
+	@command -v wrk >/dev/null || $(call apt,wrk,the load generator of the benchmarks)
+	@$(WITH_NODE) $(BIN)/python -m bench.functions $(ARGS)
 
 # The first start makes the file; from then on it is its owner's.
 $(REGION): | setup

@@ -1,17 +1,18 @@
-"""The speed of functions, and of the plain function behind granian in the same run.
+"""The speed of functions and their gateway, and of the plain function behind granian in the same run.
 
-    python -m bench.functions --url http://UUID:SECRET@HOST:PORT [--web URL] [--quick]
+    python -m bench.functions [--quick]
 
-The URL is that of a functions server with a namespace's key; `--web` is where its web actions are reached
-otherwise, such as through a gateway: a URL to which an action's name is appended. Prints JSON:
+Starts a region of its own. Prints JSON; all times are in milliseconds.
 
-- `cold`: calls of an action that was just updated, so that no process has its code, for each kind; one at a
-  time, in milliseconds.
-- `warm`: calls on one connection, after some that do not count.
-- `parallel`: wrk with 32 connections.
-- `mixed`: the same while another action sleeps a second a call, eight at a time, and a third is updated and
-  called again and again; what matters is the p99 of the first.
-- `plain`: warm and parallel of the plain function. `over_plain_ms`: what a warm call costs more than it.
+- `cold`: the first call of an action that is new, for each kind; one at a time, with a pause in which the next
+  process is made ready, as calls of rare actions come. `burst`: so many new actions, all called at once.
+- `warm`: calls on one connection, after some that do not count: of the web action, and of the action by the
+  REST API, blocking. The action does nothing, so all of it is what we cost.
+- `parallel`: wrk with 32 connections to the no-op web action, directly and through the gateway, and to the plain
+  function; one after the other in each round, the medians of all rounds. `cpu_us` is the processor time that an
+  answer takes, by process; the load generator's share comes on top.
+- `mixed`: directly, while eight calls at a time of another action sleep a second each, one that computes is
+  always under way, and new actions are called one after the other; what matters is the p99 of the first.
 """
 
 from __future__ import annotations
@@ -21,126 +22,221 @@ import http.client
 import json
 import os
 import platform
+import statistics
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from bench.load import require_wrk, wrk
-from bench.pair import milliseconds
-from bench.server import Server, call, given, plain, scratch
+from bench.pair import TICKS_PER_S
+from bench.server import Server, basic, family, headers, plain, scratch
+from couchgrass.testing.region import Owner, RegionProcess, running_region
 
 TARGET = {
     "cold_python_median_ms": 30.0,
     "cold_nodejs_median_ms": 80.0,
-    "over_plain_ms": 1.0,
-    "parallel_per_s": 4_000,
+    "warm_median_ms": 1.0,
+    "gateway_per_s": 4_000,
 }
 KINDS = {
-    "python": ("python:3", "def main(args):\n    return {'body': {'ok': True}}  # %s\n"),
-    "nodejs": ("nodejs:default", "function main(args) { return { body: { ok: true } } } // %s\n"),
+    "python": ("python:3", "def main(args):\n    return {'body': {'ok': True}}\n"),
+    "nodejs": ("nodejs:default", "function main(args) { return { body: { ok: true } } }\n"),
 }
 SLEEPS = "import time\n\ndef main(args):\n    time.sleep(1)\n    return {'body': {'ok': True}}\n"
+COMPUTES = "def main(args):\n    return {'body': {'sum': sum(range(10_000_000))}}\n"
+NAMESPACE = "bench"
+TABLES: Mapping[str, Mapping[str, Any]] = {"functions": {"memory_mb": 8192}}
+"""Memory for all that is begun at once in a burst; the default is 2 GB."""
+
 CONNECTIONS = 32
 SLEEPERS = 8
+BURST = 20
 WARM_UP = 50
+PAUSE_S = 0.5
+"""Between cold calls: about twice what it takes until the next process waits for an action."""
+
 TIMEOUT_S = 120
 
 
-class Target:
-    """Where actions are put (`server`, with a key) and where they are called (`web` at `prefix`, without)."""
+class Settings(NamedTuple):
+    """How much of everything."""
 
-    def __init__(self, server: Server, web_url: str | None) -> None:
-        self.server = server
-        self.namespace: str = self._asked("GET", "/api/v1/namespaces")[0]
-        default = f"{server.url}/api/v1/web/{self.namespace}/default/"
-        parts = urlsplit(web_url or default)
-        self.prefix = parts.path
-        self.web = replace(
-            server, host=parts.hostname or server.host, port=parts.port or 80, authorization=""
-        )
-
-    def _asked(self, method: str, path: str, value: Any = None) -> Any:
-        body = None if value is None else json.dumps(value).encode()
-        status, text = call(self.server, method, path, body)
-        if status >= 300:
-            raise RuntimeError(f"{method} {path}: {status} {text[:500]!r}")
-        return json.loads(text)
-
-    def put(self, name: str, kind: str, code: str) -> None:
-        """Creates the action or gives it a new version, which no process has yet."""
-        action = {
-            "exec": {"kind": kind, "code": code},
-            "annotations": [{"key": "web-export", "value": True}],
-        }
-        self._asked("PUT", f"/api/v1/namespaces/_/actions/{name}?overwrite=true", action)
-
-    def delete(self, name: str) -> None:
-        self._asked("DELETE", f"/api/v1/namespaces/_/actions/{name}")
+    colds: int
+    bursts: int
+    warms: int
+    rounds: int
+    seconds: float
 
 
-def timed(server: Server, path: str, times: int, before: Callable[[int], None] | None = None) -> list[float]:
-    """Seconds of so many GETs on one connection; `before` each comes what does not count."""
+FULL = Settings(colds=50, bursts=3, warms=2_000, rounds=3, seconds=5.0)
+QUICK = Settings(colds=8, bursts=1, warms=200, rounds=1, seconds=1.0)
+
+
+class Bench:
+    """A region with the namespace of the benchmark. `functions` is asked with its key, `web` without."""
+
+    def __init__(self, region: RegionProcess) -> None:
+        self.region = region
+        self.owner: Owner = region.owner(NAMESPACE)
+        self.functions = _server("functions", region.functions, basic(*self.owner.key.split(":")))
+        self.web = _server("functions", region.functions, "")
+
+    def put(self, name: str, family_name: str) -> str:
+        """A new no-op action; its path as a web action."""
+        self.owner.put(name, *KINDS[family_name], web=True)
+        return self.owner.web(name)
+
+    def drop(self, *names: str) -> None:
+        """Deletes actions."""
+        for name in names:
+            self.owner.ask("DELETE", f"actions/{name}")
+
+    def through_gateway(self, name: str) -> tuple[Server, str]:
+        """The same action as an API: where, and its path."""
+        url = urlsplit(self.owner.add_api("/bench", f"/{name}", name, kind="http"))
+        return _server("gateway", self.region.gateway, ""), url.path + f"/{name}"
+
+
+def _server(name: str, url: str, authorization: str) -> Server:
+    parts = urlsplit(url)
+    return Server(name, parts.hostname or "127.0.0.1", parts.port or 80, authorization, None)
+
+
+def timed(server: Server, method: str, path: str, times: int) -> list[float]:
+    """Seconds of so many requests on one connection."""
     connection = http.client.HTTPConnection(server.host, server.port, timeout=TIMEOUT_S)
     took: list[float] = []
-    for turn in range(times):
-        if before is not None:
-            before(turn)
+    for _ in range(times):
         begin = time.perf_counter()
-        connection.request("GET", path)
+        connection.request(method, path, b"{}" if method == "POST" else None, headers(server))
         answer = connection.getresponse()
         text = answer.read()
         took.append(time.perf_counter() - begin)
         if answer.status != 200:
-            raise RuntimeError(f"{server.name}: GET {path}: {answer.status} {text[:500]!r}")
+            raise RuntimeError(f"{server.name}: {method} {path}: {answer.status} {text[:500]!r}")
     connection.close()
     return took
 
 
-def cold(target: Target, times: int) -> dict[str, Any]:
-    """Per kind: calls of an action just after its update."""
-    seen: dict[str, Any] = {}
-    for family, (kind, code) in KINDS.items():
-        name = f"bench-cold-{family}"
-
-        def update(turn: int, name: str = name, kind: str = kind, code: str = code) -> None:
-            target.put(name, kind, code % turn)
-
-        seen[family] = milliseconds(timed(target.web, target.prefix + name, times, update))
-        target.delete(name)
-    return seen
+def shown(seconds: list[float]) -> dict[str, float]:
+    """Median, p95 and the longest, in milliseconds."""
+    ordered = sorted(seconds)
+    at = {"median_ms": len(ordered) // 2, "p95_ms": len(ordered) * 95 // 100, "max_ms": -1}
+    return {name: round(ordered[place] * 1000, 2) for name, place in at.items()}
 
 
-def warm(server: Server, path: str, times: int) -> dict[str, float]:
-    """Calls on one connection."""
-    timed(server, path, WARM_UP)
-    return milliseconds(timed(server, path, times))
+# --- what is measured ----------------------------------------------------------------------------------
+
+
+def cold(bench: Bench, family_name: str, times: int) -> dict[str, float]:
+    """The first calls of new actions, one at a time."""
+    took: list[float] = []
+    for turn in range(times):
+        path = bench.put(name := f"cold-{family_name}-{turn}", family_name)
+        time.sleep(PAUSE_S)
+        took += timed(bench.web, "GET", path, 1)
+        bench.drop(name)
+    return shown(took)
+
+
+def burst(bench: Bench, family_name: str, times: int) -> dict[str, float]:
+    """The first calls of BURST new actions at once."""
+    took: list[float] = []
+    for turn in range(times):
+        names = [f"burst-{family_name}-{turn}-{number}" for number in range(BURST)]
+        paths = [bench.put(name, family_name) for name in names]
+        time.sleep(PAUSE_S)
+        with ThreadPoolExecutor(BURST) as callers:
+            for each in callers.map(lambda path: timed(bench.web, "GET", path, 1), paths):
+                took += each
+        bench.drop(*names)
+    return shown(took)
+
+
+def warm(server: Server, method: str, path: str, times: int) -> dict[str, float]:
+    """Calls on one connection, when all is warm."""
+    timed(server, method, path, WARM_UP)
+    return shown(timed(server, method, path, times))
+
+
+def parallel(bench: Bench, other: Server, settings: Settings) -> dict[str, Any]:
+    """The no-op actions and the plain function under the same load, in turn."""
+    where = {"plain": (other, "/")}
+    for family_name in KINDS:
+        path = bench.put(name := f"noop-{family_name}", family_name)
+        where[f"direct_{family_name}"] = (bench.web, path)
+        where[f"gateway_{family_name}"] = bench.through_gateway(name)
+    for server, path in where.values():  # grows as many processes as it takes
+        wrk(server, path, "get", connections=CONNECTIONS, seconds=1)
+    seen: dict[str, list[dict[str, Any]]] = {name: [] for name in where}
+    for _ in range(settings.rounds):
+        for name, (server, path) in where.items():
+            before = _cpu_s(bench.region)
+            ran = wrk(server, path, "get", connections=CONNECTIONS, seconds=settings.seconds)
+            spent = {part: after - before[part] for part, after in _cpu_s(bench.region).items()}
+            ran["cpu_us"] = {part: round(s * 1e6 / ran["requests"]) for part, s in spent.items()}
+            seen[name].append(ran)
+    return {name: _median(rounds) for name, rounds in seen.items()}
+
+
+def _median(rounds: list[dict[str, Any]]) -> dict[str, Any]:
+    found = {key: statistics.median(ran[key] for ran in rounds) for key in ("per_s", "p50_ms", "p99_ms")}
+    parts = rounds[0]["cpu_us"]
+    return {
+        **found,
+        "cpu_us": {part: statistics.median(ran["cpu_us"][part] for ran in rounds) for part in parts},
+    }
+
+
+def _cpu_s(region: RegionProcess) -> dict[str, float]:
+    """Seconds of processor time that the processes have used, those of the actions together."""
+    functions, gateway = (region.seen(name).pid or 0 for name in ("functions", "gateway"))
+    cells = [pid for pid in family(functions) if pid != functions]
+    return {
+        "functions": _spent_s(functions),
+        "actions": sum(map(_spent_s, cells)),
+        "gateway": _spent_s(gateway),
+    }
+
+
+def _spent_s(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
 
 
 @contextmanager
-def beside(target: Target) -> Iterator[dict[str, int]]:
-    """Sleeping calls and cold ones go on while the block runs; counts them."""
-    target.put("bench-sleeps", "python:3", SLEEPS)
+def beside(bench: Bench) -> Iterator[dict[str, int]]:
+    """Slow calls and cold ones go on while the block runs; counts them."""
+    for name, code in (("sleeps", SLEEPS), ("computes", COMPUTES)):
+        bench.owner.put(name, "python:3", code, web=True)
     stop = threading.Event()
-    counted = {"slept": 0, "cold": 0}
+    counted = {"slept": 0, "computed": 0, "cold": 0}
 
-    def sleep_on() -> None:
-        while not stop.is_set():
-            timed(target.web, target.prefix + "bench-sleeps", 1)
-            counted["slept"] += 1
+    def call_on(name: str, counter: str) -> Callable[[], None]:
+        def work() -> None:
+            while not stop.is_set():
+                timed(bench.web, "GET", bench.owner.web(name), 1)
+                counted[counter] += 1
 
-    def update_on() -> None:
-        kind, code = KINDS["python"]
+        return work
+
+    def new_on() -> None:
         while not stop.is_set():
-            target.put("bench-new", kind, code % counted["cold"])
-            timed(target.web, target.prefix + "bench-new", 1)
+            path = bench.put(f"new-{counted['cold']}", "python")
+            timed(bench.web, "GET", path, 1)
             counted["cold"] += 1
 
-    threads = [threading.Thread(target=work) for work in (*[sleep_on] * SLEEPERS, update_on)]
+    works = [*[call_on("sleeps", "slept")] * SLEEPERS, call_on("computes", "computed"), new_on]
+    threads = [threading.Thread(target=work) for work in works]
     for thread in threads:
         thread.start()
     try:
@@ -149,42 +245,56 @@ def beside(target: Target) -> Iterator[dict[str, int]]:
         stop.set()
         for thread in threads:
             thread.join()
-        for name in ("bench-sleeps", "bench-new"):
-            target.delete(name)
 
 
-def measure(target: Target, colds: int, warms: int, seconds: float) -> dict[str, Any]:
-    """The column of the functions server."""
-    seen: dict[str, Any] = {"cold": cold(target, colds)}
-    kind, code = KINDS["python"]
-    target.put("bench-warm", kind, code % "warm")
-    path = target.prefix + "bench-warm"
-    seen["warm"] = warm(target.web, path, warms)
-    wrk(target.web, path, "get", connections=CONNECTIONS, seconds=1)  # grows as many processes as it takes
-    seen["parallel"] = wrk(target.web, path, "get", connections=CONNECTIONS, seconds=seconds)
-    with beside(target) as counted:
-        seen["mixed"] = wrk(target.web, path, "get", connections=CONNECTIONS, seconds=seconds)
-    seen["mixed"]["beside"] = counted
-    target.delete("bench-warm")
+def mixed(bench: Bench, settings: Settings) -> dict[str, Any]:
+    """The no-op action beside slow and cold ones: four callers, so that there is processor time for all."""
+    path = bench.put("noop-python", "python")
+    alone = wrk(bench.web, path, "get", connections=4, seconds=settings.seconds)
+    with beside(bench) as counted:
+        among = wrk(bench.web, path, "get", connections=4, seconds=settings.seconds)
+    return {"alone": alone, "beside_slow": among, "meanwhile": counted}
+
+
+def measure(bench: Bench, settings: Settings) -> dict[str, Any]:
+    """All of it."""
+    seen: dict[str, Any] = {"cold": {}, "burst": {}}
+    for family_name in KINDS:
+        seen["cold"][family_name] = cold(bench, family_name, settings.colds)
+        seen["burst"][family_name] = burst(bench, family_name, settings.bursts)
+    with scratch() as folder, plain(folder) as other:
+        seen["warm"] = {"plain": warm(other, "GET", "/", settings.warms)}
+        for family_name in KINDS:
+            path = bench.put(name := f"noop-{family_name}", family_name)
+            invoke = f"/api/v1/namespaces/_/actions/{name}?blocking=true&result=true"
+            seen["warm"][f"web_{family_name}"] = warm(bench.web, "GET", path, settings.warms)
+            seen["warm"][f"rest_{family_name}"] = warm(bench.functions, "POST", invoke, settings.warms)
+        seen["parallel"] = parallel(bench, other, settings)
+    seen["mixed"] = mixed(bench, settings)
     return seen
 
 
-def measure_plain(warms: int, seconds: float) -> dict[str, Any]:
-    """The column of the plain function."""
-    with scratch() as folder, plain(folder) as server:
-        return {
-            "warm": warm(server, "/", warms),
-            "parallel": wrk(server, "/", "get", connections=CONNECTIONS, seconds=seconds),
-        }
+def compared(seen: dict[str, Any]) -> dict[str, Any]:
+    """Ours by the plain function's."""
+    of = seen["parallel"]
+    base = of["plain"]["per_s"]
+    return {
+        "warm_over_plain_ms": {
+            name: round(took["median_ms"] - seen["warm"]["plain"]["median_ms"], 2)
+            for name, took in seen["warm"].items()
+            if name != "plain"
+        },
+        "parallel_of_plain": {name: round(ran["per_s"] / base, 3) for name, ran in of.items()},
+    }
 
 
-def met(seen: dict[str, Any], over_plain_ms: float) -> dict[str, bool]:
+def met(seen: dict[str, Any]) -> dict[str, bool]:
     """Which targets were reached."""
     return {
         "cold_python_median_ms": seen["cold"]["python"]["median_ms"] <= TARGET["cold_python_median_ms"],
         "cold_nodejs_median_ms": seen["cold"]["nodejs"]["median_ms"] <= TARGET["cold_nodejs_median_ms"],
-        "over_plain_ms": over_plain_ms <= TARGET["over_plain_ms"],
-        "parallel_per_s": seen["parallel"]["per_s"] >= TARGET["parallel_per_s"],
+        "warm_median_ms": seen["warm"]["rest_python"]["median_ms"] <= TARGET["warm_median_ms"],
+        "gateway_per_s": seen["parallel"]["gateway_python"]["per_s"] >= TARGET["gateway_per_s"],
     }
 
 
@@ -192,32 +302,26 @@ def main() -> None:
     options = argparse.ArgumentParser(
         prog="python -m bench.functions", description=(__doc__ or "").partition("\n")[0]
     )
-    options.add_argument("--url", required=True, help="http://UUID:SECRET@HOST:PORT of a functions server")
-    options.add_argument("--web", help="where web actions are called, such as the URL of a gateway's API")
     options.add_argument("--quick", action="store_true", help="fewer calls and 1 s a load")
-    chosen = options.parse_args()
+    settings = QUICK if options.parse_args().quick else FULL
     require_wrk()
-    colds, warms, seconds = (10, 200, 1.0) if chosen.quick else (50, 2_000, 5.0)
-    with given(chosen.url) as server:
-        print(f"measuring {server.name}", file=sys.stderr)
-        mine = measure(Target(server, chosen.web), colds, warms, seconds)
-    print("measuring the plain function", file=sys.stderr)
-    other = measure_plain(warms, seconds)
-    over_plain_ms = round(mine["warm"]["median_ms"] - other["warm"]["median_ms"], 2)
+    with scratch() as folder, running_region(folder, **TABLES) as region:
+        print("measuring functions and their gateway", file=sys.stderr)
+        seen = measure(Bench(region), settings)
     report = {
         "settings": {
-            "cold_calls": colds,
-            "warm_calls": warms,
-            "seconds_each": seconds,
+            **settings._asdict(),
+            "connections": CONNECTIONS,
+            "burst_actions": BURST,
             "cpus": os.cpu_count(),
+            "load_average": os.getloadavg()[0],
             "machine": f"{platform.system()} {platform.machine()}",
             "python": platform.python_version(),
         },
-        "ours": mine,
-        "plain": other,
-        "over_plain_ms": over_plain_ms,
+        **seen,
+        "compared": compared(seen),
         "target": TARGET,
-        "target_met": met(mine, over_plain_ms),
+        "target_met": met(seen),
     }
     print(json.dumps(report, indent=2))
 

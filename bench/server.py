@@ -51,7 +51,7 @@ class Server:
         """Resident memory of the server's processes in MB: now, and the sum of their peaks."""
         if self.pid is None:
             return None
-        seen = [_status(pid) for pid in _family(self.pid)]
+        seen = [_status(pid) for pid in family(self.pid)]
         return {
             "now": round(sum(status["VmRSS"] for status in seen) / 1000, 1),
             "peak": round(sum(status["VmHWM"] for status in seen) / 1000, 1),
@@ -64,10 +64,16 @@ def _status(pid: int) -> dict[str, int]:
     return {line.split(":")[0]: int(line.split()[1]) for line in lines if line.endswith(" kB")}
 
 
-def _family(pid: int) -> list[int]:
-    """The process and all its descendants."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(one for child in children for one in _family(int(child)))]
+def family(pid: int) -> list[int]:
+    """The process and all its descendants, whichever of its threads started them."""
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").glob("*"):
+        try:
+            children = (task / "children").read_text().split()
+        except OSError:  # it has just ended
+            continue
+        found += (one for child in children for one in family(int(child)))
+    return found
 
 
 @contextmanager

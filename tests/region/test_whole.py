@@ -346,3 +346,20 @@ def stopped(pid: int) -> Iterator[None]:
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+# --- ports ---------------------------------------------------------------------------------------------
+
+
+def test_functions_and_gateway_on_any_free_port_find_each_other_and_keep_it(tmp_path: Path) -> None:
+    with running_region(tmp_path, functions={"port": 0}, gateway={"port": 0}) as region:
+        owner = region.owner("guest")
+        owner.put("echo", KINDS["python"], ECHO["python"], web=True)
+        url = owner.add_api("/echo", "/it", "echo")
+        assert url == f"{region.gateway}/api/guest/echo"
+        region.until(lambda: by_gateway(region).status == 200)
+        before = region.url("functions"), region.gateway
+        for name in ("functions", "gateway"):
+            region.until_again(name, region.kill(name))
+        assert (region.url("functions"), region.gateway) == before
+        region.until(lambda: by_gateway(region).status == 200)

