@@ -25,9 +25,14 @@ KINDS = {"python": "python:3", "nodejs": "nodejs:20"}
 FAILED = "There was an error processing your request."
 DIED = "The action did not produce a valid response and exited unexpectedly."
 MEMORY = "The action exhausted its memory and was aborted."
-SLOW = "The action exceeded its time limits of 400 milliseconds."
+SLOW_MS = 800
+SLOW = f"The action exceeded its time limits of {SLOW_MS} milliseconds."
 MISSING = "The action did not initialize or run as expected. Log data might be missing."
 DEVELOPER, APPLICATION, SUCCESS = "action developer error", "application error", "success"
+
+
+LIMITS = {"memory": 128, "timeout": 60_000, "logs": 10}
+"""All of them, as an action that is put again keeps those that are not said."""
 
 
 class Harm(NamedTuple):
@@ -44,7 +49,7 @@ class Harm(NamedTuple):
 
 
 PYTHON = {
-    "an endless loop": Harm("while True: pass", DEVELOPER, re.escape(SLOW), {"timeout": 400}),
+    "an endless loop": Harm("while True: pass", DEVELOPER, re.escape(SLOW), {"timeout": SLOW_MS}),
     "a memory hog": Harm(
         "a = []\n    while True: a.append(bytearray(4_000_000))", DEVELOPER, re.escape(MEMORY)
     ),
@@ -52,7 +57,7 @@ PYTHON = {
         "while True:\n        try: os.fork()\n        except OSError: pass",
         DEVELOPER,
         "|".join(map(re.escape, (SLOW, DIED, MEMORY))),
-        {"timeout": 400},
+        {"timeout": SLOW_MS},
         "import os",
     ),
     "a huge result": Harm(
@@ -107,9 +112,9 @@ PYTHON = {
     ),
 }
 NODEJS = {
-    "an endless loop": Harm("for (;;);", DEVELOPER, re.escape(SLOW), {"timeout": 400}),
+    "an endless loop": Harm("for (;;);", DEVELOPER, re.escape(SLOW), {"timeout": SLOW_MS}),
     "a promise that is never kept": Harm(
-        "return new Promise(() => {})", DEVELOPER, re.escape(SLOW), {"timeout": 400}
+        "return new Promise(() => {})", DEVELOPER, re.escape(SLOW), {"timeout": SLOW_MS}
     ),
     "a memory hog": Harm("const a = []; for (;;) a.push(Buffer.alloc(4e6, 1))", DEVELOPER, re.escape(MEMORY)),
     "a fork bomb": Harm(
@@ -117,7 +122,7 @@ NODEJS = {
         ".on('error', () => {}), 1); return new Promise(() => {})",
         DEVELOPER,
         "|".join(map(re.escape, (SLOW, DIED, MEMORY))),
-        {"timeout": 400},
+        {"timeout": SLOW_MS},
     ),
     "a huge result": Harm(
         "return { a: 'b'.repeat(2e6) }",
@@ -224,7 +229,7 @@ def test_it_ends_as_openwhisk_ends_it(region: RegionProcess, owner: Owner, kind:
     if what in OUTWARD:
         needs_walls()
     harm = HARMS[kind, what]
-    owner.put("harm", KINDS[kind], written(kind, harm), web=True, **{"memory": 128, **harm.limits})
+    owner.put("harm", KINDS[kind], written(kind, harm), web=True, **{**LIMITS, **harm.limits})
     behaves(owner, "harm")
     answer = owner.invoke("harm")
     response = answer.json()["response"]
