@@ -10,7 +10,8 @@ Starts a region of its own. Prints JSON; all times are in milliseconds.
   REST API, blocking. The action does nothing, so all of it is what we cost.
 - `parallel`: wrk with 32 connections to the no-op web action, directly and through the gateway, and to the
   plain function; one after the other in each round, the medians of all rounds. `cpu_us` is the processor time
-  that an answer takes, by process; the load generator's share comes on top.
+  that an answer takes, by process; `others_share` how much of the machine was busy with anything else, and
+  `per_s_alone` what the rate would have been without that: a division, where `per_s` is a measurement.
 - `mixed`: directly, while eight calls at a time of another action sleep a second each, one that computes is
   always under way, and new actions are called one after the other; what matters is the p99 of the first.
 """
@@ -29,12 +30,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from bench.load import require_wrk, wrk
-from bench.pair import TICKS_PER_S
+from bench.processor import Meter
 from bench.server import Server, basic, family, headers, plain, scratch
 from couchgrass.testing.region import Owner, RegionProcess, running_region
 
@@ -58,6 +58,7 @@ CONNECTIONS = 32
 SLEEPERS = 8
 BURST = 20
 WARM_UP = 50
+MEDIANS = ("per_s", "p50_ms", "p99_ms", "others_share")
 PAUSE_S = 0.5
 """Between cold calls: about twice what it takes until the next process waits for an action."""
 
@@ -96,6 +97,16 @@ class Bench:
         """Deletes actions."""
         for name in names:
             self.owner.ask("DELETE", f"actions/{name}")
+
+    def processes(self, other: Server) -> dict[str, list[int]]:
+        """Those of the region and of the plain function, by what they are."""
+        functions, gateway = (self.region.seen(name).pid or 0 for name in ("functions", "gateway"))
+        return {
+            "functions": [functions],
+            "actions": [pid for pid in family(functions) if pid != functions],
+            "gateway": [gateway],
+            "plain": family(other.pid or 0),
+        }
 
     def through_gateway(self, name: str) -> tuple[Server, str]:
         """The same action as an API: where, and its path."""
@@ -177,40 +188,22 @@ def parallel(bench: Bench, other: Server, settings: Settings) -> dict[str, Any]:
     seen: dict[str, list[dict[str, Any]]] = {name: [] for name in where}
     for _ in range(settings.rounds):
         for name, (server, path) in where.items():
-            before = _cpu_s(bench.region)
+            meter = Meter(lambda: bench.processes(other))
             ran = wrk(server, path, "get", connections=CONNECTIONS, seconds=settings.seconds)
-            spent = {part: after - before[part] for part, after in _cpu_s(bench.region).items()}
-            ran["cpu_us"] = {part: round(s * 1e6 / ran["requests"]) for part, s in spent.items()}
-            seen[name].append(ran)
+            seen[name].append(ran | meter.read(ran["requests"]))
     return {name: _median(rounds) for name, rounds in seen.items()}
 
 
 def _median(rounds: list[dict[str, Any]]) -> dict[str, Any]:
-    found = {key: statistics.median(ran[key] for ran in rounds) for key in ("per_s", "p50_ms", "p99_ms")}
+    found = {key: statistics.median(ran[key] for ran in rounds) for key in MEDIANS}
     parts = rounds[0]["cpu_us"]
+    found["per_s_alone"] = round(
+        statistics.median(ran["per_s"] / (1 - ran["others_share"]) for ran in rounds)
+    )
     return {
         **found,
         "cpu_us": {part: statistics.median(ran["cpu_us"][part] for ran in rounds) for part in parts},
     }
-
-
-def _cpu_s(region: RegionProcess) -> dict[str, float]:
-    """Seconds of processor time that the processes have used, those of the actions together."""
-    functions, gateway = (region.seen(name).pid or 0 for name in ("functions", "gateway"))
-    cells = [pid for pid in family(functions) if pid != functions]
-    return {
-        "functions": _spent_s(functions),
-        "actions": sum(map(_spent_s, cells)),
-        "gateway": _spent_s(gateway),
-    }
-
-
-def _spent_s(pid: int) -> float:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
 
 
 @contextmanager
