@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from couchgrass.functions.activation import Status
-from couchgrass.functions.run.response import Response, of_init, of_run
+from couchgrass.functions.response import Response
+from couchgrass.functions.run.response import of_init, of_run
 from couchgrass.functions.runtimes.cell import End, Outcome
 
 DEVELOPER = Status.DEVELOPER_ERROR

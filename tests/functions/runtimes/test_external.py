@@ -13,7 +13,8 @@ import pytest
 from aiohttp import web
 
 from couchgrass.functions.activation import RESULT_BYTES_MAX, Status
-from couchgrass.functions.run.response import failed, of_init, of_run
+from couchgrass.functions.response import failed
+from couchgrass.functions.run.response import of_init, of_run
 from couchgrass.functions.runtimes import external
 from couchgrass.functions.runtimes.cell import Code, End, Outcome
 from couchgrass.functions.runtimes.external import BUSY, TAKEN, ExternalCell, ExternalRuntime

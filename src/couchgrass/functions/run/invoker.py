@@ -25,8 +25,8 @@ from couchgrass.functions.entity import Action, Identity, Limits
 from couchgrass.functions.kinds import cell_kind
 from couchgrass.functions.loglines import LogLines
 from couchgrass.functions.pool import Close, Command, Pool, Refuse, Run, Start, Wanted, Why
+from couchgrass.functions.response import Response, failed
 from couchgrass.functions.run import response
-from couchgrass.functions.run.response import Response
 from couchgrass.functions.runtimes.cell import Cell, Code, End, Outcome, Runtimes
 from couchgrass.functions.store.activations import Activations
 
@@ -139,7 +139,7 @@ class Invoker:
         except Exception:
             # The edge: a fault of ours is the platform's error, not the caller's.
             log.exception("%s: activation %s failed", job.action.path, job.activation_id)
-            ended = response.failed(Status.INTERNAL_ERROR, response.NO_RESPONSE)
+            ended = failed(Status.INTERNAL_ERROR, response.NO_RESPONSE)
         finally:
             activation = _activation(turn, ended)
             self._activations.put(activation)
@@ -176,18 +176,18 @@ class Invoker:
         while True:
             match await self._seat(ticket, commands):
                 case Refuse(why=Why.LARGE):
-                    return response.failed(Status.INTERNAL_ERROR, response.NO_RESOURCES)
+                    return failed(Status.INTERNAL_ERROR, response.NO_RESOURCES)
                 case Refuse():
                     stopped = self._stopping is not None
                     text = response.STOPPED if stopped else response.OVERLOADED
-                    return response.failed(Status.INTERNAL_ERROR, text)
+                    return failed(Status.INTERNAL_ERROR, text)
                 case Start(_, number):
                     return await self._cold(turn, number)
                 case Run(_, number):
                     if (ended := await self._warm(turn, number)) is not None:
                         return ended
             if self._stopping is not None:
-                return response.failed(Status.INTERNAL_ERROR, response.STOPPED)
+                return failed(Status.INTERNAL_ERROR, response.STOPPED)
             commands = self._pool.ask(ticket, wanted, self._clock.monotonic(), again=True)
 
     async def _seat(self, ticket: int, commands: list[Command]) -> Command:
@@ -240,7 +240,7 @@ class Invoker:
         except CouchgrassError as refused:
             log.error("%s: its code can't be had: %s", action.path, refused)
             removed = isinstance(refused, NotFound)
-            return response.failed(
+            return failed(
                 Status.INTERNAL_ERROR, response.REMOVED if removed else response.NOT_FETCHED
             )
         try:
@@ -249,7 +249,7 @@ class Invoker:
             )
         except CouchgrassError as refused:
             log.error("%s: no process can be had: %s", action.path, refused)
-            return response.failed(Status.INTERNAL_ERROR, response.NO_RESOURCES)
+            return failed(Status.INTERNAL_ERROR, response.NO_RESOURCES)
         self._cells[number] = cell
         if self._stopping is None:
             turn.begin(self._clock)
@@ -262,7 +262,7 @@ class Invoker:
             if failure is not None:
                 return self._ended(turn, outcome, failure)
         if self._stopping is not None:
-            return response.failed(Status.INTERNAL_ERROR, response.STOPPED)
+            return failed(Status.INTERNAL_ERROR, response.STOPPED)
         return None
 
     async def _run(self, turn: _Turn, cell: Cell, number: int) -> Outcome:
@@ -287,7 +287,7 @@ class Invoker:
             return ended
         turn.timed_out = outcome.end is End.TIMED_OUT
         if outcome.end is End.DIED and self._stopping is not None:
-            return response.failed(Status.INTERNAL_ERROR, response.STOPPED)
+            return failed(Status.INTERNAL_ERROR, response.STOPPED)
         if ended.status is Status.DEVELOPER_ERROR:
             turn.logs.note(int(self._clock.now() * 1e9), response.LOGS_MISSING)
         return ended
@@ -407,7 +407,7 @@ def _activation(turn: _Turn, ended: Response | None = None) -> Activation:
 
 
 _NOTHING: Final = msgspec.Raw(b"{}")
-_CANCELLED: Final = response.failed(Status.INTERNAL_ERROR, response.CANCELLED)
+_CANCELLED: Final = failed(Status.INTERNAL_ERROR, response.CANCELLED)
 
 
 @lru_cache(maxsize=1_000)

@@ -12,8 +12,7 @@ from typing import Final
 import msgspec
 
 from couchgrass.functions.activation import RESULT_BYTES_MAX, Status
-from couchgrass.functions.response import Response as Response
-from couchgrass.functions.response import failed as failed
+from couchgrass.functions.response import Response, failed
 from couchgrass.functions.runtimes.cell import End, Outcome
 
 NOT_INITIALIZED: Final = "The action did not initialize and exited unexpectedly."
