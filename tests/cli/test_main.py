@@ -25,6 +25,7 @@ def test_without_a_command_the_help_is_shown() -> None:
     status, text = said()
     assert status == 2
     assert "db Run the document database, which any CouchDB client can use." in text
+    assert "couchgrass region --example > region.toml" in text
 
 
 @pytest.mark.parametrize("option", ["-h", "--help"])

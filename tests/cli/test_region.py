@@ -169,3 +169,11 @@ def test_another_database_is_not_run(tmp_path: Path) -> None:
     file = tmp_path / "region.toml"
     file.write_text('[database]\nurl = "https://couch.example"\n')
     assert [spec.name for spec in specs_of(read_region(file), file, None)] == ["functions", "gateway"]
+
+
+def test_functions_and_gateway_on_free_ports_keep_them(tmp_path: Path) -> None:
+    file = tmp_path / "region.toml"
+    file.write_text("[functions]\nport = 0\n")
+    _, functions, gateway = specs_of(read_region(file), file, None)
+    assert functions.again is not None and functions.again("http://127.0.0.1:4711")[-2:] == ["--port", "4711"]
+    assert gateway.again is None

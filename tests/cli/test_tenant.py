@@ -92,14 +92,15 @@ def test_a_tenant_is_made_listed_and_ended(region: Region) -> None:
     assert app["secret"] not in out
     told = f"tenant  {made}\nclient  {app['clientId']}\nissuer  {ISSUER}{made}\n"
     assert out.startswith(told) and len(out.splitlines()) == 4
-    row = rf"{made} +Todo \[x\] +{app['clientId']} +{ISSUER}{made}\n"
-    assert re.search(row, region.well("tenant", "list"))
+    listed = region.well("tenant", "list")
+    assert re.search(rf"{made}  {app['clientId']}  Todo \[x\] *\n", listed)
+    assert listed.endswith(f"The issuer of their tokens is {ISSUER}TENANT\n")
 
     (client,) = region.doc("couchgrass_identity", f"tenant:{made}")["clients"]
     assert client["secret_sha256"] == hashlib.sha256(app["secret"].encode()).hexdigest()
-    listed = {one["id"]: one for one in json.loads(region.well("tenant", "list", "--json"))}
+    told_json = {one["id"]: one for one in json.loads(region.well("tenant", "list", "--json"))}
     client = {"clientId": app["clientId"], "name": "Todo [x]", "redirectUris": [CALLBACK]}
-    assert listed[made] == {"id": made, "name": "Todo [x]", "clients": [client]}
+    assert told_json[made] == {"id": made, "name": "Todo [x]", "clients": [client]}
 
     assert region.well("tenant", "delete", made) == f"Tenant {made} is gone.\n"
     assert not file.exists() and made not in region.well("tenant", "list")
@@ -253,7 +254,7 @@ def test_at_a_terminal_the_password_is_asked_for_twice_and_not_shown(region: Reg
 def test_what_cannot_be_reached_is_told_in_one_line(region: Region) -> None:
     region.write("http://127.0.0.1:9", Account("x", "not to be seen"))
     told = region.complains("user", "list", "todo")
-    assert told.startswith("couchgrass user list: http://127.0.0.1:9: ")
+    assert "user list: the region's database does not answer: http://127.0.0.1:9: " in told
     region.write(region.server.url, Account("x", "not to be seen"))
     told = region.complains("tenant", "list")
     assert "Name or password is incorrect" in told and "not to be seen" not in told

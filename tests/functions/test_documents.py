@@ -80,10 +80,4 @@ def test_a_document_of_another_form_is_not_read() -> None:
 def test_pieces_are_as_many_as_needed_and_know_their_lead(size: int, count: int) -> None:
     pieces = documents.new_pieces(size, now_ms=5, random=b"\x0a")
     assert pieces == Pieces("code:5:0a", count)
-    assert {documents.lead_of(id) for id in pieces.ids()} == {pieces.lead} and len(pieces.ids()) == count
-
-
-def test_pieces_are_old_after_an_hour_and_others_never() -> None:
-    assert documents.is_old("code:5:0a", now_ms=5 + 3_600_001)
-    assert not documents.is_old("code:5:0a", now_ms=5 + 3_600_000)
-    assert not documents.is_old("code:x:0a", now_ms=10**15) and not documents.is_old("code", now_ms=10**15)
+    assert pieces.ids() == [f"{pieces.lead}:{number}" for number in range(count)]

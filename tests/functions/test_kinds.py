@@ -6,7 +6,7 @@ import pytest
 
 from couchgrass.errors import BadRequest
 from couchgrass.functions.entity import Exec
-from couchgrass.functions.kinds import Kinds
+from couchgrass.functions.kinds import Kinds, cell_kind
 
 KINDS = Kinds()
 
@@ -60,16 +60,14 @@ def test_the_last_external_version_of_a_family_is_its_default() -> None:
 def test_an_image_is_run_by_a_url_or_refused_when_it_is_put() -> None:
     kinds = Kinds(images={"me/ruby": "http://r"})
     assert kinds.check_image("me/ruby:latest") == "me/ruby:latest"
-    found = kinds.runtime_of(Exec("blackbox", image="me/ruby"))
-    assert found is not None and found.url == "http://r"
+    assert kinds.urls[cell_kind(Exec("blackbox", image="me/ruby"))] == "http://r"
     for image in ("me/ruby:1", "host:80/ruby", "ruby"):
         with pytest.raises(BadRequest, match=f"The image '{image}' is not supported"):
             kinds.check_image(image)
 
 
-def test_a_stored_action_may_have_lost_its_runtime() -> None:
-    assert KINDS.runtime_of(Exec("swift:5.7")) is None
-    assert KINDS.runtime_of(Exec("blackbox", image="me/ruby")) is None
-    assert KINDS.runtime_of(Exec("sequence")) is None
-    found = KINDS.runtime_of(Exec("nodejs:8"))
-    assert found is not None and found.engine == "nodejs"
+def test_what_runs_elsewhere_is_found_by_an_action_s_kind_of_cell() -> None:
+    kinds = Kinds({"swift:5.3": "http://s"}, {"me/ruby": "http://r", "swift:5.3": "http://i"})
+    ran = [Exec("swift:5.3"), Exec("blackbox", image="me/ruby:latest"), Exec("blackbox", image="swift:5.3")]
+    assert [kinds.urls.get(cell_kind(exec)) for exec in ran] == ["http://s", "http://r", "http://i"]
+    assert cell_kind(Exec("python:3")) not in kinds.urls

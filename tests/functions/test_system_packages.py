@@ -37,5 +37,15 @@ def test_feeds_are_answered_by_the_process_and_nobody_else_s_actions_are() -> No
     assert not is_native(Action("guest", "alarms", "alarm", Exec("python:3")))
 
 
+def test_actions_say_what_they_take() -> None:
+    found = {f"{action.package}/{action.name}": action.annotations for action in SYSTEM.actions}
+    assert found["utils/split"]["parameters"] == [
+        {"name": "payload", "required": True},
+        {"name": "separator", "required": False},
+    ]
+    assert "parameters" not in found["utils/date"]
+    assert all(one["name"] for each in found.values() for one in each.get("parameters", ()))
+
+
 def test_the_code_stands_alone() -> None:
     assert all(b"couchgrass" not in text for text in TEXTS.values())

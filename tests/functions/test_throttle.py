@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from couchgrass.functions.limits import SYSTEM_LIMITS
 from couchgrass.functions.throttle import Allowed, Throttle, Throttled
 
 SMALL = Allowed(invocations_per_minute=2, fires_per_minute=1, concurrent=2)
+
+
+def test_the_defaults_are_what_the_region_tells_its_clients() -> None:
+    told = SYSTEM_LIMITS
+    assert Allowed() == Allowed(told.actions_per_minute, told.triggers_per_minute, told.concurrent_actions)
 
 
 def test_a_minute_is_one_of_the_clock_and_refused_requests_count_too() -> None:

@@ -206,6 +206,10 @@ def test_path_parameters_need_http_and_definitions() -> None:
     cases(document)[0]["execute"][0]["invoke"]["target-url"] = f"{API_URL}/api/v1/web/guest/shop/list.http"
     with pytest.raises(BadRequest, match="must end in"):
         check_parameters(document)
+    odd = swagger(endpoint("/b/{id}", parameters=[{"name": []}, {"name": {}}]))
+    odd["paths"]["/b/{id}"]["get"]["operationId"] = [[]]
+    with pytest.raises(BadRequest, match="The parameter 'id' defined"):
+        check_parameters(odd)
     shared = swagger(endpoint("/b/{id}"))
     shared["paths"]["/b/{id}"]["parameters"] = [name]
     check_parameters(shared)

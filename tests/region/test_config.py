@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from couchgrass.gateway.forward import TRUSTED, Trust
 from couchgrass.region.config import (
     EXAMPLE,
     ConfigRefused,
@@ -30,6 +31,19 @@ def test_an_empty_file_is_a_region() -> None:
 
 def test_the_example_says_the_defaults() -> None:
     assert parsed(EXAMPLE) == parsed("")
+
+
+def test_images_are_named_as_registries_name_them() -> None:
+    for image in ("ruby", "me/ruby:1.2_a", "host:80/me/ruby:1", "me/ruby@sha256:ab"):
+        text = f'[functions.images]\n"{image}" = "http://127.0.0.1:1"'
+        assert parsed(text).functions.images == {image: "http://127.0.0.1:1"}
+
+
+def test_who_is_believed_about_callers_is_this_machine_or_whom_the_file_names() -> None:
+    assert parsed("").gateway.trusted_proxies == TRUSTED
+    region = parsed('[gateway]\ntrusted_proxies = ["10.0.0.0/8", "fd00::1"]')
+    trust = Trust(region.gateway.trusted_proxies)
+    assert [client in trust for client in ("10.9.9.9", "fd00::1", "127.0.0.1", "11.0.0.1")] == [1, 1, 0, 0]
 
 
 def test_paths_are_relative_to_the_file() -> None:
@@ -77,7 +91,14 @@ def test_a_region_is_read_from_a_table_among_others() -> None:
         ("[database]\nurl = 'http://me:pw@a'", "2: database.url: has a name or password in it"),
         ("[functions.runtimes]\n'swift:5.3' = 'x'", '2: functions.runtimes."swift:5.3": no URL'),
         ("[functions.runtimes]\nswift = 'http://a'", "2: functions.runtimes.swift: no kind"),
+        ("[functions.runtimes]\n'swift:5.3' = ''", '2: functions.runtimes."swift:5.3": no URL'),
+        ("[functions.images]\n'me/ruby' = ''", '2: functions.images."me/ruby": no URL'),
+        ("[functions.images]\n'Me Ruby' = 'http://a'", '2: functions.images."Me Ruby": no image'),
         ("[gateway]\npublic_url = 'a'", "2: gateway.public_url: no URL"),
+        (
+            "[gateway]\ntrusted_proxies = ['::1', '10.0.0.1/8']",
+            "2: gateway.trusted_proxies.1: no network: it must look like 10.0.0.0/8",
+        ),
         ("a = 1\nb = = 2", "2: no value"),
         ("a = 1\na = 2", "2: this key has a value already"),
         ("x = [1,\n2", "2: unclosed array"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any
 
 import aiohttp
 import pytest
@@ -179,6 +180,39 @@ def test_a_body_that_stops_coming_is_not_waited_for_for_ever(monkeypatch: pytest
         writer.close()
 
     asked(echo, send)
+
+
+def test_a_body_that_comes_byte_by_byte_is_not_waited_for_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asgi, "BODY_IDLE_S", 0.2)
+
+    async def send(url: str, session: aiohttp.ClientSession, app: App) -> None:
+        async def drip() -> AsyncGenerator[bytes, None]:
+            while True:
+                yield b"x"
+                await asyncio.sleep(0.02)
+
+        async with session.post(url, data=drip()) as answer:
+            assert answer.status == 408
+
+    asked(echo, send)
+
+
+def test_a_slow_server_is_not_the_client_s_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asgi, "BODY_IDLE_S", 0.2)
+    left = [b"x"] * 4
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": left.pop(), "more_body": bool(left)}
+
+    async def work() -> bytes:
+        scope = {"method": "PUT", "raw_path": b"/", "query_string": b"", "headers": []}
+        body = b""
+        async for piece in Request(scope, receive).pieces(BODY_MAX):
+            body += piece
+            await asyncio.sleep(0.1)
+        return body
+
+    assert asyncio.run(work()) == b"xxxx"
 
 
 def test_gone_returns_when_the_client_hangs_up() -> None:

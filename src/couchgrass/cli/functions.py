@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from couchgrass.cli.paper import FAILED, complain
-from couchgrass.cli.region import DEFAULT_FILE, RegionFile, named_by, read_region
+from couchgrass.cli.region import DEFAULT_FILE, Port, RegionFile, named_by, on_port, read_region
 from couchgrass.errors import CouchgrassError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ EXAMPLES = """[bold]Try it[/]
   [cyan]couchgrass functions --region london.toml[/]"""
 
 
-def functions(region: RegionFile = DEFAULT_FILE) -> None:
+def functions(region: RegionFile = DEFAULT_FILE, port: Port = None) -> None:
     """Run a region's functions alone: OpenWhisk's REST API, web actions, and the actions' processes.
 
     [cyan]couchgrass region[/] runs it together with the database and the gateway.
@@ -33,7 +33,7 @@ def functions(region: RegionFile = DEFAULT_FILE) -> None:
     from couchgrass.serving import process
 
     try:
-        process.run(_serve(read_region(region), region))
+        process.run(_serve(on_port(read_region(region), "functions", port), region))
     except CouchgrassError as refused:
         complain("functions", refused.reason)
         raise typer.Exit(FAILED) from refused

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import aiohttp
 
-from couchgrass.cli.region import gateway_url
 from couchgrass.clock import SystemClock
 from couchgrass.couch.server import CouchServer
 from couchgrass.functions import cloudant
@@ -47,9 +47,11 @@ from couchgrass.gateway.http.management import Management
 from couchgrass.gateway.store.apis import Apis
 from couchgrass.region import places
 from couchgrass.region.config import Region
-from couchgrass.region.run.account import database_access
+from couchgrass.region.run.account import database_access, gateway_url
 from couchgrass.serving.asgi import Answer, Request
 from couchgrass.serving.files import kept_secret
+
+log = logging.getLogger("couchgrass.functions")
 
 DAY_S = 24 * 3600
 DRAIN_S = 2.0
@@ -76,7 +78,8 @@ async def opened(region: Region, url: str, stack: AsyncExitStack) -> App:
     folder = Path(region.data) / places.FUNCTIONS
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     kept = await _kept(region, couch, folder, stack)
-    runtimes = await _runtimes(region)
+    kinds = Kinds(region.functions.runtimes, region.functions.images)
+    runtimes = await _runtimes(region, kinds)
     stack.push_async_callback(runtimes.close)
     invoker = Invoker(
         runtimes,
@@ -108,7 +111,6 @@ async def opened(region: Region, url: str, stack: AsyncExitStack) -> App:
     feeding = _feeding(kept, controller, sources, kept_secret(folder / "host-id", lambda: uuid.uuid4().hex))
     feeding.start()
     stack.push_async_callback(feeding.close)
-    kinds = Kinds(external=region.functions.runtimes)
     about = About(kinds, limits, confinement=runtimes.confinement.value)
 
     return App(
@@ -129,7 +131,9 @@ async def _management(
     apis = await Apis.open(couch, cache=Path(region.data) / places.FUNCTIONS / "apis.json")
     stack.push_async_callback(apis.close)
     api_url = region.functions.public_url or url
-    management = Management(apis, SystemClock(), gateway_url=gateway_url(region), api_url=api_url)
+    management = Management(
+        apis, SystemClock(), gateway_url=cache(lambda: gateway_url(region)), api_url=api_url
+    )
 
     async def manage(request: Request, _: str) -> Answer:
         return await management.answer(request, identified(subjects, request))
@@ -166,28 +170,25 @@ async def _kept(region: Region, couch: CouchServer, folder: Path, stack: AsyncEx
     return Kept(Directory(entities, installed()), subjects, records, FeedDocuments(couch))
 
 
-async def _runtimes(region: Region) -> LocalRuntimes:
+async def _runtimes(region: Region, kinds: Kinds) -> LocalRuntimes:
     installed_at = Path(region.data) / places.RUNTIMES
-    return await LocalRuntimes.open(
+    runtimes = await LocalRuntimes.open(
         packages=lambda kind: packages.folder(installed_at, kind),
         preloads=PRELOADS,
-        externals=region.functions.runtimes,
+        externals=kinds.urls,
+        notes=Path(region.data) / places.FUNCTIONS / "external",
     )
+    if runtimes.has_guests and (shut := packages.let_pass(installed_at)) is not None:
+        log.warning("actions run as users that can't enter %s, so they find no installed packages", shut)
+    return runtimes
 
 
 async def _accounts(database_url: str, stack: AsyncExitStack) -> Accounts:
     """How the Cloudant accounts that an action is bound to lead to the region's database."""
     target, door = await open_door(database_url)
-    if door is None:
-        return lambda parameters: cloudant.led(cloudant.accounts_of(parameters), target)
-    stack.push_async_callback(door.close)
-
-    def led(parameters: Mapping[str, Any]) -> tuple[str, ...]:
-        accounts = cloudant.accounts_of(parameters)
-        door.let_in(*cloudant.hosts_of(accounts))
-        return cloudant.led(accounts, target)
-
-    return led
+    if door is not None:
+        stack.push_async_callback(door.close)
+    return lambda parameters: cloudant.led(cloudant.accounts_of(parameters), target)
 
 
 def limits_of(region: Region) -> SystemLimits:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 import typer
 
 from couchgrass.cli.paper import FAILED, complain
-from couchgrass.cli.region import DEFAULT_FILE, RegionFile, named_by, read_region
+from couchgrass.cli.region import DEFAULT_FILE, Port, RegionFile, named_by, on_port, read_region
 from couchgrass.errors import CouchgrassError
 
 if TYPE_CHECKING:
@@ -19,13 +21,17 @@ if TYPE_CHECKING:
     from couchgrass.region.config import Region
     from couchgrass.serving.asgi import Answer, Request
 
+LOOK_S: Final = 0.1
+LOOKS_MAX: Final = 600
+"""How often it looks whether functions on a port of their choice have started."""
+
 EXAMPLES = """[bold]Try it[/]
 
   [cyan]couchgrass gateway[/]                        [dim]# alone, of ./region.toml[/]
   [cyan]couchgrass gateway --region london.toml[/]"""
 
 
-def gateway(region: RegionFile = DEFAULT_FILE) -> None:
+def gateway(region: RegionFile = DEFAULT_FILE, port: Port = None) -> None:
     """Run a region's API gateway alone: it serves APIs at /api/TENANT/BASE/PATH.
 
     [cyan]couchgrass region[/] runs it together with the database and the functions.
@@ -35,7 +41,7 @@ def gateway(region: RegionFile = DEFAULT_FILE) -> None:
     from couchgrass.serving import process
 
     try:
-        found = read_region(region)
+        found = on_port(read_region(region), "gateway", port)
         process.run(_serve(found, region))
     except CouchgrassError as refused:
         complain("gateway", refused.reason)
@@ -44,6 +50,7 @@ def gateway(region: RegionFile = DEFAULT_FILE) -> None:
 
 async def _serve(region: Region, file: Path) -> None:
     from couchgrass.clock import SystemClock
+    from couchgrass.gateway.forward import Trust
     from couchgrass.gateway.http.app import Gateway
     from couchgrass.gateway.http.backend import Backend
     from couchgrass.gateway.http.keys import Keys
@@ -62,6 +69,7 @@ async def _serve(region: Region, file: Path) -> None:
             bind(region.gateway.host, region.gateway.port, named_by(file, "gateway"))
         )
         url = url_of(listener, region.gateway.host)
+        functions = urlsplit(await _functions_url(region))
         couch = await stack.enter_async_context(database_access(region).server())
         apis = await Apis.open(
             couch, cache=folder / "apis.json", default_namespace=region.gateway.default_namespace
@@ -70,14 +78,30 @@ async def _serve(region: Region, file: Path) -> None:
         mounts = await _sign_in(region, couch, folder, url, stack) if region.identity.enabled else {}
         app = Gateway(
             apis,
-            Backend(region.functions.host, region.functions.port),
+            Backend(functions.hostname or "", functions.port or 0),
             Keys(clock, identity_url=f"{url}/oauth/v4" if mounts else ""),
             clock,
+            trust=Trust(region.gateway.trusted_proxies),
             mounts=mounts,
         )
         await serve_until_told(
             app, listener, lambda: typer.echo(f"couchgrass gateway serves {region.name} at {url}")
         )
+
+
+async def _functions_url(region: Region) -> str:
+    """Where the functions are. The region that runs writes it down when they are ready the first time.
+    Raises AccessRefused."""
+    from couchgrass.region.run.account import served_at, unknown_port
+    from couchgrass.region.run.state_file import read_state
+
+    for _ in range(LOOKS_MAX):
+        if url := served_at(region, "functions"):
+            return url
+        if read_state(Path(region.data)) is None:
+            break
+        await asyncio.sleep(LOOK_S)
+    raise unknown_port("functions")
 
 
 async def _sign_in(

@@ -48,7 +48,11 @@ def link(
         list[str] | None, typer.Option(metavar="NAME", help="A database; can be given again.")
     ] = None,
     all_dbs: Annotated[
-        bool, typer.Option("--all", help="All databases that either side has now (with --one-way: A has).")
+        bool,
+        typer.Option(
+            "--all",
+            help="All databases that either side has now (with --one-way: A has), but no whisk_….",
+        ),
     ] = False,
     one_way: Annotated[bool, typer.Option("--one-way", help="From A to B only; A must have it.")] = False,
     push: Annotated[

@@ -21,8 +21,17 @@ from couchgrass.cli import (
 )
 from couchgrass.cli.paper import flowing
 
+EXAMPLES = """[bold]Try it[/]
+
+  [cyan]couchgrass region --example > region.toml[/]            [dim]# its settings[/]
+  [cyan]couchgrass region[/]                                    [dim]# database, functions and API gateway[/]
+  [cyan]couchgrass key create guest --wskprops ~/.wskprops[/]   [dim]# in another terminal[/]
+
+Each command tells more with [cyan]--help[/]."""
+
 app = typer.Typer(
     name="couchgrass",
+    epilog=flowing(EXAMPLES),
     help="Keeps a serverless app running when a whole region dies.",
     no_args_is_help=True,
     rich_markup_mode="rich",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
@@ -40,6 +41,8 @@ RegionPlace = Annotated[
     typer.Option("--region", "--data", help="The region's file, or its data folder.", metavar="FILE|DIR"),
 ]
 DEFAULT_FILE = Path("region.toml")
+Port = Annotated[int | None, typer.Option("--port", hidden=True)]
+"""For the supervisor: the port of the first start, when the file says any that is free."""
 
 
 def region(
@@ -89,10 +92,15 @@ def named_by(file: Path, table: str) -> Named:
     return Named(*(f"{key} of [{table}] in {file}" for key in Named._fields))
 
 
-def gateway_url(region: Region) -> str:
-    """Where the region's APIs are reached."""
-    gateway = region.gateway
-    return gateway.public_url or f"http://{gateway.host}:{gateway.port}"
+def on_port(wanted: Region, name: str, port: int | None) -> Region:
+    """The region with another port of its functions or its gateway, when there is one."""
+    import msgspec
+
+    if port is None:
+        return wanted
+    return msgspec.structs.replace(
+        wanted, **{name: msgspec.structs.replace(getattr(wanted, name), port=port)}
+    )
 
 
 def _admin() -> tuple[str, str] | None:
@@ -137,10 +145,12 @@ def specs_of(wanted: Region, file: Path, admin: Account | None) -> list[Spec]:
 
     couchgrass = [sys.executable, "-m", "couchgrass"]
     data = Path(wanted.data)
-    specs = [
-        Spec(name, [*couchgrass, name, "--region", str(file)], dict(os.environ))
-        for name in ("functions", "gateway")
-    ]
+    specs = []
+    for name, port in (("functions", wanted.functions.port), ("gateway", wanted.gateway.port)):
+        start = [*couchgrass, name, "--region", str(file)]
+        specs.append(
+            Spec(name, start, dict(os.environ), again=None if port else partial(_on_its_port, start))
+        )
     if wanted.database.url:
         return specs
 
@@ -160,6 +170,11 @@ def specs_of(wanted: Region, file: Path, admin: Account | None) -> list[Spec]:
         prepare=prepare,
     )
     return [database, *specs]
+
+
+def _on_its_port(start: Sequence[str], url: str) -> list[str]:
+    """The command for another start: others know the port that it had."""
+    return [*start, "--port", str(urlsplit(url).port or 0)]
 
 
 def _show(file: Path, wanted: Region, urls: Mapping[str, str]) -> None:

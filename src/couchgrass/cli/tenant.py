@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from couchgrass.cli.paper import FAILED, complain, flowing, lines, misused, out, run
-from couchgrass.cli.reached import region_access
-from couchgrass.cli.region import DEFAULT_FILE, RegionFile, gateway_url
+from couchgrass.cli.paper import FAILED, complain, flowing, lines, misused, out
+from couchgrass.cli.reached import in_database, region_access
+from couchgrass.cli.region import DEFAULT_FILE, RegionFile
 
 if TYPE_CHECKING:
+    from couchgrass.couch.server import CouchServer
     from couchgrass.identity.claims import User
     from couchgrass.identity.tenant import Tenant
     from couchgrass.region.config import Region
@@ -101,17 +102,16 @@ def create_tenant(
     if file.exists():
         _fail("tenant create", f"{file} is there already: move it away or take another --id")
 
-    async def work() -> None:
-        async with access.server() as server:
-            await directory.create_tenant(server, made)
-            try:
-                _write_credentials(file, found, made, secret)
-            except OSError as refused:
-                # A client whose secret nobody has would only keep the id from being used.
-                await directory.delete_tenant(server, made.id)
-                raise CouchgrassError(f"{file} can't be written: {refused.strerror}") from refused
+    async def work(server: CouchServer) -> None:
+        await directory.create_tenant(server, made)
+        try:
+            _write_credentials(file, found, made, secret)
+        except OSError as refused:
+            # A client whose secret nobody has would only keep the id from being used.
+            await directory.delete_tenant(server, made.id)
+            raise CouchgrassError(f"{file} can't be written: {refused.strerror}") from refused
 
-    run("tenant create", work())
+    in_database("tenant create", access, work)
     _tell(f"tenant  {made.id}\nclient  {made.clients[0].client_id}\nissuer  {issuer(found, made.id)}")
     _tell(f"The app's credentials are in {file}")
     if not found.identity.enabled:
@@ -152,6 +152,8 @@ def _write_credentials(file: Path, region: Region, tenant: Tenant, secret: str) 
 
 def issuer(region: Region, tenant: str) -> str:
     """What a tenant's tokens name as their issuer: the same in all regions, when their files say so."""
+    from couchgrass.region.run.account import gateway_url
+
     base = region.identity.issuer or gateway_url(region)
     return f"{base.rstrip('/')}/oauth/v4/{tenant}"
 
@@ -163,11 +165,10 @@ def list_tenants(region: RegionFile = DEFAULT_FILE, as_json: Json = False) -> No
 
     found, access = region_access("tenant list", region)
 
-    async def work() -> list[Tenant]:
-        async with access.server() as server:
-            return await directory.list_tenants(server)
+    async def work(server: CouchServer) -> list[Tenant]:
+        return await directory.list_tenants(server)
 
-    tenants = run("tenant list", work())
+    tenants = in_database("tenant list", access, work)
     if as_json:
         _print_json([{"id": one.id, "name": one.name, "clients": _clients(one)} for one in tenants])
     elif tenants:
@@ -187,11 +188,10 @@ def delete_tenant(tenant: TenantId, region: RegionFile = DEFAULT_FILE) -> None:
 
     found, access = region_access("tenant delete", region)
 
-    async def work() -> None:
-        async with access.server() as server:
-            await directory.delete_tenant(server, tenant)
+    async def work(server: CouchServer) -> None:
+        await directory.delete_tenant(server, tenant)
 
-    run("tenant delete", work())
+    in_database("tenant delete", access, work)
     if TENANT_ID.fullmatch(tenant):
         _credentials_file(found, tenant).unlink(missing_ok=True)
     _tell(f"Tenant {tenant} is gone.")
@@ -212,19 +212,17 @@ def add_user(
     _, access = region_access("user add", region)
     user = User(str(uuid.uuid4()), _address("user add", email), name)
 
-    async def look() -> None:
-        async with access.server() as server:
-            await directory.find_tenant(server, tenant)
-            if await CouchUsers(server).find(tenant, user.email) is not None:
-                _fail("user add", f"{user.email} has an account at {tenant} already")
+    async def look(server: CouchServer) -> None:
+        await directory.find_tenant(server, tenant)
+        if await CouchUsers(server).find(tenant, user.email) is not None:
+            _fail("user add", f"{user.email} has an account at {tenant} already")
 
-    async def work() -> None:
-        async with access.server() as server:
-            await CouchUsers(server).create(tenant, user, password)
+    async def work(server: CouchServer) -> None:
+        await CouchUsers(server).create(tenant, user, password)
 
-    run("user add", look())
+    in_database("user add", access, look)
     password = _password("user add")
-    run("user add", work())
+    in_database("user add", access, work)
     _tell(f"{user.email} can sign in to {tenant} as {user.sub}")
 
 
@@ -236,18 +234,16 @@ def set_password(tenant: TenantId, email: Email, region: RegionFile = DEFAULT_FI
     _, access = region_access("user password", region)
     address = _address("user password", email)
 
-    async def look() -> None:
-        async with access.server() as server:
-            if await CouchUsers(server).find(tenant, address) is None:
-                _fail("user password", f"{address} has no account at {tenant}")
+    async def look(server: CouchServer) -> None:
+        if await CouchUsers(server).find(tenant, address) is None:
+            _fail("user password", f"{address} has no account at {tenant}")
 
-    async def work() -> None:
-        async with access.server() as server:
-            await CouchUsers(server).set_password(tenant, address, password)
+    async def work(server: CouchServer) -> None:
+        await CouchUsers(server).set_password(tenant, address, password)
 
-    run("user password", look())
+    in_database("user password", access, look)
     password = _password("user password")
-    run("user password", work())
+    in_database("user password", access, work)
     _tell(f"{address} has another password.")
 
 
@@ -259,18 +255,18 @@ def list_users(tenant: TenantId, region: RegionFile = DEFAULT_FILE, as_json: Jso
 
     _, access = region_access("user list", region)
 
-    async def work() -> list[User]:
-        async with access.server() as server:
-            found = await CouchUsers(server).list(tenant)
-            if not found:
-                await directory.find_tenant(server, tenant)
-            return found
+    async def work(server: CouchServer) -> list[User]:
+        found = await CouchUsers(server).list(tenant)
+        if not found:
+            await directory.find_tenant(server, tenant)
+        return found
 
-    found = run("user list", work())
+    found = in_database("user list", access, work)
     if as_json:
         _print_json([{"sub": one.sub, "email": one.email, "name": one.name} for one in found])
     elif found:
-        out.print(lines(("e-mail", "name", "sub"), [(one.email, one.name, one.sub) for one in found]))
+        rows = [(one.email, one.name, one.sub) for one in found]
+        out.print(lines(("e-mail", "name", "sub"), rows, whole=("e-mail", "sub")))
     else:
         _tell(f"{tenant} has no users.")
 
@@ -283,11 +279,10 @@ def delete_user(tenant: TenantId, email: Email, region: RegionFile = DEFAULT_FIL
     _, access = region_access("user delete", region)
     address = _address("user delete", email)
 
-    async def work() -> None:
-        async with access.server() as server:
-            await CouchUsers(server).delete(tenant, address)
+    async def work(server: CouchServer) -> None:
+        await CouchUsers(server).delete(tenant, address)
 
-    run("user delete", work())
+    in_database("user delete", access, work)
     _tell(f"{address} is gone.")
 
 
@@ -320,11 +315,9 @@ def _password(command: str) -> str:
 
 
 def _show_tenants(region: Region, tenants: list[Tenant]) -> None:
-    rows = [
-        (one.id, one.name, ", ".join(c.client_id for c in one.clients), issuer(region, one.id))
-        for one in tenants
-    ]
-    out.print(lines(("tenant", "name", "client", "issuer"), rows))
+    rows = [(one.id, client.client_id, one.name) for one in tenants for client in one.clients]
+    out.print(lines(("tenant", "client", "name"), rows, whole=("tenant", "client")))
+    _tell(f"The issuer of their tokens is {issuer(region, 'TENANT')}")
 
 
 def _tell(text: str) -> None:

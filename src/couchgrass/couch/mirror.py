@@ -218,7 +218,8 @@ class Mirror:
                 failures = 0
             except Exception as failed:  # noqa: BLE001  the edge of a loop: nothing ends it
                 if self.is_live:
-                    log.warning("the database %s can't be read now: %r", self._database, failed)
+                    told = failed.reason if isinstance(failed, CouchgrassError) else repr(failed)
+                    log.warning("the database %s can't be read now: %s", self._database, told)
                 self.is_live = False
                 if isinstance(failed, CouchgrassError) and failed.status < 500:
                     self._since = None  # it was refused, not lost: by another database, perhaps

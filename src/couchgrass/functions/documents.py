@@ -32,11 +32,7 @@ PIECE_BYTES: Final = 8 * 1024 * 1024
 """Cloudant takes attachments of up to 10 MB; a CouchDB takes more."""
 
 PIECE_PREFIX: Final = "code:"
-PIECE_PREFIX_END: Final = "code;"
-"""The ids of pieces lie between these two."""
-
-AGE_MS_MIN: Final = 3_600_000
-"""Pieces that no action has are let be for this long: somebody may be about to write the action."""
+"""The ids of pieces begin with it."""
 
 
 class Pieces(msgspec.Struct, frozen=True):
@@ -53,17 +49,6 @@ class Pieces(msgspec.Struct, frozen=True):
 def new_pieces(size: int, *, now_ms: int, random: bytes) -> Pieces:
     """For code of this size."""
     return Pieces(f"{PIECE_PREFIX}{now_ms}:{random.hex()}", -(-size // PIECE_BYTES))
-
-
-def lead_of(piece_id: str) -> str:
-    """The lead that the id of a piece begins with."""
-    return piece_id.rpartition(":")[0]
-
-
-def is_old(lead: str, *, now_ms: int) -> bool:
-    """May pieces that no action has be removed?"""
-    written = lead.split(":")[1] if lead.count(":") == 2 else ""
-    return written.isdigit() and now_ms - int(written) > AGE_MS_MIN
 
 
 def entity_id(entity: Entity) -> str:

@@ -1,7 +1,8 @@
 """A trigger that is fired: what its rules' actions get, and what its record tells of each of them. Pure.
 
-Source: OpenWhisk's ``Triggers``. One thing differs: the request's ``Authorization`` is not among the
-``__ow_headers`` that actions get. It is the caller's key, and an action may be somebody else's.
+Source: OpenWhisk's ``Triggers``. One thing differs: the request's ``Authorization``, ``Cookie`` and
+``Proxy-Authorization`` are not among the ``__ow_headers`` that actions get. They are the caller's secrets,
+and an action may be somebody else's.
 """
 
 from __future__ import annotations

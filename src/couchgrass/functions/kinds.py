@@ -62,11 +62,15 @@ class Kinds:
 
     def __init__(self, external: Mapping[str, str] = {}, images: Mapping[str, str] = {}) -> None:
         self._runtimes = _built_in()
+        self.urls: dict[str, str] = {}
+        """The URLs of those that run elsewhere, by what `cell_kind` makes of an action."""
         for name, url in external.items():
             kind = name.strip().lower()
             was = self._runtimes.get(kind)
             self._runtimes[kind] = Runtime(kind, "external", was is not None and was.is_default, url)
+            self.urls[kind] = url
         self._images = {_tagged(image): url for image, url in images.items()}
+        self.urls |= {f"{BLACKBOX}:{image}": url for image, url in self._images.items()}
         self._defaults = self._family_defaults()
 
     def _family_defaults(self) -> dict[str, str]:
@@ -104,13 +108,6 @@ class Kinds:
             )
         return image
 
-    def runtime_of(self, exec: Exec) -> Runtime | None:
-        """What runs a stored action; None for a sequence, and when there is no such runtime (any more)."""
-        if exec.kind == BLACKBOX:
-            url = self._images.get(_tagged(exec.image))
-            return None if url is None else Runtime(BLACKBOX, "external", url=url)
-        return self._runtimes.get(exec.kind)
-
     def info(self) -> dict[str, list[dict[str, Any]]]:
         """The `runtimes` of ``GET /``: by family."""
         families: dict[str, list[dict[str, Any]]] = {}
@@ -126,6 +123,11 @@ class Kinds:
                 }
             )
         return families
+
+
+def cell_kind(exec: Exec) -> str:
+    """The kind of cell that runs it: its own kind; with the image in it for a `blackbox`."""
+    return f"{BLACKBOX}:{_tagged(exec.image)}" if exec.kind == BLACKBOX else exec.kind
 
 
 def _tagged(image: str) -> str:

@@ -72,6 +72,32 @@ _FEED_TEXTS: Final = {
     "once": "Fire trigger once when alarm occurs",
     "changes": "Database change feed",
 }
+_TAKES: Final = {
+    "utils/cat": "lines!",
+    "utils/head": "lines! num",
+    "utils/smash": "$fieldName!",
+    "utils/sort": "lines!",
+    "utils/split": "payload! separator",
+    "utils/hosturl": "ext path trigger web",
+    "samples/curl": "payload!",
+    "samples/greeting": "name place",
+    "samples/helloWorld": "payload!",
+    "samples/wordCount": "payload!",
+    "alarms/alarm": "cron! maxTriggers startDate stopDate timezone trigger_payload",
+    "alarms/interval": "minutes! startDate stopDate trigger_payload",
+    "alarms/once": "date! deleteAfterFire trigger_payload",
+    "cloudant/changes": "dbname! filter query_params",
+    "cloudant/create-document": "dbname! doc! params",
+    "cloudant/delete-document": "dbname! docid! docrev!",
+    "cloudant/exec-query-find": "dbname! query!",
+    "cloudant/exec-query-view": "dbname! docid! viewname! params",
+    "cloudant/list-documents": "dbname! params",
+    "cloudant/read": "dbname! id! params",
+    "cloudant/read-document": "dbname! docid! params",
+    "cloudant/update-document": "dbname! doc! params",
+    "cloudant/write": "dbname! doc! overwrite",
+}
+"""What actions take, for `wsk package get --summary`; with ! what they need."""
 
 
 class SystemPackages(msgspec.Struct, frozen=True):
@@ -122,6 +148,10 @@ def _package(name: str, text: str, parameters: Sequence[Parameter] = ()) -> Pack
 
 def _action(package: str, name: str, text: str, code: bytes, *, feed: bool = False) -> Action:
     annotations: dict[str, Any] = {"description": text, "exec": KIND, PROVIDE_API_KEY: False}
+    if takes := _TAKES.get(f"{package}/{name}"):
+        annotations["parameters"] = [
+            {"name": one.removesuffix("!"), "required": one.endswith("!")} for one in takes.split()
+        ]
     if feed:
         annotations["feed"] = True
     main = "" if feed else name.replace("-", "_")

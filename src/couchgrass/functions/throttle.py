@@ -36,7 +36,7 @@ class Allowed(msgspec.Struct, frozen=True):
     """A namespace's limits: invocations and trigger fires a minute, invocations at a time."""
 
     invocations_per_minute: int = 600_000
-    fires_per_minute: int = 600_000
+    fires_per_minute: int = 60_000
     concurrent: int = 1_000
 
 

@@ -188,14 +188,14 @@ def _check_operation(
             "The action must use a response type of '.http' in order to receive the path parameters."
         )
     named = operation.get("operationId")
-    if named in targets and not targets[named].endswith(".http" + REQUEST_PATH):
+    if isinstance(named, str) and named in targets and not targets[named].endswith(".http" + REQUEST_PATH):
         raise BadRequest(
             f"The target-url for operationId '{named}' must end in '{REQUEST_PATH}' in order for actions to "
             "receive the path parameters."
         )
     own = operation.get("parameters")
     rows = shared + (own if isinstance(own, list) else [])
-    defined = {row.get("name") for row in rows if isinstance(row, dict)}
+    defined = {str(row.get("name")) for row in rows if isinstance(row, dict)}
     for name in _PARAM.findall(path):
         if name not in defined and not any(isinstance(row, dict) and "$ref" in row for row in rows):
             raise BadRequest(

@@ -8,9 +8,10 @@ relative to the file's folder. No secret stands in the file: it names the files 
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
@@ -23,6 +24,10 @@ from couchgrass.region.refusals import in_toml, in_value
 from couchgrass.region.toml_lines import Path, key_lines, line_of
 
 LOOPBACK: Final = "127.0.0.1"
+_KIND: Final = r"[a-z][a-z0-9-]*:[\w.-]+"
+_IMAGE: Final = r"[a-z0-9][a-z0-9._-]*(:[0-9]+(?=/))?(/[a-z0-9._-]+)*(:[\w.-]+)?(@\w+:[0-9a-f]+)?"
+
+LOCAL_NETWORKS: Final = ("127.0.0.0/8", "::1/128")
 DATABASE_PORT, FUNCTIONS_PORT, GATEWAY_PORT = 5984, 3233, 3234
 """CouchDB's, and those of OpenWhisk's standalone server with its API gateway."""
 
@@ -54,7 +59,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Functions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`memory_mb` is for all action processes together, `activation_days` and `activation_mb` for records.
-    `runtimes` are kinds that run elsewhere, by URL."""
+    `runtimes` are kinds that run elsewhere, by URL; `images` the same for images of `blackbox` actions."""
 
     host: str = LOOPBACK
     port: Port = FUNCTIONS_PORT
@@ -64,15 +69,18 @@ class Functions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     activation_mb: Annotated[int, Meta(ge=16)] = 4096
     limits: Limits = Limits()
     runtimes: dict[str, str] = {}
+    images: dict[str, str] = {}
 
 
 class Gateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`default_namespace`: whose APIs are served without the prefix `/api/TENANT`."""
+    """`default_namespace`: whose APIs are served without the prefix `/api/TENANT`. `trusted_proxies`: the
+    networks whose `X-Forwarded-*` are believed."""
 
     host: str = LOOPBACK
     port: Port = GATEWAY_PORT
     public_url: str = ""
     default_namespace: str = ""
+    trusted_proxies: tuple[str, ...] = LOCAL_NETWORKS
 
 
 class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -146,10 +154,8 @@ def region_of(table: Mapping[str, Any], folder: str, where: Where) -> Region:
         raise where.refusal(path, _told(path, reason)) from None
     _check_database(table.get("database", {}), region.database, where)
     _check_ports(region, where)
-    for kind, url in region.functions.runtimes.items():
-        _check_url(url, ("functions", "runtimes", kind), where)
-        if not re.fullmatch(r"[a-z][a-z0-9-]*:[\w.-]+", kind):
-            raise where.refusal(("functions", "runtimes", kind), "no kind: it must look like swift:5.3")
+    _check_runtimes(region.functions, where)
+    _check_networks(region.gateway.trusted_proxies, where)
     for slice_name, url in (
         ("functions", region.functions.public_url),
         ("gateway", region.gateway.public_url),
@@ -203,6 +209,27 @@ def _check_url(url: str, path: Path, where: Where) -> None:
         raise where.refusal(path, "no URL: it must look like https://host:port")
     if "@" in parts.netloc:
         raise where.refusal(path, "has a name or password in it: put them into a file that only you can read")
+
+
+def _check_runtimes(functions: Functions, where: Where) -> None:
+    for table, given, pattern, like in (
+        ("runtimes", functions.runtimes, _KIND, "no kind: it must look like swift:5.3"),
+        ("images", functions.images, _IMAGE, "no image: it must look like owner/name:tag"),
+    ):
+        for name, url in given.items():
+            path = ("functions", table, name)
+            _check_url(url or "-", path, where)
+            if not re.fullmatch(pattern, name):
+                raise where.refusal(path, like)
+
+
+def _check_networks(networks: Iterable[str], where: Where) -> None:
+    for number, network in enumerate(networks):
+        try:
+            ipaddress.ip_network(network)
+        except ValueError:
+            path = ("gateway", "trusted_proxies", str(number))
+            raise where.refusal(path, "no network: it must look like 10.0.0.0/8 or 10.1.2.3") from None
 
 
 def _refuse_unknown(kind: type[msgspec.Struct], table: Mapping[str, Any], path: Path, where: Where) -> None:
@@ -261,11 +288,15 @@ logs_mb = 10
 [functions.runtimes]                 # kinds that run elsewhere, with OpenWhisk's /init and /run
 # "swift:5.3" = "http://127.0.0.1:9700"
 
+[functions.images]                   # the same for actions of the kind blackbox, by their image
+# "me/ruby" = "http://127.0.0.1:9701"
+
 [gateway]
 host = "127.0.0.1"
 port = 3234
 public_url = ""                      # "https://api.example.org"
 default_namespace = ""               # whose APIs need no /api/TENANT in front
+trusted_proxies = ["127.0.0.0/8", "::1/128"]   # balancers whose X-Forwarded-* are believed
 
 [identity]                           # the sign-in service
 enabled = false

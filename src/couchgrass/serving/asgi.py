@@ -23,6 +23,10 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 BODY_IDLE_S: Final = 60.0
 """How long a body may pause; a client that sends nothing must not hold its place for good."""
 
+BODY_PACE_BYTES_S: Final = 1024
+"""How fast a body has to come on average, once it has taken longer than a pause may: a byte now and then must
+not hold a place either."""
+
 DRAINED_BYTES_MAX: Final = 1024 * 1024
 DRAIN_S: Final = 2.0
 """How much of an unwanted body is read before a refusal, and for how long at most."""
@@ -39,7 +43,18 @@ class Request:
     """A request. `raw_path` is as it came, percent-encoded; of a header that came twice, the values are
     joined by ", " (cookies by "; "), as RFC 9110 5.3 and RFC 9113 8.2.3 have it."""
 
-    __slots__ = ("_body", "_receive", "_whole", "headers", "method", "query_string", "raw_path", "scope")
+    __slots__ = (
+        "_body",
+        "_receive",
+        "_taken",
+        "_waited_s",
+        "_whole",
+        "headers",
+        "method",
+        "query_string",
+        "raw_path",
+        "scope",
+    )
 
     def __init__(self, scope: dict[str, Any], receive: Receive) -> None:
         self.scope = scope
@@ -52,6 +67,8 @@ class Request:
                 value = self.headers[name] + (b"; " if name == b"cookie" else b", ") + value
             self.headers[name] = value
         self._receive = receive
+        self._taken = 0
+        self._waited_s = 0.0
         self._whole = False
         self._body: bytes | None = None
 
@@ -100,13 +117,17 @@ class Request:
                 yield piece
 
     async def _next(self) -> dict[str, Any]:
+        left_s = BODY_IDLE_S + self._taken / BODY_PACE_BYTES_S - self._waited_s
+        began_s = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(BODY_IDLE_S):
+            async with asyncio.timeout(min(BODY_IDLE_S, left_s)):
                 message = await self._receive()
         except TimeoutError:
             raise RequestTimeout("The body stopped coming") from None
         if message["type"] == "http.disconnect":
             raise ClientGone
+        self._waited_s += asyncio.get_running_loop().time() - began_s
+        self._taken += len(message.get("body", b""))
         self._whole = not message.get("more_body")
         return message
 

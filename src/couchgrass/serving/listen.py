@@ -36,7 +36,10 @@ class Named(NamedTuple):
     port: str = "--port"
 
 
-def bind(host: str, port: int, named: Named = Named()) -> socket.socket:
+OPTIONS = Named()
+
+
+def bind(host: str, port: int, named: Named = OPTIONS) -> socket.socket:
     """A socket bound to the port of this name or address; to a free one for 0. Raises StartRefused."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(

@@ -186,7 +186,7 @@ async def region(
         about = About(kinds, limits)
         apis = await Apis.open(couch, cache=folder / "apis.json")
         stack.push_async_callback(apis.close)
-        management = Management(apis, clock, gateway_url=GATEWAY, api_url=GATEWAY)
+        management = Management(apis, clock, gateway_url=lambda: GATEWAY, api_url=GATEWAY)
 
         async def manage(request: Request, transaction_id: str) -> Answer:
             return await management.answer(request, subjects.identify(request.header(b"authorization")))

@@ -95,8 +95,8 @@ class Owner:
 
 
 class RegionProcess:
-    """One region in `folder`, on free ports of loopback. `tables` go into its file; when they name the URL of
-    a database, none is run."""
+    """One region in `folder`, on free ports of loopback; in `ports` 0 for what may choose its own. `tables` go
+    into its file; when they name the URL of a database, none is run."""
 
     def __init__(self, folder: Path, *, tables: Mapping[str, Mapping[str, Any]] | None = None) -> None:
         self.folder = folder
@@ -165,10 +165,12 @@ class RegionProcess:
         self.until(is_another)
 
     def is_ready(self) -> bool:
-        """All its processes are."""
+        """All its processes are; what a killed supervisor wrote down does not count."""
         state = read_state(self.data)
         return (
             state is not None
+            and self.supervisor is not None
+            and state.pid == self.supervisor.pid
             and len(state.processes) == len(self.ports)
             and all(one.phase is Phase.READY for one in state.processes.values())
         )
@@ -183,7 +185,7 @@ class RegionProcess:
 
     def url(self, name: str) -> str:
         """Of "database", "functions" or "gateway"."""
-        return f"http://127.0.0.1:{self.ports[name]}"
+        return f"http://127.0.0.1:{self.ports[name]}" if self.ports[name] else self.seen(name).url
 
     @property
     def database(self) -> str:
@@ -242,6 +244,8 @@ class RegionProcess:
         tables: dict[str, dict[str, Any]] = {name: {"port": port} for name, port in self.ports.items()}
         for name, table in self._tables.items():
             tables[name] = {**tables.get(name, {}), **table}
+            if name in self.ports:
+                self.ports[name] = tables[name]["port"]
         lines = [f"data = {json.dumps(str(self.data))}"]
         for name, table in tables.items():
             lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]

@@ -289,6 +289,10 @@ def test_a_sequence_runs_its_components_in_turn(couch_server: ServerProcess) -> 
         assert made["exec"]["components"] == [f"/{region.namespace}/hello", f"/{region.namespace}/shout"]
         reply = await region.ask("POST", f"{OWN}/actions/both?blocking=true&result=true", {"name": "Bo"})
         assert reply.json() == {"greeting": "HELLO BO"}
+        record = (await region.ask("POST", f"{OWN}/actions/both?blocking=true", {"name": "Bo"})).json()
+        for ran, name in zip(record["logs"], ("hello", "shout"), strict=True):
+            found = (await region.ask("GET", f"{OWN}/activations/{ran}")).json()
+            assert (found["name"], found["cause"]) == (name, record["activationId"])
         lost = {"exec": {"kind": "sequence", "components": ["/_/nothing"]}}
         refused = await region.ask("PUT", f"{OWN}/actions/lost", lost)
         assert (refused.status, refused.json()["error"]) == (400, "Sequence component does not exist.")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import aiohttp
 import pytest
 
-from couchgrass.couch.server import path
-from couchgrass.errors import BadRequest, Conflict, Forbidden, NotFound
+from couchgrass.couch.server import CouchServer, path
+from couchgrass.errors import BadRequest, Conflict, Forbidden, NotFound, ServiceUnavailable
 from couchgrass.functions.feed import Position
-from couchgrass.functions.run.feeds import zone
+from couchgrass.functions.run.feeds import FeedDocuments, zone
+from couchgrass.functions.run.sources import Sources
 from couchgrass.testing.server import ServerProcess
+from tests.couch.asking import closed_port
 from tests.functions.run.feeding_site import START_S, feed_site
 from tests.functions.run.inmemory import awaited
 
@@ -140,3 +143,23 @@ def test_what_is_no_time_zone_is_told(name: str) -> None:
     with pytest.raises(KeyError):
         zone(name)
     assert zone("Europe/Berlin").key == "Europe/Berlin"
+
+
+@awaited
+async def _away(process: ServerProcess, db_name: str) -> None:
+    async with feed_site(process, db_name) as site, aiohttp.ClientSession() as session:
+        nowhere = f"http://127.0.0.1:{closed_port()}"
+        site.feeds._latest = Sources(nowhere, session)
+        login: dict[str, Any] = {"host": "acme.cloudant.com", "username": "a", "password": "b", "dbname": "d"}
+        with pytest.raises(BadRequest, match="error connecting to database d: The database of this region"):
+            await site.ask("changes", "CREATE", **login)
+        async with CouchServer(nowhere) as server:
+            site.feeds._documents = FeedDocuments(server)
+            for event in ("CREATE", "READ", "DELETE"):
+                with pytest.raises(ServiceUnavailable) as away:
+                    await site.ask("alarm", event, cron="* * * * *")
+                assert "127.0.0.1" not in away.value.reason
+
+
+def test_a_database_that_is_away_is_not_told_where_it_is(couch_server: ServerProcess, db_name: str) -> None:
+    _away(couch_server, db_name)

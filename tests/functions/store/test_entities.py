@@ -15,7 +15,7 @@ import pytest
 from couchgrass.couch.mirror import generation
 from couchgrass.couch.server import CouchServer, path
 from couchgrass.errors import Conflict, NotFound, ServiceUnavailable
-from couchgrass.functions.documents import AGE_MS_MIN, CODE_INLINE_BYTES_MAX
+from couchgrass.functions.documents import CODE_INLINE_BYTES_MAX, Pieces
 from couchgrass.functions.entity import Action, Exec, Package, Parameter, Rule, Trigger
 from couchgrass.functions.store.entities import Entities
 from couchgrass.testing.server import ServerProcess, running
@@ -234,25 +234,63 @@ def test_code_is_read_without_the_database_when_it_was_read_before(tmp_path: Pat
         asked(server, work)
 
 
-def test_code_that_a_crash_left_behind_is_swept_at_a_start_after_an_hour(
+def noted(cache: Path) -> list[str]:
+    folder = cache / "pieces"
+    return sorted(file.name for file in folder.iterdir()) if folder.exists() else []
+
+
+async def swept(couch: CouchServer, db: str, cache: Path) -> list[str]:
+    """The pieces that a start leaves."""
+    entities = await opened(couch, db, cache)
+    assert entities._sweeping is not None
+    await entities._sweeping
+    await entities.close()
+    return await piece_ids(couch, db)
+
+
+def test_code_that_a_crash_left_behind_is_swept_at_the_next_start(
     couch_server: ServerProcess, db_name: str, tmp_path: Path
 ) -> None:
     async def work(couch: CouchServer) -> None:
-        clock = Fixed()
-        entities = await opened(couch, db_name, tmp_path, clock=clock)
+        entities = await opened(couch, db_name, tmp_path)
         used = await entities.put(action("act", LARGE), LARGE.encode())
         kept = await piece_ids(couch, db_name)
-        lost = f"code:{int(clock.time * 1000)}:ab:0"
-        await couch.ask("PUT", path(db_name, lost), {})
+        assert noted(tmp_path) == []
+        # Killed after pieces were written, and after an action was to leave its own.
+        await entities._pieces.put(Pieces("code:1:ab", 1), b"x")
+        entities._pieces.notes.add(Pieces(kept[0].rpartition(":")[0], 1))
         await entities.close()
-        for later_s, there in ((0.0, [*kept, lost]), (AGE_MS_MIN / 1000 + 1, kept)):
-            clock.time = 1000.0 + later_s
-            entities = await opened(couch, db_name, tmp_path, clock=clock)
-            assert entities._sweeping is not None
-            await entities._sweeping
-            assert sorted(await piece_ids(couch, db_name)) == sorted(there)
-            await entities.close()
+        assert await swept(couch, db_name, tmp_path) == kept
+        assert noted(tmp_path) == []
+        entities = await opened(couch, db_name, tmp_path)
         assert used == entities.action("ns", "", "act")
+        with pytest.raises(Conflict):
+            await entities.delete(msgspec.structs.replace(used, rev="1-ab"))
+        assert noted(tmp_path) == [] and await piece_ids(couch, db_name) == kept
+        await entities.close()
+
+    asked(couch_server, work)
+
+
+def test_code_that_came_from_another_region_before_its_action_is_let_be(
+    couch_server: ServerProcess, db_name: str, tmp_path: Path
+) -> None:
+    async def work(couch: CouchServer) -> None:
+        there = await opened(couch, db_name, tmp_path / "there")
+        put = await there.put(action("act", LARGE), LARGE.encode())
+        await there.close()
+        there_ids, here = await piece_ids(couch, db_name), f"{db_name}_here"
+        await couch.ask("PUT", path(here))
+        for id in there_ids:
+            doc = await couch.ask("GET", path(db_name, id), query={"attachments": "true", "revs": "true"})
+            await couch.ask("POST", path(here, "_bulk_docs"), {"docs": [doc], "new_edits": False})
+        assert await swept(couch, here, tmp_path / "here") == there_ids
+        doc = await couch.ask("GET", path(db_name, "ns/act"), query={"revs": "true"})
+        await couch.ask("POST", path(here, "_bulk_docs"), {"docs": [doc], "new_edits": False})
+        entities = await opened(couch, here, tmp_path / "here")
+        assert (await entities.code(put)).text == LARGE.encode()
+        await entities.close()
+        await couch.ask("DELETE", path(here))
 
     asked(couch_server, work)
 

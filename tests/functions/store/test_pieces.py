@@ -10,9 +10,8 @@ import pytest
 from couchgrass.couch.mirror import Mirror
 from couchgrass.couch.server import CouchServer, path
 from couchgrass.errors import NotFound, ServiceUnavailable
-from couchgrass.functions.documents import AGE_MS_MIN, PIECE_BYTES, Pieces, new_pieces
-from couchgrass.functions.store import pieces as module
-from couchgrass.functions.store.pieces import PieceStore
+from couchgrass.functions.documents import PIECE_BYTES, Pieces, new_pieces
+from couchgrass.functions.store.pieces import Notes, PieceStore
 from couchgrass.testing.server import ServerProcess
 from tests.couch.test_mirror import Docs
 from tests.functions.store.shelf import asked
@@ -20,7 +19,9 @@ from tests.functions.store.shelf import asked
 
 async def stored(couch: CouchServer, db: str, folder: Path) -> PieceStore:
     await couch.ask("PUT", path(db))
-    return PieceStore(couch.transport(), db, Mirror(couch, db, Docs(), snapshot=folder / "s"))
+    return PieceStore(
+        couch.transport(), db, Mirror(couch, db, Docs(), snapshot=folder / "s"), notes=folder / "n"
+    )
 
 
 async def ids(couch: CouchServer, db: str) -> list[Any]:
@@ -46,29 +47,49 @@ def test_code_larger_than_a_piece_comes_back_whole_and_goes_wholly(
     asked(couch_server, work)
 
 
-def test_old_pieces_that_no_action_has_are_swept_and_no_others(
-    couch_server: ServerProcess, db_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_is_noted_and_not_used_is_swept_and_nothing_else(
+    couch_server: ServerProcess, db_name: str, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(module, "SWEEP_ROWS", 2)
-
     async def work(couch: CouchServer) -> None:
         store = await stored(couch, db_name, tmp_path)
-        for lead in ("code:1:aa", "code:2:bb", "code:3:cc", "code:9:dd"):
+        for lead in ("code:1:aa", "code:2:bb", "code:3:cc"):
             await store.put(Pieces(lead, 1), b"x")
-        await couch.ask("PUT", path(db_name, "ns/a"), {})
-        assert await store.sweep(["code:2:bb"], now_ms=AGE_MS_MIN + 5) == 2
-        assert await ids(couch, db_name) == ["code:2:bb:0", "code:9:dd:0", "ns/a"]
+        store.notes.remove(Pieces("code:3:cc", 1))
+        store.notes.add(Pieces("code:4:dd", 2))
+        again = await stored(couch, f"{db_name}_", tmp_path)
+        noted = sorted(again.notes.all(), key=lambda pieces: pieces.lead)
+        assert noted == [Pieces("code:1:aa", 1), Pieces("code:2:bb", 1), Pieces("code:4:dd", 2)]
+        assert await store.sweep(noted, ["code:2:bb"]) == 3
+        assert await ids(couch, db_name) == ["code:2:bb:0", "code:3:cc:0"]
+        assert store.notes.all() == []
+        await couch.ask("DELETE", path(f"{db_name}_"))
 
     asked(couch_server, work)
+
+
+def test_notes_are_not_worth_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder in (tmp_path, tmp_path / "file"):
+        notes = Notes(folder)
+        assert notes.all() == []
+        notes.add(Pieces("code:1:aa", 1))
+        notes.remove(Pieces("code:1:aa", 1))
+        notes.remove(Pieces("code:1:aa", 1))
 
 
 def test_a_database_that_refuses_is_not_available(
     couch_server: ServerProcess, db_name: str, tmp_path: Path
 ) -> None:
     async def work(couch: CouchServer) -> None:
-        store = PieceStore(couch.transport(), db_name, Mirror(couch, db_name, Docs(), snapshot=tmp_path))
+        store = PieceStore(
+            couch.transport(),
+            db_name,
+            Mirror(couch, db_name, Docs(), snapshot=tmp_path),
+            notes=tmp_path / "n",
+        )
         with pytest.raises(ServiceUnavailable):
             await store.put(Pieces("code:1:aa", 1), b"x")
-        await store.remove(Pieces("code:1:aa", 1))
+        assert not await store.remove(Pieces("code:1:aa", 1))
+        assert store.notes.all() == [Pieces("code:1:aa", 1)]
 
     asked(couch_server, work)

@@ -149,7 +149,7 @@ async def served(
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         server = HttpServer(gateway, listener)
         serving = asyncio.create_task(server.serve())
-        management = Management(apis, clock, gateway_url=url, api_url="https://functions.example")
+        management = Management(apis, clock, gateway_url=lambda: url, api_url="https://functions.example")
         world = World(url, apis, management, peer, clock)
         world.backend = backend
         try:

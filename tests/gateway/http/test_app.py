@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -365,6 +367,36 @@ def test_a_trusted_balancer_tells_the_public_url(couch_server: ServerProcess, db
     with_gateway(couch_server, db_name, work, trusted=("127.0.0.0/8",))
 
 
+def frame(kind: int, flags: int, stream: int, content: bytes) -> bytes:
+    """One of HTTP/2."""
+    return len(content).to_bytes(3) + bytes((kind, flags)) + stream.to_bytes(4) + content
+
+
+def test_a_body_of_http_2_needs_no_length(couch_server: ServerProcess, db_name: str) -> None:
+    bodies: list[bytes] = []
+
+    async def keeps(exchange: Exchange) -> None:
+        bodies.append(await exchange.body())
+        await exchange.answer(200, {})
+
+    async def work(world: World) -> None:
+        await world.api(TODOS)
+        head = b"\x83\x86\x04\x08/v1/todo\x01\x01g"  # POST, http, the path and the authority in HPACK
+        parts = urlsplit(world.url)
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        try:
+            writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"") + frame(1, 4, 1, head))
+            writer.write(frame(0, 0, 1, b"one") + frame(0, 1, 1, b"two"))
+            async with asyncio.timeout(20):
+                while not bodies:
+                    assert await reader.read(65536)
+        finally:
+            writer.close()
+        assert bodies == [b"onetwo"]
+
+    with_gateway(couch_server, db_name, work, keeps)
+
+
 def test_health_and_mounts(couch_server: ServerProcess, db_name: str) -> None:
     async def sign_in(request: Request) -> Answer:
         return Answer(200, b"sign in")
@@ -372,6 +404,9 @@ def test_health_and_mounts(couch_server: ServerProcess, db_name: str) -> None:
     async def work(world: World) -> None:
         got = await world.ask("GET", HEALTH.decode())
         assert got.status == 200 and got.json()["status"] == "ok"
+        # No API can stand in front of it.
+        await world.api(swagger(endpoint("/.well-known"), base_path="/"))
+        assert (await world.ask("GET", HEALTH.decode())).json()["status"] == "ok"
         assert (await world.ask("GET", "/oauth/v4/x")).body == b"sign in"
 
     with_gateway(couch_server, db_name, work, mounts={b"/oauth/": sign_in})

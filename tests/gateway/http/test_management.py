@@ -40,7 +40,10 @@ async def managing(couch: ServerProcess, database: str) -> AsyncIterator[Managem
             apis = await Apis.open(server, database=database, cache=Path(folder) / "apis")
             try:
                 yield Management(
-                    apis, MovedClock(), gateway_url="https://gw.example/", api_url="https://fn.example"
+                    apis,
+                    MovedClock(),
+                    gateway_url=lambda: "https://gw.example/",
+                    api_url="https://fn.example",
                 )
             finally:
                 await apis.close()

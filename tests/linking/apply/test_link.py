@@ -126,9 +126,23 @@ def test_a_misspelt_name_writes_nothing_anywhere() -> None:
     with_pair(work)
 
 
+def test_a_region_s_entities_are_linked_by_name_and_its_feeds_never() -> None:
+    async def work(pair: Pair) -> None:
+        pair.a.create("whisk_whisks")
+        linked = await pair.link(Asked(("whisk_whisks",)))
+        assert {job.db for job in linked.jobs} == {"whisk_whisks"}
+        with pytest.raises(BadRequest, match="only one of the regions would fire triggers"):
+            await pair.link(Asked(("todos", "whisk_feeds")))
+        assert "whisk_feeds" not in pair.b.dbs and "todos" not in pair.b.dbs
+
+    with_pair(work)
+
+
 def test_all_links_what_either_side_has() -> None:
     async def work(pair: Pair) -> None:
         pair.b.create("a/b")
+        for own in ("whisk_whisks", "whisk_feeds"):
+            pair.a.create(own)
         linked = await pair.link(Asked(None))
         assert sorted({job.db for job in linked.jobs}) == ["a/b", "todos"]
         assert "a/b" in pair.a.dbs

@@ -8,17 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from couchgrass.region.config import Database, Functions, Region
+from couchgrass.region.config import Database, Functions, Gateway, Region
 from couchgrass.region.places import ACCOUNT, ACCOUNT_NAME
+from couchgrass.region.restart import Phase
 from couchgrass.region.run.account import (
     AccessRefused,
     Account,
     api_host,
     database_access,
     ensure_account,
+    gateway_url,
     read_account,
+    served_at,
     write_account,
 )
+from couchgrass.region.run.state_file import Hold, RegionState, Seen, write_state
 from couchgrass.testing.call import call
 from couchgrass.testing.server import ServerProcess
 
@@ -93,3 +97,23 @@ def test_the_embedded_database_is_at_its_port_once_it_ran(tmp_path: Path) -> Non
 )
 def test_clients_are_told_a_whole_url(tmp_path: Path, functions: Functions, url: str) -> None:
     assert api_host(Region(data=str(tmp_path), functions=functions)) == url
+
+
+def test_where_a_process_on_any_free_port_is_only_a_region_that_runs_knows(tmp_path: Path) -> None:
+    region = Region(data=str(tmp_path), functions=Functions(port=0), gateway=Gateway(host="::", port=0))
+    for url, name in ((api_host, "functions"), (gateway_url, "gateway")):
+        with pytest.raises(AccessRefused, match=rf"\[{name}\] has port 0, and no region runs"):
+            url(region)
+    hold = Hold(tmp_path)
+    try:
+        seen = {
+            "functions": Seen(Phase.READY, 1.0, url="http://127.0.0.1:47"),
+            "gateway": Seen(Phase.STARTING, 1.0),
+        }
+        write_state(tmp_path, RegionState("local", "f", 1, 1.0, "", seen))
+        assert (served_at(region, "functions"), served_at(region, "gateway")) == ("http://127.0.0.1:47", "")
+        seen["gateway"] = Seen(Phase.READY, 1.0, url="http://[::]:48")
+        write_state(tmp_path, RegionState("local", "f", 1, 1.0, "", seen))
+        assert gateway_url(region) == "http://127.0.0.1:48"
+    finally:
+        hold.close()

@@ -36,6 +36,8 @@ async def seen_with_functions(data: Path, state: RegionState) -> Status:
     """The look while a server stands for functions and the gateway, whose URL stands in for "HERE"."""
 
     async def answer(request: web.Request) -> web.Response:
+        if request.path == "/":
+            return web.Response(status=500)  # as an app whose API is at the root of the gateway
         if request.path == "/api/v1":
             return web.json_response({"confinement": "namespaces"})
         return web.json_response({"status": 404}, status=404)

@@ -45,6 +45,15 @@ def test_a_held_folder_is_refused_and_looking_does_not_take_it(tmp_path: Path) -
     Hold(tmp_path).close()
 
 
+def test_what_a_killed_region_left_is_not_taken_for_what_runs_now(tmp_path: Path) -> None:
+    killed = Hold(tmp_path)
+    write_state(tmp_path, STATE_NOW)
+    killed.close()
+    hold = Hold(tmp_path)
+    assert read_state(tmp_path) is None
+    hold.close()
+
+
 def test_a_folder_that_can_not_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(FolderTaken, match=r"file/data can't be used: Not a directory"):

@@ -35,7 +35,10 @@ ADMIN_FILE = "admin.json"
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """What the command line asks for; None leaves it to the settings. `named`: where it has host and port from."""
+    """What the command line asks for; None leaves it to the settings.
+
+    `named`: what users call host and port.
+    """
 
     data: Path
     host: str | None = None

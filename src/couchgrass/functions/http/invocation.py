@@ -9,6 +9,7 @@ from typing import Final
 
 from couchgrass.functions import activation_form
 from couchgrass.functions.activation import Status
+from couchgrass.functions.entity import SEQUENCE
 from couchgrass.functions.http.call import ACTIVATION_ID_HEADER, answered, answered_text
 from couchgrass.functions.run.controller import Invoked
 from couchgrass.serving.asgi import Answer, Header
@@ -23,7 +24,11 @@ STATUSES: Final = {
 
 
 def invoked_answer(invoked: Invoked, *, only_result: bool) -> Answer:
-    """202 and the id for what has not ended, else the record (without logs) or the result."""
+    """202 and the id for what has not ended, else the record or the result.
+
+    The record is without an action's logs, which OpenWhisk collects later; those of a sequence or a conductor
+    are the ids of what it ran.
+    """
     activation = invoked.activation
     headers: list[Header] = [(ACTIVATION_ID_HEADER, invoked.activation_id.encode())]
     if activation is None or activation.status is None:
@@ -32,7 +37,11 @@ def invoked_answer(invoked: Invoked, *, only_result: bool) -> Answer:
     result = bytes(activation.result)
     if only_result or result.lstrip()[:1] == b"[":
         return answered_text(result, status, headers)
-    return answered(activation_form.record(activation, logs=False), status, headers)
+    return answered(
+        activation_form.record(activation, logs=activation.annotations.get("kind") == SEQUENCE),
+        status,
+        headers,
+    )
 
 
 def accepted(activation_id: str) -> Answer:

@@ -3,7 +3,7 @@
 The preloads lead an old app's connections to a plain host and port, with the database at its root. When the
 region's database is not such a one, they lead here, and each request goes on to the database with its own
 credentials: the method, the rest of the path, headers and bodies as they are, streamed both ways, feeds too.
-Only requests that name a host in use are let in.
+Only requests that name a host of an account are let in: no web page of somebody's browser can do that.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from couchgrass.functions.cloudant import Target, direct_target
+from couchgrass.functions.cloudant import Target, account_of, direct_target
 
 CONNECT_S: Final = 10.0
 CONNECTIONS_MAX: Final = 500
@@ -51,7 +51,6 @@ class Door:
         self._base = f"{parts.scheme}://{parts.netloc}"
         self._prefix = parts.path.rstrip("/")
         self._tls: ssl.SSLContext | bool = True if tls is None else tls
-        self._hosts: set[str] = set()
         self._runner: web.AppRunner | None = None
         self._session: aiohttp.ClientSession | None = None
 
@@ -78,10 +77,6 @@ class Door:
         host, port = self._runner.addresses[0][:2]
         return Target(host, port)
 
-    def let_in(self, *hosts: str) -> None:
-        """These hosts are in use from now on."""
-        self._hosts.update(host.lower() for host in hosts)
-
     async def close(self) -> None:
         """Ends what is under way."""
         if self._runner is not None:
@@ -91,9 +86,8 @@ class Door:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         host = request.host.lower()
-        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-        if name not in self._hosts:
-            return _refusal(403, "forbidden", "No account of this action has this host.")
+        if account_of(host) is None:
+            return _refusal(403, "forbidden", "No account has this host.")
         assert self._session is not None
         asked = self._session.request(
             request.method,

@@ -16,9 +16,20 @@ import msgspec
 
 from couchgrass.clock import Clock
 from couchgrass.couch.auth import basic
+from couchgrass.couch.mirror import AWAY
 from couchgrass.couch.server import CouchServer, path
-from couchgrass.errors import BadRequest, Conflict, CouchgrassError, FileExists, Forbidden, NotFound
+from couchgrass.errors import (
+    BadRequest,
+    Conflict,
+    CouchgrassError,
+    FileExists,
+    Forbidden,
+    NotFound,
+    PeerLost,
+    ServiceUnavailable,
+)
 from couchgrass.functions import alarms, changes
+from couchgrass.functions.cloudant import account_of
 from couchgrass.functions.entity import Identity
 from couchgrass.functions.feed import (
     FEED,
@@ -164,7 +175,14 @@ class Feeds:
         self._clock = clock
 
     async def answer(self, identity: Identity, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
-        """What the feed `name` (alarm, interval, once, changes) answers. Raises what the family has."""
+        """What the feed `name` (alarm, interval, once, changes) answers. Raises what the family has, and
+        ServiceUnavailable when the region's database is away."""
+        try:
+            return await self._answered(identity, name, given)
+        except PeerLost as lost:
+            raise ServiceUnavailable(AWAY) from lost
+
+    async def _answered(self, identity: Identity, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
         event = given.get("lifecycleEvent")
         owner, namespace, trigger = self._owner(identity, name, given, is_delete=event == "DELETE")
         key = f"{namespace}/{trigger}"
@@ -229,7 +247,10 @@ class Feeds:
         try:
             latest = await self._latest.latest(asked)
         except CouchgrassError as refused:
-            raise BadRequest(f"error connecting to database {asked.dbname}: {refused.reason}") from None
+            # Where the region has its database is nobody's business.
+            is_ours = isinstance(refused, PeerLost) and account_of(asked.host) is not None
+            reason = AWAY if is_ours else refused.reason
+            raise BadRequest(f"error connecting to database {asked.dbname}: {reason}") from None
         return str(latest) if asked.since == changes.NOW else asked.since
 
     async def _change(self, feed: Feed, event: str, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from couchgrass.errors import CouchgrassError, NotFound, ServiceUnavailable
 from couchgrass.functions import pool
 from couchgrass.functions.activation import Activation, Status
 from couchgrass.functions.entity import Action, Identity, Limits
+from couchgrass.functions.kinds import cell_kind
 from couchgrass.functions.loglines import LogLines
 from couchgrass.functions.pool import Close, Command, Pool, Refuse, Run, Start, Wanted, Why
 from couchgrass.functions.run import response
@@ -244,7 +245,7 @@ class Invoker:
             )
         try:
             cell = await self._runtimes.cell(
-                action.exec.kind, action.limits, name=action.path, accounts=job.accounts
+                cell_kind(action.exec), action.limits, name=action.path, accounts=job.accounts
             )
         except CouchgrassError as refused:
             log.error("%s: no process can be had: %s", action.path, refused)

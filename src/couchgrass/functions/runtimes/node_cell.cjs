@@ -226,6 +226,14 @@ async function load(spec) {
   return found;
 }
 
+/** What to do about a package that is not there; nothing for any other error. */
+function advice(error) {
+  const missing = /^(?:ERR_)?MODULE_NOT_FOUND$/.test(String(error && error.code));
+  const name = missing && /Cannot find (?:module|package) '((?:@[^/'.]+\/)?[^/'.]+)/.exec(error.message);
+  if (!name) return '';
+  return `\nPut '${name[1]}' into the action's zip, or let the operator run: couchgrass runtime add nodejs ${name[1]}`;
+}
+
 async function init(spec) {
   logBytesMax = spec.log_bytes_max;
   logBytesLeft = logBytesMax;
@@ -242,7 +250,7 @@ async function init(spec) {
   try {
     handler = await load(spec);
   } catch (error) {
-    const text = String((error && error.stack) || error);
+    const text = String((error && error.stack) || error) + advice(error);
     process.stderr.write(text + '\n');
     return refuse(502, 'Initialization has failed due to: ' + text);
   }

@@ -8,10 +8,14 @@
 RUNTIMES/NAME is a link to a folder of RUNTIMES/installed. An installation is made beside the one in use and
 the link is changed by one rename, so processes see the old one or the new one; the one before stays until the
 next change, for those that have it open.
+
+All may read what is installed, if they get there: the data folder keeps others out, until `let_pass` lets
+them through, for cells that run as users of their own and have no file system of their own.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import uuid
 from collections.abc import Callable, Sequence
@@ -25,6 +29,10 @@ from couchgrass.functions.packages import Asked, folder_name
 from couchgrass.serving.files import replace_file
 
 INSTALLED: Final = "installed"
+_PASS: Final = 0o001
+_ENTER: Final = 0o005
+_READ: Final = 0o004
+"""What others may: pass through a folder without listing it, list it too, read a file."""
 LIST: Final = "packages.json"
 
 Install = Callable[[Path, Sequence[str]], None]
@@ -70,8 +78,11 @@ def put(runtimes: Path, kind: str, packages: Sequence[str], install: Install) ->
         return
     made = runtimes / INSTALLED / f"{folder_name(kind)}.{uuid.uuid4().hex[:8]}"
     made.mkdir(parents=True)
+    for place in (runtimes, made.parent):
+        _allow(place, _PASS)
     try:
         install(made, packages)
+        _open_to_all(made)
         replace_file(made / LIST, msgspec.json.encode(Asked(tuple(packages))) + b"\n")
         beside = runtimes / f".{made.name}"
         beside.symlink_to(Path(INSTALLED) / made.name)
@@ -87,6 +98,32 @@ def check_free(runtimes: Path, kind: str) -> None:
     link = runtimes / folder_name(kind)
     if link.exists() and not link.is_symlink():
         raise BadRequest(f"{link} was not made by couchgrass: move it away first")
+
+
+def let_pass(runtimes: Path) -> Path | None:
+    """Lets all users through the data folder, the parent of `runtimes`, to what is installed. All else in it
+    is its owner's alone by its own mode. What is further above is not ours: a folder there that lets nobody
+    through is given back. Raises OSError."""
+    runtimes = runtimes.resolve()
+    for place in (runtimes.parent, runtimes, runtimes / INSTALLED):
+        if place.is_dir():
+            _allow(place, _PASS)
+    return next((place for place in runtimes.parents if not place.stat().st_mode & _PASS), None)
+
+
+def _open_to_all(folder: Path) -> None:
+    for place, _, files in os.walk(folder):
+        _allow(Path(place), _ENTER)
+        for name in files:
+            file = Path(place, name)
+            if not file.is_symlink():
+                _allow(file, _ENTER if file.stat().st_mode & 0o100 else _READ)
+
+
+def _allow(place: Path, mode: int) -> None:
+    now = place.stat().st_mode & 0o7777
+    if now | mode != now:
+        place.chmod(now | mode)
 
 
 def _sweep(runtimes: Path, name: str, keep: tuple[str | None, ...]) -> None:

@@ -114,6 +114,8 @@ class ProcessCell:
     def __init__(self, process: Process, watch: Watch, on_end: Callable[[ProcessCell], None]) -> None:
         self.process = process
         self.memory_bytes_max = 0
+        self.path = ""
+        """Its action's, for the log."""
         self._watch = watch
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
@@ -180,6 +182,7 @@ class ProcessCell:
     def end(self, how: End) -> None:
         """Kills it with all its children; what goes on ends like this."""
         self._condemned = True
+        self._watch.discard(self)
         if not self._ended.done():
             self.process.kill()
         self._drain()
@@ -219,7 +222,10 @@ class ProcessCell:
             raise
         finally:
             timer.cancel()
-            self._watch.discard(self)
+            if self._condemned:
+                self._watch.discard(self)
+            else:
+                self._watch.rest(self)
 
     def _settle(self, outcome: Outcome) -> None:
         """Gives what is asked its outcome, when there is something."""
@@ -334,6 +340,7 @@ class ProcessCell:
         if self._ended.done():
             return
         self._condemned = True
+        self._watch.discard(self)
         status = self.process.reap()
         self._drain()
         spoke = any(raw.says_out_of_memory for raw in self._raw)

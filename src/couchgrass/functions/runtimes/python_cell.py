@@ -249,6 +249,13 @@ class Runner:
         while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
             trace = trace.tb_next
         print("".join(traceback.format_exception(type(error), error, trace)), end="", file=sys.stderr)
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            name = error.name.partition(".")[0]
+            print(
+                f"Put what has '{name}' into the action's zip, or let the operator run: "
+                f"couchgrass runtime add python {name}",
+                file=sys.stderr,
+            )
 
     # --- init
 

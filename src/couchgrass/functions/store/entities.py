@@ -127,10 +127,12 @@ class Entities:
         code_cache = CodeCache(cache / "code")
         await code_cache.open()
         await mirror.open()
-        pieces = PieceStore(server.transport(), database, mirror)
+        pieces = PieceStore(server.transport(), database, mirror, notes=cache / "pieces")
         entities = cls(shown, mirror, pieces, code_cache, clock)
         if mirror.is_live:
-            entities._sweeping = asyncio.create_task(entities._sweep())
+            # Both before anything is put, which notes and names others.
+            used = [pieces.lead for pieces in shown.pieces.values()]
+            entities._sweeping = asyncio.create_task(entities._sweep(entities._pieces.notes.all(), used))
         return entities
 
     async def close(self) -> None:
@@ -158,28 +160,36 @@ class Entities:
         if isinstance(entity, Action) and entity.exec.digest:
             inline, pieces = await self._place(entity, code, old)
         doc = document(entity, code=inline, pieces=pieces)
+        if leaves := old if old != pieces else None:
+            self._pieces.notes.add(leaves)
         try:
             answer = await self._mirror.ask("PUT", id, body=doc)
         except CouchgrassError as refused:
-            if pieces is not None and pieces != old and not isinstance(refused, ServiceUnavailable):
-                await self._pieces.remove(pieces)
+            if not isinstance(refused, ServiceUnavailable):
+                await self._take_back(pieces if pieces != old else None, leaves)
             raise (Conflict(RACE) if isinstance(refused, Conflict) else refused) from refused
         written = msgspec.structs.replace(entity, rev=str(answer["rev"]))
         if self._mirror.wrote(id, written.rev):
             self._shown.put(written, pieces)
-        if old is not None and old != pieces:
-            await self._pieces.remove(old)
+        if pieces is not None:
+            self._pieces.notes.remove(pieces)
+        if leaves is not None:
+            await self._pieces.remove(leaves)
         return written
 
     async def delete(self, entity: Entity) -> None:
         """Raises Conflict when the one that is there is another, NotFound, ServiceUnavailable."""
         id = entity_id(entity)
         old = self._shown.pieces.get(id)
+        if old is not None:
+            self._pieces.notes.add(old)
         try:
             answer = await self._mirror.ask("DELETE", id, query={"rev": entity.rev})
         except Conflict as refused:
+            await self._take_back(None, old)
             raise Conflict(RACE) from refused
         except NotFound as refused:
+            await self._take_back(None, old)
             raise NotFound(NOT_THERE) from refused
         if self._mirror.wrote(id, str(answer["rev"])):
             self._shown.remove(id)
@@ -237,12 +247,13 @@ class Entities:
             raise NotFound(NOT_THERE)
         return code.encode()
 
-    async def _sweep(self) -> None:
-        used = [pieces.lead for pieces in self._shown.pieces.values()]
-        try:
-            removed = await self._pieces.sweep(used, now_ms=int(self._clock.now() * 1000))
-        except CouchgrassError as refused:
-            log.warning("code that is no action's is left for the next start: %s", refused.reason)
-            return
-        if removed:
+    async def _take_back(self, new: Pieces | None, old: Pieces | None) -> None:
+        """After a write that was refused: what it would have named goes, what it would have left stays."""
+        if old is not None:
+            self._pieces.notes.remove(old)
+        if new is not None:
+            await self._pieces.remove(new)
+
+    async def _sweep(self, noted: Iterable[Pieces], used: Iterable[str]) -> None:
+        if removed := await self._pieces.sweep(noted, used):
             log.info("%d pieces of code that no action has were removed", removed)

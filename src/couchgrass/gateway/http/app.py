@@ -84,10 +84,10 @@ class Gateway(Edge):
             for prefix, mount in self._mounts.items():
                 if path.startswith(prefix):
                     return await mount(request)
+        if path == HEALTH:
+            return self._health()
         found = self._apis.routes.find(path)
         if found is None:
-            if path == HEALTH:
-                return self._health()
             raise NotFound("Not found.")
         resource, below, rest = found
         cors = resource.api.cors
@@ -144,7 +144,11 @@ class Gateway(Edge):
         """The body, and the header that tells its length."""
         length = request.headers.get(b"content-length")
         if length is None and b"transfer-encoding" not in request.headers:
-            return b"", []
+            if request.method in _BODILESS or request.scope["http_version"].startswith("1"):
+                return b"", []
+            # HTTP/2 has an end of a body without any header that tells of it.
+            body = await request.body(BODY_BYTES_MAX)
+            return body, [(b"content-length", b"%d" % len(body))]
         if length is None:
             return request.pieces(BODY_BYTES_MAX), [_CHUNKED]
         size = int(length) if length.isdigit() else 0
@@ -209,6 +213,7 @@ class Gateway(Edge):
         return Answer(200, json.encode(body), [_JSON, (b"cache-control", b"no-store")])
 
 
+_BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _CHUNKED: Final[Header] = (b"transfer-encoding", b"chunked")
 
 

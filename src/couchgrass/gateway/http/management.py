@@ -49,12 +49,12 @@ Query = dict[str, str]
 
 
 class Management:
-    """`gateway_url` is where the APIs are reached, `api_url` where the functions are."""
+    """`gateway_url` gives where the APIs are reached, `api_url` is where the functions are."""
 
-    def __init__(self, apis: Apis, clock: Clock, *, gateway_url: str, api_url: str) -> None:
+    def __init__(self, apis: Apis, clock: Clock, *, gateway_url: Callable[[], str], api_url: str) -> None:
         self._apis = apis
         self._clock = clock
-        self._gateway_url = gateway_url.rstrip("/")
+        self._gateway_url = gateway_url
         self._api_url = api_url.rstrip("/")
         self._calls: dict[str, tuple[str, Callable[[Request, Identity, Query], Awaitable[Any]]]] = {
             "createApi": ("POST", self._create),
@@ -187,7 +187,7 @@ class Management:
             "namespace": api.namespace,
             "gwApiActivated": True,
             "tenantId": tenant,
-            "gwApiUrl": f"{self._gateway_url}/api/{tenant}{below}",
+            "gwApiUrl": f"{self._gateway_url().rstrip('/')}/api/{tenant}{below}",
             "apidoc": json.Raw(api.text.encode()),
         }
 

@@ -12,7 +12,13 @@ from couchgrass.couch.server import CouchServer
 from couchgrass.errors import BadRequest, Conflict, RequestTimeout
 from couchgrass.linking.address import Address
 from couchgrass.linking.apply.abreast import abreast
-from couchgrass.linking.apply.look import SYSTEM_PREFIX, databases, look_at_link, look_at_server
+from couchgrass.linking.apply.look import (
+    REGION_PREFIX,
+    SYSTEM_PREFIX,
+    databases,
+    look_at_link,
+    look_at_server,
+)
 from couchgrass.linking.apply.pair import Show, applied, opened
 from couchgrass.linking.apply.prove import Proof, Waited, prove, until_running
 from couchgrass.linking.apply.run import Applier
@@ -23,6 +29,8 @@ from couchgrass.linking.proof import proof_doc
 from couchgrass.linking.steps import Step
 
 NO_SUCH_PROOF: Final = "no document is found that the selector surely lets pass: write one yourself and look"
+
+FEEDS: Final = "whisk_feeds"
 
 _RUN_BYTES: Final = 8
 
@@ -82,13 +90,20 @@ def check_names(dbs: Iterable[str]) -> None:
                 f"'{db}' is one of the server's own databases, which are not linked: its accounts, jobs and "
                 "settings are each server's own, and a key that could change them could do all"
             )
+        if db == FEEDS:
+            raise BadRequest(
+                f"'{db}' is a region's own and is not linked: with its lease in common only one of the "
+                "regions would fire triggers, and how far its feeds have come is about its own databases"
+            )
 
 
 async def _all(servers: Mapping[Side, CouchServer], wish: Wish) -> tuple[str, ...]:
+    """Those of a region's functions and gateway are left out: whether what is deployed in one region is in
+    the other too is not for a copy of all data to decide."""
     names = set(await databases(servers[Side.A]))
     if not wish.one_way:
         names |= set(await databases(servers[Side.B]))
-    return tuple(sorted(names))
+    return tuple(sorted(name for name in names if not name.startswith(REGION_PREFIX)))
 
 
 async def _make(

@@ -18,6 +18,8 @@ from couchgrass.linking.undo import Found, Remains
 USERS = "_users"
 USER_PREFIX = "org.couchdb.user:"
 SYSTEM_PREFIX = "_"
+REGION_PREFIX = "whisk_"
+"""Of the databases of a region's functions and gateway: what is deployed there, its keys, its feeds."""
 
 Servers = Mapping[Side, CouchServer]
 T = TypeVar("T")

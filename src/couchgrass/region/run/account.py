@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -95,17 +96,45 @@ def database_access(region: Region) -> Access:
     return Access(url, read_account(data / ACCOUNT))
 
 
-def api_host(region: Region) -> str:
-    """The URL at which clients of this region's functions reach them, as APIHOST names it."""
-    functions = region.functions
-    if functions.public_url:
-        return functions.public_url.rstrip("/")
+def served_at(region: Region, name: Literal["functions", "gateway"]) -> str:
+    """The URL at which clients on this machine reach one of the region's processes.
+
+    Its port is the one that the region that runs wrote down, else its file's. "" when that is any free port
+    and none is known.
+    """
+    process = region.functions if name == "functions" else region.gateway
     state = read_state(Path(region.data))
-    seen = None if state is None else state.processes.get("functions")
-    if seen is not None and seen.url:
-        return seen.url
-    host = LOOPBACK if functions.host in ("0.0.0.0", "::") else functions.host  # noqa: S104
-    return f"http://{f'[{host}]' if ':' in host else host}:{functions.port}"
+    seen = None if state is None else state.processes.get(name)
+    port = (urlsplit(seen.url).port if seen is not None else None) or process.port
+    host = LOOPBACK if process.host in ("0.0.0.0", "::") else process.host  # noqa: S104
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}" if port else ""
+
+
+def api_host(region: Region) -> str:
+    """The URL at which clients of this region's functions reach them, as APIHOST names it.
+
+    Raises AccessRefused when that is not known.
+    """
+    url = region.functions.public_url.rstrip("/") or served_at(region, "functions")
+    if not url:
+        raise unknown_port("functions")
+    return url
+
+
+def gateway_url(region: Region) -> str:
+    """Where the region's APIs are reached. Raises AccessRefused when that is not known."""
+    url = region.gateway.public_url.rstrip("/") or served_at(region, "gateway")
+    if not url:
+        raise unknown_port("gateway")
+    return url
+
+
+def unknown_port(table: str) -> AccessRefused:
+    """For a port that is any free one of a process that does not run."""
+    return AccessRefused(
+        f"[{table}] has port 0, and no region runs that tells which one that is: start it with couchgrass "
+        "region, or name a port"
+    )
 
 
 async def ensure_account(data: Path, url: str, admin: Account | None = None) -> None:

@@ -62,6 +62,8 @@ class Hold:
         except OSError as held:
             os.close(self._descriptor)
             raise FolderTaken(f"{data} is in use by another region: stop it or name another folder") from held
+        # What one that was killed left there would be taken for what runs now.
+        remove_state(data)
 
     def close(self) -> None:
         """Lets it go."""
