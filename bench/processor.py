@@ -14,7 +14,7 @@ Parts = Callable[[], Mapping[str, list[int]]]
 
 
 class Meter:
-    """Begins when it is made. What this process's children took (wrk) is a part of its own, once they ended."""
+    """Begins when it is made. What this process's children took, which is wrk, is a part of its own."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
