@@ -89,6 +89,7 @@ async def _twice(process: ServerProcess, db_name: str) -> None:
         await put(site, name, "a1")
         task = await run(site)
         await until(lambda: len(site.fired) == 1)
+        await noted(site, 1)
         await stop(task)
         feed = await site.documents.feed("me/t")
         assert feed is not None
