@@ -4,13 +4,13 @@
 
 Starts a region of its own. Prints JSON; all times are in milliseconds.
 
-- `cold`: the first call of an action that is new, for each kind; one at a time, with a pause in which the next
-  process is made ready, as calls of rare actions come. `burst`: so many new actions, all called at once.
+- `cold`: the first call of an action that is new, for each kind; one at a time, with a pause in which the
+  next process is made ready, as calls of rare actions come. `burst`: so many new actions, all called at once.
 - `warm`: calls on one connection, after some that do not count: of the web action, and of the action by the
   REST API, blocking. The action does nothing, so all of it is what we cost.
-- `parallel`: wrk with 32 connections to the no-op web action, directly and through the gateway, and to the plain
-  function; one after the other in each round, the medians of all rounds. `cpu_us` is the processor time that an
-  answer takes, by process; the load generator's share comes on top.
+- `parallel`: wrk with 32 connections to the no-op web action, directly and through the gateway, and to the
+  plain function; one after the other in each round, the medians of all rounds. `cpu_us` is the processor time
+  that an answer takes, by process; the load generator's share comes on top.
 - `mixed`: directly, while eight calls at a time of another action sleep a second each, one that computes is
   always under way, and new actions are called one after the other; what matters is the p99 of the first.
 """

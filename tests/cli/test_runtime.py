@@ -34,7 +34,7 @@ def test_what_is_installed_is_listed_and_removed(tmp_path: Path) -> None:
     status, out, _ = called("list", "--data", str(tmp_path))
     assert (status, out.splitlines()[1].split()) == (0, ["python:3", "grass==1"])
     status, out, _ = called("remove", "python:3", "Grass", "--data", str(tmp_path))
-    assert (status, out) == (0, "python:3 has 0 packages: none\n")
+    assert (status, out) == (0, "python:3 has these packages: none\n")
     assert called("list", "--data", str(tmp_path))[1] == "No packages are installed.\n"
 
 

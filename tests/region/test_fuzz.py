@@ -212,18 +212,17 @@ def judged(site: Site, wire: Wire, request: Asked) -> Got | None:
     return got
 
 
-def few(examples: int = EXAMPLES) -> Any:
-    """Bounded, and the same at each run."""
-    return settings(
-        max_examples=examples,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-    )
+FEW = settings(
+    max_examples=EXAMPLES,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+"""Bounded, and the same at each run."""
 
 
-@few()
+@FEW
 @given(request=asked([f"api/v1/web/guest/default/echo-{kind}" for kind in ECHO] + ["api/v1/web", "api/v1"]))
 def test_no_request_makes_the_functions_fail(site: Site, request: Asked) -> None:
     wire = Wire(site.region.ports["functions"])
@@ -232,7 +231,7 @@ def test_no_request_makes_the_functions_fail(site: Site, request: Asked) -> None
     assert got is None or got.status not in (500, 502, 503, 504), (request, got)
 
 
-@few()
+@FEW
 @given(request=asked([f"{top}fuzz/{kind}" for kind in ECHO for top in ("", "api/guest/")] + ["api", "fuzz"]))
 def test_no_request_makes_the_gateway_fail(site: Site, request: Asked) -> None:
     wire = Wire(site.region.ports["gateway"])
@@ -277,7 +276,7 @@ ANSWER = st.fixed_dictionaries(
 )
 
 
-@few()
+@FEW
 @given(answer=ANSWER | JSON, server=st.sampled_from(("functions", "gateway")))
 def test_no_answer_of_an_action_makes_us_fail(site: Site, answer: Any, server: str) -> None:
     path = b"/api/v1/web/guest/default/says.http" if server == "functions" else b"/fuzz/says"

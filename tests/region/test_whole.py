@@ -7,7 +7,7 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,10 +41,11 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegionProcess]:
 
 @pytest.fixture
 def region(ran: RegionProcess) -> RegionProcess:
-    """The region, started again when the test before ended it."""
+    """The region, started again when the test before ended it, and all of it ready."""
     assert ran.supervisor is not None
     if ran.supervisor.poll() is not None:
         ran.start()
+    ran.until(ran.is_ready)
     return ran
 
 
@@ -209,6 +210,40 @@ def record(owner: Owner, activation_id: str) -> Any:
     return found.json()
 
 
+def test_who_waits_at_the_gateway_is_told_that_the_functions_are_gone(region: RegionProcess) -> None:
+    owner = prepared(region)
+    answers = asked_slowly(region, owner, "60")
+    former = region.kill("functions")
+    (lost,) = answers()
+    # A GET is asked again once when its connection was an old one; then nobody takes it.
+    assert lost.status == lost.json()["status"]
+    assert lost.status in (502, 503), lost
+    assert lost.json()["message"].startswith(("Error: The functions did not", "Error: The functions can't"))
+    away = by_gateway(region)
+    assert away.status in (200, 503), away
+    region.until_again("functions", former)
+    goes_on(region, owner)
+
+
+def asked_slowly(region: RegionProcess, owner: Owner, seconds: str) -> Callable[[], list[Reply]]:
+    """Asks by the gateway for something slow, and returns when it is under way: what waits for the answer."""
+    slow = NAP.replace("args['s']", "float(args.get('s', 0))")
+    owner.put("warm-python", KINDS["python"], slow, web=True)
+    answers: list[Reply] = []
+    asking = threading.Thread(
+        target=lambda: answers.append(call(region.gateway, "GET", f"/api/guest/echo/it?s={seconds}"))
+    )
+    asking.start()
+    # A record without an end says that it runs.
+    region.until(lambda: "end" not in owner.ask("GET", "activations?running=true&limit=1").json()[0])
+
+    def answered() -> list[Reply]:
+        asking.join()
+        return answers
+
+    return answered
+
+
 def test_the_processes_of_actions_end_with_the_functions_that_are_killed(region: RegionProcess) -> None:
     owner = prepared(region)
     pid = region.seen("functions").pid
@@ -257,19 +292,10 @@ def test_a_supervisor_that_is_killed_leaves_no_process_behind(region: RegionProc
 
 def test_what_is_under_way_is_answered_before_a_region_stops(region: RegionProcess) -> None:
     owner = prepared(region)
-    owner.put("warm-python", KINDS["python"], NAP.replace("args['s']", "float(args.get('s', 0))"), web=True)
-    answers: list[Reply] = []
-
-    def ask() -> None:
-        answers.append(call(region.gateway, "GET", "/api/guest/echo/it?s=1.5"))
-
-    asking = threading.Thread(target=ask)
-    asking.start()
-    # It is under way once its record says that it runs.
-    region.until(lambda: owner.ask("GET", "activations?running=true&limit=1").json()[0].get("end", 0) == 0)
+    answers = asked_slowly(region, owner, "1.5")
     assert region.stop() == 0
-    asking.join()
-    assert (answers[0].status, answers[0].json()["s"]) == (200, "1.5")
+    (answer,) = answers()
+    assert (answer.status, answer.json()["s"]) == (200, "1.5")
     with pytest.raises(OSError, match="refused"):
         call(region.gateway, "GET", "/")
 

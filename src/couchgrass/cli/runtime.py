@@ -123,4 +123,4 @@ def _change(
     except OSError as refused:
         complain(command, f"{refused.filename or runtimes}: {refused.strerror}")
         raise typer.Exit(FAILED) from refused
-    typer.echo(f"{kind} has {len(wanted)} packages: {' '.join(wanted) or 'none'}")
+    typer.echo(f"{kind} has these packages: {' '.join(wanted) or 'none'}")

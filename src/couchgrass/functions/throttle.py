@@ -13,7 +13,6 @@ holds a connection and its parameters in memory.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
 from typing import Final
 
 import msgspec
@@ -41,11 +40,6 @@ class Allowed(msgspec.Struct, frozen=True):
     concurrent: int = 1_000
 
 
-class _Rate(Enum):
-    INVOCATIONS = 0
-    FIRES = 1
-
-
 class Throttle:
     """Counts; `now` is in seconds since the epoch. `of`: the namespaces with limits of their own."""
 
@@ -53,7 +47,8 @@ class Throttle:
         self._allowed = allowed or Allowed()
         self._of = dict(of or {})
         self._minute = 0
-        self._counts: dict[tuple[_Rate, str], int] = {}
+        self._invocations: dict[str, int] = {}
+        self._fires: dict[str, int] = {}
         self._in_flight: dict[str, int] = {}
 
     def allowed(self, namespace: str) -> Allowed:
@@ -67,7 +62,7 @@ class Throttle:
     def enter(self, namespace: str, now: float) -> None:
         """An invocation begins: `leave` follows, once. Raises Throttled, and then it does not begin."""
         allowed = self.allowed(namespace)
-        self._count(_Rate.INVOCATIONS, namespace, allowed.invocations_per_minute, now)
+        self._count(self._invocations, namespace, allowed.invocations_per_minute, now)
         running = self._in_flight.get(namespace, 0)
         if running >= allowed.concurrent:
             raise Throttled(
@@ -86,15 +81,15 @@ class Throttle:
 
     def fire(self, namespace: str, now: float) -> None:
         """A trigger fires. Raises Throttled."""
-        self._count(_Rate.FIRES, namespace, self.allowed(namespace).fires_per_minute, now)
+        self._count(self._fires, namespace, self.allowed(namespace).fires_per_minute, now)
 
-    def _count(self, rate: _Rate, namespace: str, allowed: int, now: float) -> None:
+    def _count(self, counts: dict[str, int], namespace: str, allowed: int, now: float) -> None:
         minute = int(now // MINUTE_S)
         if minute != self._minute:
             self._minute = minute
-            self._counts.clear()
-        count = self._counts.get((rate, namespace), 0) + 1
-        self._counts[rate, namespace] = count
+            self._invocations.clear()
+            self._fires.clear()
+        count = counts[namespace] = counts.get(namespace, 0) + 1
         if count > allowed:
             raise Throttled(
                 f"Too many requests in the last minute (count: {count}, allowed: {allowed}).",

@@ -241,7 +241,7 @@ class Controller:
 
 async def _ended(task: asyncio.Task[Activation], timeout_s: float) -> None:
     """Returns when the task has ended, or time is up. It is `asyncio.wait` for one task at half the cost."""
-    loop = asyncio.get_running_loop()
+    loop = task.get_loop()
     waiter: asyncio.Future[None] = loop.create_future()
 
     def wake(*_: object) -> None:

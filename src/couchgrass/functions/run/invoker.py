@@ -133,7 +133,7 @@ class Invoker:
             raise ServiceUnavailable(response.OVERLOADED)
         self._activations.begin(_activation(turn), durable=job.durable)
         self._under_way += 1
-        ended = response.failed(Status.INTERNAL_ERROR, response.CANCELLED)
+        ended = _CANCELLED
         try:
             ended = await self._turn(turn, ticket, wanted, commands)
         except Exception:
@@ -407,6 +407,7 @@ def _activation(turn: _Turn, ended: Response | None = None) -> Activation:
 
 
 _NOTHING: Final = msgspec.Raw(b"{}")
+_CANCELLED: Final = response.failed(Status.INTERNAL_ERROR, response.CANCELLED)
 
 
 @lru_cache(maxsize=1_000)

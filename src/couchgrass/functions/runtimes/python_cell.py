@@ -26,6 +26,7 @@ import json
 import linecache
 import os
 import resource
+import select
 import struct
 import sys
 import threading
@@ -92,6 +93,10 @@ class Channel:
                 whole += self._some(min(length + 4 - len(whole), 1 << 20))
             taken = bytes(whole)
         return kind, taken[HEAD.size :]
+
+    def is_asked(self) -> bool:
+        """Is there a request, or nobody left to send one?"""
+        return bool(select.select([self._requests_fd], [], [], 0)[0])
 
     def _some(self, size: int) -> bytes:
         """What there is of the request. It is never more than that: the next one comes after the answer."""
@@ -421,12 +426,20 @@ def _become(uid: int) -> None:
     os.setresuid(uid, uid, uid)
 
 
-def _warm() -> None:
+def _warm(channel: Channel) -> None:
+    """Imports what actions often do, until one comes: it shall not wait for what it may not need."""
     for name in WARM.split():
+        if channel.is_asked():
+            break
         try:
             importlib.import_module(name)
         except ImportError:
             continue
+    gc.freeze()  # what was imported stays; the action's own collections need not walk it
+
+
+def _as_in_a_program() -> None:
+    """The built-ins that the module `site` adds for people at a terminal, as far as programs use them."""
     import builtins
     import site
 
@@ -443,10 +456,10 @@ def main(arguments: list[str]) -> NoReturn:
         os.set_inheritable(int(fd), False)
     if uid != "-":
         _become(int(uid))
-    _warm()
-    gc.freeze()  # what was imported stays; the action's own collections need not walk it
+    _as_in_a_program()
     runner = Runner(channel, Path(home), preload)
     channel.send(b"H", b"")
+    _warm(channel)
     runner.serve()
 
 

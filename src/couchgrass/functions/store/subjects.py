@@ -24,6 +24,9 @@ from couchgrass.serving.files import kept_secret
 
 DATABASE: Final = "whisk_subjects"
 
+INTERNAL_KEYS_MAX: Final = 10_000
+"""Those that are remembered: most invocations want one."""
+
 log = logging.getLogger(__name__)
 
 
@@ -67,6 +70,7 @@ class Subjects:
         self._shown = shown
         self._mirror = mirror
         self._region_secret = region_secret
+        self._internal_keys: dict[str, str] = {}
         self._clock = clock
 
     @classmethod
@@ -116,7 +120,12 @@ class Subjects:
     def internal_key(self, namespace: str) -> str:
         """ "uuid:secret", for the platform's own use in a namespace's name. Raises NotFound."""
         uuid = self._of(namespace).uuid
-        return f"{uuid}:{keys.internal_secret(self._region_secret, uuid)}"
+        known = self._internal_keys.get(uuid)
+        if known is None:
+            if len(self._internal_keys) >= INTERNAL_KEYS_MAX:
+                self._internal_keys.clear()
+            known = self._internal_keys[uuid] = f"{uuid}:{keys.internal_secret(self._region_secret, uuid)}"
+        return known
 
     def list(self) -> list[Subject]:
         """All of them, by name."""

@@ -115,19 +115,18 @@ class Backend:
 
     async def _in_time(self, connection: Connection, event: Awaitable[T]) -> T:
         """Waits for the functions, which may be silent for `answer_s`."""
-        timer = asyncio.get_running_loop().call_later(self._answer_s, connection.expire)
+        timer = connection.loop.call_later(self._answer_s, connection.expire)
         try:
             return await event
         finally:
             timer.cancel()
 
     def _take(self) -> Connection | None:
-        now = asyncio.get_running_loop().time()
         while self._kept:
             connection = self._kept.pop()
             if connection.failed is not None:
                 continue
-            if now - connection.idle_since < KEPT_S:
+            if connection.loop.time() - connection.idle_since < KEPT_S:
                 return connection
             connection.fail("unused for long")
         return None
@@ -187,7 +186,7 @@ class Backend:
 
     def _keep(self, connection: Connection) -> None:
         if connection.is_reusable and len(self._kept) < KEPT_MAX and not self._closed:
-            connection.idle_since = asyncio.get_running_loop().time()
+            connection.idle_since = connection.loop.time()
             self._kept.append(connection)
         else:
             connection.fail("no longer needed")

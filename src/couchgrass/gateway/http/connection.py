@@ -47,6 +47,7 @@ class Connection(asyncio.Protocol):
         "idle_since",
         "is_whole",
         "length",
+        "loop",
         "parts",
         "status",
         "transport",
@@ -56,6 +57,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, gone: Callable[[Connection], None]) -> None:
         self._gone = gone
+        self.loop = asyncio.get_running_loop()
         self.transport: asyncio.Transport | None = None
         self.failed: str | None = None
         self.uses = 0
@@ -123,7 +125,7 @@ class Connection(asyncio.Protocol):
         return not self.is_ready
 
     async def _wait(self) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiter = self.loop.create_future()
         try:
             await self._waiter
         finally:
