@@ -95,8 +95,8 @@ class Owner:
 
 
 class RegionProcess:
-    """One region in `folder`, on free ports of loopback; in `ports` 0 for what may choose its own. `tables` go
-    into its file; when they name the URL of a database, none is run."""
+    """One region in `folder`, on free ports of loopback; in `ports` 0 for what may choose its own. `tables`
+    go into its file; when they name the URL of a database, none is run."""
 
     def __init__(self, folder: Path, *, tables: Mapping[str, Mapping[str, Any]] | None = None) -> None:
         self.folder = folder
