@@ -14,11 +14,7 @@ Parts = Callable[[], Mapping[str, list[int]]]
 
 
 class Meter:
-<<<<<<< HEAD
-    """Begins when it is made. What this process's children took (wrk) is a part of its own, once ended."""
-=======
     """Begins when it is made. What this process's children took, which is wrk, is a part of its own."""
->>>>>>> perf
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
