@@ -240,9 +240,7 @@ class Invoker:
         except CouchgrassError as refused:
             log.error("%s: its code can't be had: %s", action.path, refused)
             removed = isinstance(refused, NotFound)
-            return failed(
-                Status.INTERNAL_ERROR, response.REMOVED if removed else response.NOT_FETCHED
-            )
+            return failed(Status.INTERNAL_ERROR, response.REMOVED if removed else response.NOT_FETCHED)
         try:
             cell = await self._runtimes.cell(
                 cell_kind(action.exec), action.limits, name=action.path, accounts=job.accounts
