@@ -41,7 +41,7 @@ _OF_ONE_CHARSET: Final = ("text/event-stream", FORM)
 
 NOT_FORWARDED: Final = frozenset(
     b"""connection keep-alive proxy-connection te trailer transfer-encoding upgrade content-length date server
-    x-openwhisk-activation-id x-request-id""".split()
+    x-couchgrass-failure x-openwhisk-activation-id x-request-id""".split()
 )
 """Headers of an action that are left out: those of one connection, and those that are the server's to say."""
 

@@ -233,12 +233,19 @@ class TestResults:
         got = asked(guest, "GET", ACT)
         assert got.refusal() == (400, "There was an error processing your request.")
         assert got.header("x-openwhisk-activation-id") == ACTIVATION_ID
+        assert got.header("x-couchgrass-failure") == "action"
+
+    def test_an_answer_can_not_say_that_it_is_none(self, guest: Namespace) -> None:
+        guest.add(lambda _: {"statusCode": 400, "body": "x", "headers": {"X-Couchgrass-Failure": "time"}})
+        got = asked(guest, "GET", ACT)
+        assert got.status == 400 and got.header("x-couchgrass-failure") is None
 
     def test_a_result_that_does_not_fit_keeps_its_activations_id(self, guest: Namespace) -> None:
         guest.add(lambda _: {"body": "x", "headers": {"X": "a\r\nb"}})
         got = asked(guest, "GET", ACT)
         assert got.refusal() == (400, "Response is not valid 'message/http'.")
         assert got.header("x-openwhisk-activation-id") == ACTIVATION_ID
+        assert got.header("x-couchgrass-failure") == "action"
 
     def test_what_takes_too_long_is_accepted(self, guest: Namespace) -> None:
         async def never(_: Any) -> Any:
@@ -248,6 +255,7 @@ class TestResults:
         guest.wait_s = 0.0
         got = asked(guest, "GET", ACT)
         assert got.refusal() == (202, NOT_READY)
+        assert got.header("x-couchgrass-failure") == "time"
         assert got.header("x-openwhisk-activation-id") == ACTIVATION_ID
 
     @pytest.mark.parametrize("error", [Throttled("Too many.", retry_after_s=7), ServiceUnavailable("Full.")])

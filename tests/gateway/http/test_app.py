@@ -234,6 +234,28 @@ def test_functions_that_fail(couch_server: ServerProcess, db_name: str, play: An
     with_gateway(couch_server, db_name, work, play, answer_s=0.1 if play is is_silent else 20.0)
 
 
+@pytest.mark.parametrize(
+    ("status", "failure", "seen"), [(400, "action", 502), (202, "time", 504), (400, "", 400), (202, "", 202)]
+)
+def test_an_action_that_fails_is_told_from_one_that_says_no(
+    couch_server: ServerProcess, db_name: str, status: int, failure: str, seen: int
+) -> None:
+    headers = {
+        "x-openwhisk-activation-id": "a" * 32,
+        **({"x-couchgrass-failure": failure} if failure else {}),
+    }
+
+    async def work(world: World) -> None:
+        await world.api(TODOS)
+        got = await world.ask("POST", "/v1/todo", b"{}")
+        assert (got.status, got.headers["x-openwhisk-activation-id"]) == (seen, "a" * 32)
+        assert ("message" in got.json()) is bool(failure)
+        assert got.headers["access-control-allow-origin"] == "*"
+        assert "x-couchgrass-failure" not in got.headers
+
+    with_gateway(couch_server, db_name, work, answers(status, {"error": "its own"}, **headers))
+
+
 def test_functions_that_are_not_there(couch_server: ServerProcess, db_name: str) -> None:
     async def work(world: World) -> None:
         await world.api(TODOS)

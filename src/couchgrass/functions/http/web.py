@@ -50,6 +50,10 @@ NOT_READY: Final = "Response not yet ready."
 NO_KEY: Final = "The resource requires authentication, which was not supplied with the request"
 
 _ACTIVATION_ID: Final = b"x-openwhisk-activation-id"
+
+FAILURE: Final = b"x-couchgrass-failure"
+"""Says that an answer is not the action's own: ``action``, it failed or what it answered can't be sent;
+``time``, it was not ready. OpenWhisk's statuses for these (400, 202) do not tell; the gateway must."""
 _JSON_TYPE: Final[Header] = (b"content-type", b"application/json")
 _LENGTH_DIGITS_MAX: Final = 18
 _BODILESS_METHODS: Final = frozenset(("GET", "HEAD", "OPTIONS"))
@@ -195,11 +199,17 @@ def _shown(wanted: Target, invoked: Invocation, transaction_id: str) -> Answer:
     """The action's own answer, or what there is instead of it."""
     activation = invoked.activation
     if activation is None or activation.status is None:
-        return _said(202, NOT_READY, transaction_id)
+        answer = _said(202, NOT_READY, transaction_id)
+        answer.headers.append((FAILURE, b"time"))
+        return answer
     try:
         projected = project(wanted.extension, activation.status, activation.result)
-    except (BadRequest, NotFound) as error:
+    except NotFound as error:
         return refused(error, transaction_id)
+    except BadRequest as error:
+        answer = refused(error, transaction_id)
+        answer.headers.append((FAILURE, b"action"))
+        return answer
     return Answer(projected.status, projected.body, projected.headers)
 
 

@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import Final
 from urllib.parse import parse_qsl
 
 from couchgrass import json
 from couchgrass.clock import Clock
-from couchgrass.errors import CouchgrassError, NotFound, PeerLost, ServiceUnavailable, TooLarge, Unauthorized
+from couchgrass.errors import (
+    CouchgrassError,
+    GatewayTimeout,
+    NotFound,
+    PeerLost,
+    ServiceUnavailable,
+    TooLarge,
+    Unauthorized,
+)
 from couchgrass.gateway.api import Api, Cors, Operation
 from couchgrass.gateway.cors import preflight_headers, with_cors
 from couchgrass.gateway.forward import (
@@ -47,6 +55,13 @@ HEALTH: Final = b"/.well-known/couchgrass/gateway"
 _JSON: Final[Header] = (b"content-type", b"application/json")
 
 Mount = Callable[[Request], Awaitable[Answer]]
+
+
+class ActionFailed(CouchgrassError):
+    """The action did not give an answer that can be sent. Its record says why."""
+
+    status = 502
+    error = "action_failed"
 
 
 class Gateway(Edge):
@@ -131,7 +146,17 @@ class Gateway(Edge):
         response = await self._backend.ask(method, head, body, told[:1] == [_CHUNKED])
         if not isinstance(body, bytes):
             await request.drain()
+        if response.status in _FAILED_WITH and (failure := _failure(response.headers)) is not None:
+            if response.pieces is not None:
+                await response.pieces.aclose()
+            return self._failed(request, response, failure)
         return _answer(request, response)
+
+    def _failed(self, request: Request, response: Response, failure: CouchgrassError) -> Answer:
+        """The refusal, with the id under which the activation's record and logs are found."""
+        answer = self.refuse(request, failure)
+        answer.headers += [header for header in response.headers if header[0] == ACTIVATION_ID]
+        return answer
 
     def _caller(self, request: Request) -> Caller:
         scope = request.scope
@@ -213,6 +238,11 @@ class Gateway(Edge):
         return Answer(200, json.encode(body), [_JSON, (b"cache-control", b"no-store")])
 
 
+FAILURE: Final = b"x-couchgrass-failure"
+ACTIVATION_ID: Final = b"x-openwhisk-activation-id"
+_FAILED_WITH: Final = frozenset({202, 400})
+"""What a web action answers that failed or was not ready; then FAILURE says so."""
+
 _BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _CHUNKED: Final[Header] = (b"transfer-encoding", b"chunked")
 
@@ -227,6 +257,19 @@ def _field(request: Request, key: ApiKey) -> str:
     if not found:
         raise Unauthorized(f"{key.name} required")
     return found
+
+
+def _failure(headers: Sequence[Header]) -> CouchgrassError | None:
+    """What the functions say of a web action that did not give the answer itself."""
+    for name, value in headers:
+        if name == FAILURE:
+            late = value == b"time"
+            return (
+                GatewayTimeout("The action was not ready in time")
+                if late
+                else ActionFailed("The action failed")
+            )
+    return None
 
 
 def _answer(request: Request, response: Response) -> Answer:
