@@ -286,4 +286,6 @@ def test_no_answer_of_an_action_makes_us_fail(site: Site, answer: Any, server: s
     got = judged(site, wire, request)
     wire.close()
     assert got is not None, answer
+    if server == "gateway" and got.status == 502 and b"The action failed" in got.body:
+        return  # the gateway's word for an answer that can't be sent
     assert got.status not in (500, 502, 503, 504) or str(got.status) in json.dumps(answer), (answer, got)
