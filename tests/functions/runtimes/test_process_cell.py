@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import time
 from pathlib import Path
 
 import pytest
 
+from couchgrass.functions.entity import Limits
 from couchgrass.functions.runtimes.cell import End
 from couchgrass.functions.runtimes.process_cell import ProcessCell
 from tests.functions.runtimes.driver import KINDS, TIMEOUT_S, Driver, Logs
@@ -16,6 +18,10 @@ from tests.functions.runtimes.driver import KINDS, TIMEOUT_S, Driver, Logs
 ECHO = {KINDS[0]: "def main(args): return args", KINDS[1]: "function main(args) { return args }"}
 
 
+OF_MEMORY = {
+    KINDS[0]: "import os\ndef main(args): return {'nice': os.nice(0)}",
+    KINDS[1]: "function main() { return { nice: require('os').getPriority() } }",
+}
 FDS_A_CELL = 5
 
 
@@ -117,3 +123,11 @@ def test_a_signal_to_our_terminal_is_not_for_the_cells(driver: Driver) -> None:
     ran = driver.load(KINDS[0], "def main(args): return {}")
     assert isinstance(ran.cell, ProcessCell)
     assert os.getsid(ran.cell.process.pid) != os.getsid(0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_larger_action_has_more_of_the_processor(driver: Driver, kind: str) -> None:
+    for memory, nice in ((128, 6), (256, 5), (2048, 2)):
+        ran = driver.do(kind, OF_MEMORY[kind], limits=Limits(memory=memory))
+        assert json.loads(ran.outcome.body) == {"nice": os.nice(0) + nice}
+        driver.end(ran)

@@ -18,6 +18,7 @@ from couchgrass.functions.runtimes.sandbox import (
     data_bytes_max,
     environment,
     memory_flags,
+    niceness,
 )
 
 
@@ -78,3 +79,8 @@ def test_the_best_confinement_that_works_is_in_force(monkeypatch: pytest.MonkeyP
     confinement.cache_clear()
     assert confinement() is not Confinement.BUBBLEWRAP
     confinement.cache_clear()
+
+
+def test_more_memory_gives_way_less() -> None:
+    assert [niceness(memory) for memory in (2048, 1024, 512, 256, 128)] == [2, 3, 4, 5, 6]
+    assert niceness(100_000) == 2 and niceness(0) == niceness(1) == 7

@@ -16,6 +16,7 @@
 const fs = require('fs');
 const { createRequire } = require('module');
 const net = require('net');
+const os = require('os');
 const path = require('path');
 const { pathToFileURL } = require('url');
 const util = require('util');
@@ -243,6 +244,7 @@ async function init(spec) {
   }
   if (!spec.code) return refuse(403, NO_CODE);
   Object.assign(process.env, spec.env);
+  os.setPriority(os.getPriority() + spec.nice);
   if (spec.kind_version <= LAST_KIND_THAT_WARNS) {
     process.noDeprecation = true;
     warnOfRejections();

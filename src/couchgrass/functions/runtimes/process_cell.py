@@ -22,7 +22,7 @@ from couchgrass.functions.activation import RESULT_BYTES_MAX
 from couchgrass.functions.entity import Limits
 from couchgrass.functions.runtimes import wire
 from couchgrass.functions.runtimes.cell import Code, End, LogLines, Outcome
-from couchgrass.functions.runtimes.sandbox import data_bytes_max
+from couchgrass.functions.runtimes.sandbox import NICE_MIN, data_bytes_max, niceness
 from couchgrass.functions.runtimes.spawn import MB, Process
 from couchgrass.functions.runtimes.watch import Watch
 
@@ -53,6 +53,8 @@ class Init(msgspec.Struct, frozen=True):
     log_bytes_max: int
     data_bytes_max: int
     kind_version: int
+    nice: int
+    """Steps by which it gives way to others from now on."""
 
 
 class Words:
@@ -169,6 +171,7 @@ class ProcessCell:
             log_bytes_max=self._limits.logs * MB + 1,
             data_bytes_max=data_bytes_max(self._limits.memory),
             kind_version=self._kind_version,
+            nice=niceness(self._limits.memory) - NICE_MIN,
         )
         return await self._ask(wire.INIT, msgspec.json.encode(spec), timeout_s, logs)
 

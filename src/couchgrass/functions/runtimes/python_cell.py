@@ -269,6 +269,7 @@ class Runner:
             spec["data_bytes_max"] if hard == resource.RLIM_INFINITY else min(hard, spec["data_bytes_max"])
         )
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+        os.nice(spec["nice"])
         os.environ.update(spec["env"])
         try:
             self._main = self._load(spec)

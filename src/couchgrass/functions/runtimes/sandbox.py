@@ -27,6 +27,11 @@ import msgspec
 from couchgrass.functions.runtimes import calls, confine
 from couchgrass.functions.runtimes.interpreters import Interpreter, find_bubblewrap
 
+MEMORY_MB_MAX: Final = 2048
+NICE_MIN: Final = 2
+NICE_STEPS_MAX: Final = 5
+"""From 2 for an action of 2 GB to 6 for one of 128 MB: each step is a quarter more or less of a share."""
+
 HOME_BYTES: Final = 256 * 1024 * 1024
 """The home lies in memory and holds the unpacked code."""
 TEMP_BYTES: Final = 128 * 1024 * 1024
@@ -128,6 +133,14 @@ def data_bytes_max(memory_mb: int) -> int:
     """RLIMIT_DATA for a memory limit: the watch is exact, this only keeps a process from growing without end
     between two of its looks. Stacks of threads count for it in full."""
     return (2 * memory_mb + 512) * 1024 * 1024
+
+
+def niceness(memory_mb: int) -> int:
+    """How far a process gives way to others: a step more for each halving of its memory, so that of two that
+    want the processor the larger action's gets more, and the platform before both. A process that waits has
+    the least; once it knows its action it takes the steps itself, which anybody may."""
+    halvings = (MEMORY_MB_MAX // max(memory_mb, 1)).bit_length() - 1
+    return NICE_MIN + min(max(halvings, 0), NICE_STEPS_MAX)
 
 
 def memory_flags(sandbox: Sandbox) -> tuple[str, ...]:

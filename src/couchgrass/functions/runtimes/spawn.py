@@ -24,6 +24,7 @@ from couchgrass.functions.runtimes import calls
 from couchgrass.functions.runtimes.confine import descendants
 from couchgrass.functions.runtimes.sandbox import (
     HOME_BYTES,
+    MEMORY_MB_MAX,
     UID_INSIDE,
     Confinement,
     Place,
@@ -31,6 +32,7 @@ from couchgrass.functions.runtimes.sandbox import (
     command,
     data_bytes_max,
     environment,
+    niceness,
 )
 
 T = TypeVar("T")
@@ -39,9 +41,6 @@ MB: Final = 1024 * 1024
 PROCESSES_MAX: Final = 256
 """Processes and threads of one cell."""
 FILES_OPEN_MAX: Final = 1024
-NICE: Final = 5
-"""Actions leave the processor to the platform when both want it."""
-
 _WAITS: Final = 'read -r start; exec "$@" < /dev/null'
 """Waits for the end of its input: until then its limits are set, which the program inherits."""
 _OWN: Final = (b"RssAnon:", b"RssShmem:")
@@ -267,7 +266,7 @@ def _spawn(sandbox: Sandbox, uid: int | None) -> Process:
         for fd in (requests_r, answers_w, stdout_w, stderr_w, passwd, group, refused):
             os.close(fd)
     _limit(started.pid, _limits(sandbox, uid))
-    os.setpriority(os.PRIO_PROCESS, started.pid, NICE)
+    os.setpriority(os.PRIO_PROCESS, started.pid, niceness(MEMORY_MB_MAX))
     assert started.stdin is not None
     started.stdin.close()
     return Process(started, place, sandbox, ours)
