@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-from granian.constants import Interfaces
-from granian.server.embed import Server as Granian
 
 from couchgrass.docdb.http.app import App
 from couchgrass.docdb.http.serve import Extend, Wanted, complete_settings
 from couchgrass.docdb.http.server import Server
 from couchgrass.docdb.http.settings_file import SettingsFile
 from couchgrass.docdb.sqlite.store import Store
+from couchgrass.testing.listening import listening
 
 ADMIN = ("admin", "in-process")
 UNTIL_S = 20.0
-CONNECTIONS_MAX = 10_000
 
 
 class Served:
@@ -57,35 +54,20 @@ async def served(data: Path, extend: Extend | None = None) -> AsyncIterator[Serv
     app = App(server)
     await server.begin()
     extension = None if extend is None else await extend(app)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    granian: Any = Granian(
-        app,
-        address="127.0.0.1",
-        port=port,
-        interface=Interfaces.ASGI,
-        websockets=False,
-        log_enabled=False,
-        backlog=1024,
-        backpressure=CONNECTIONS_MAX,
-    )
-    serving = asyncio.create_task(granian.serve())
-    url = f"http://127.0.0.1:{port}"
-    connector = aiohttp.TCPConnector(limit=0)
     headers = {"Authorization": aiohttp.encode_basic_auth(*ADMIN)}
-    async with aiohttp.ClientSession(headers=headers, connector=connector) as session:
-        await until(lambda: _listens(port))
-        try:
-            yield Served(server, url, session)
-        finally:
-            if extension is not None:
-                await extension.close()
-            server.stop()
-            await session.close()
-            granian.stop()
-            await serving
-            await server.close()
+    try:
+        async with (
+            listening(app) as url,
+            aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(limit=0)) as session,
+        ):
+            try:
+                yield Served(server, url, session)
+            finally:
+                if extension is not None:
+                    await extension.close()
+                server.stop()
+    finally:
+        await server.close()
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -93,8 +75,3 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(UNTIL_S):
         while not condition():
             await asyncio.sleep(0.002)
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
