@@ -83,10 +83,6 @@ class Controller:
         """The action of this name with the parameters that it is bound to. Raises NotFound."""
         return self._resolver.resolve(namespace, package, name)
 
-    def new_activation_id(self) -> str:
-        """An id for an invocation that is about to be made."""
-        return new_id()
-
     async def invoke(
         self,
         identity: Identity,
