@@ -57,6 +57,17 @@ def test_an_account_is_made_listed_and_deleted_and_has_databases_of_its_own(
     requests.delete(f"{couch_server.auth_url}/{db_name}")
 
 
+def test_an_account_whose_credentials_can_not_be_kept_is_taken_back(
+    region: str, couch_server: ServerProcess, tmp_path: Path, db_name: str
+) -> None:
+    name = db_name.replace("_", "-")
+    (tmp_path / "file").touch()
+    place = tmp_path / "file" / "acme.json"
+    status, _, error = called("create", name, "--region", region, "--file", str(place))
+    assert (status, error) == (1, f"couchgrass account create: {place} can't be written: File exists\n")
+    assert requests.get(f"{couch_server.auth_url}/_users/org.couchdb.user:{name}").status_code == 404
+
+
 @pytest.mark.parametrize("name", ["A", "a_b", "-a", "a/b", "ä", "a" * 64])
 def test_a_name_that_is_no_account_is_refused(region: str, name: str) -> None:
     status, _, error = called("create", "--region", region, "--", name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from couchgrass.serving.files import kept_secret, replace_file
+from couchgrass.serving.files import kept_secret, put_file, replace_file
 
 
 def test_a_file_is_replaced_whole_and_is_its_owners_alone(tmp_path: Path) -> None:
@@ -22,3 +22,10 @@ def test_a_secret_is_made_once(tmp_path: Path) -> None:
     made = iter(["first", "second"])
     assert kept_secret(tmp_path / "secret", lambda: next(made)) == "first"
     assert kept_secret(tmp_path / "secret", lambda: next(made)) == "first"
+
+
+def test_a_folder_that_is_missing_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+    put_file(tmp_path / "a" / "key", b"one")
+    put_file(tmp_path / "a" / "key", b"two")
+    assert (tmp_path / "a" / "key").read_bytes() == b"two"
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o700

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from couchgrass.cli.paper import FAILED, complain, flowing, lines, misused, out
-from couchgrass.cli.reached import in_database, region_access
+from couchgrass.cli.paper import flowing, lines, misused, out
+from couchgrass.cli.reached import check_free, in_database, region_access
 from couchgrass.cli.region import DEFAULT_FILE, RegionFile
-from couchgrass.errors import Conflict, NotFound
+from couchgrass.errors import Conflict, CouchgrassError, NotFound
 
 if TYPE_CHECKING:
     from couchgrass.couch.server import CouchServer
@@ -54,25 +54,14 @@ def create(
 
     from couchgrass.functions.cloudant import is_account
     from couchgrass.region.places import account_file
-    from couchgrass.serving.files import replace_file
+    from couchgrass.serving.files import put_file
 
     if not is_account(name):
         misused("account create", "a name has letters a to z, digits and - inside, 63 at the most")
     wanted, access = region_access("account create", region)
     place = (file or Path(account_file(wanted.data, name))).absolute()
-    if place.exists():
-        complain("account create", f"{place} is there already: move it away or name another file")
-        raise typer.Exit(FAILED)
-    password = secrets.token_urlsafe(24)
-
-    async def work(server: CouchServer) -> None:
-        try:
-            await server.ask("PUT", _path(name), _document(name, password))
-        except Conflict as taken:
-            raise Conflict(f"there is a user {name} already") from taken
-
-    in_database("account create", access, work)
-    host = f"{name}.cloudant.com"
+    check_free("account create", place)
+    password, host = secrets.token_urlsafe(24), f"{name}.cloudant.com"
     told = {
         "username": name,
         "password": password,
@@ -81,8 +70,20 @@ def create(
         "url": f"https://{name}:{password}@{host}",
         "database": access.url,
     }
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    replace_file(place, msgspec.json.encode(told) + b"\n")
+
+    async def work(server: CouchServer) -> None:
+        try:
+            made = await server.ask("PUT", _path(name), _document(name, password))
+        except Conflict as taken:
+            raise Conflict(f"there is a user {name} already") from taken
+        try:
+            put_file(place, msgspec.json.encode(told) + b"\n")
+        except OSError as refused:
+            # An account whose password nobody has would only keep the name from being used.
+            await server.ask("DELETE", _path(name), query={"rev": made["rev"]})
+            raise CouchgrassError(f"{place} can't be written: {refused.strerror}") from refused
+
+    in_database("account create", access, work)
     typer.echo(f"The credentials of the account {name} are in {place}")
     typer.echo(f"For actions with these parameters {host} is the region's database; it is at {access.url}")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from couchgrass.cli.paper import FAILED, complain, flowing, lines, out
-from couchgrass.cli.reached import in_database, region_access
+from couchgrass.cli.reached import check_free, in_database, region_access
 from couchgrass.cli.region import DEFAULT_FILE, RegionFile
 from couchgrass.errors import CouchgrassError
 
@@ -68,10 +68,7 @@ def create(
     wanted, access = region_access("key create", region)
     _checked("key create", lambda: check_namespace(name))
     place = (file or Path(key_file(wanted.data, name))).absolute()
-    for target in (place, wskprops):
-        if target is not None and (target.exists() or target.is_symlink()):
-            complain("key create", f"{target} is there already: move it away or name another file")
-            raise typer.Exit(FAILED)
+    check_free("key create", *filter(None, (place, wskprops)))
 
     async def made(subjects: Subjects) -> Key:
         key = await subjects.create(name)
@@ -155,10 +152,9 @@ def _with_subjects(command: str, access: Access, work: Callable[[Subjects], Awai
 def _write(place: Path, key: Key) -> None:
     import msgspec
 
-    from couchgrass.serving.files import replace_file
+    from couchgrass.serving.files import put_file
 
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    replace_file(place, msgspec.json.format(msgspec.json.encode(key)) + b"\n")
+    put_file(place, msgspec.json.format(msgspec.json.encode(key)) + b"\n")
 
 
 def _write_wskprops(place: Path, host: str, apikey: str) -> None:

@@ -32,6 +32,14 @@ def region_access(command: str, file: Path) -> tuple[Region, Access]:
         raise typer.Exit(FAILED) from refused
 
 
+def check_free(command: str, *places: Path) -> None:
+    """Ends the command when one of the files that it is to make is there."""
+    for place in places:
+        if place.exists() or place.is_symlink():
+            complain(command, f"{place} is there already: move it away or name another file")
+            raise typer.Exit(FAILED)
+
+
 def in_database(command: str, access: Access, work: Callable[[CouchServer], Awaitable[T]]) -> T:
     """Does it in the region's database. Ends the command with a complaint when that fails."""
 

@@ -136,7 +136,7 @@ def _credentials_file(region: Region, tenant: str) -> Path:
 def _write_credentials(file: Path, region: Region, tenant: Tenant, secret: str) -> None:
     """In the form of App ID's. Raises OSError."""
     from couchgrass import json
-    from couchgrass.serving.files import replace_file
+    from couchgrass.serving.files import put_file
 
     credentials = {
         "tenantId": tenant.id,
@@ -146,8 +146,7 @@ def _write_credentials(file: Path, region: Region, tenant: Tenant, secret: str) 
         "oauthServerUrl": issuer(region, tenant.id),
         "discoveryEndpoint": issuer(region, tenant.id) + "/.well-known/openid-configuration",
     }
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    replace_file(file, json.encode(credentials) + b"\n")
+    put_file(file, json.encode(credentials) + b"\n")
 
 
 def issuer(region: Region, tenant: str) -> str:

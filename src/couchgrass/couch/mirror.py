@@ -29,7 +29,7 @@ from couchgrass.errors import (
     TooLarge,
 )
 from couchgrass.replication.backoff import probe_delay_s
-from couchgrass.serving.files import replace_file
+from couchgrass.serving.files import put_file
 
 PAGE_ROWS: Final = 200
 """Rows asked for at a time; fewer when their documents are too large together."""
@@ -241,8 +241,7 @@ class Mirror:
 
     def _write(self, documents: Iterable[Mapping[str, Any]]) -> None:
         content = {"server": self._server.base, "database": self._database, "docs": list(documents)}
-        self._snapshot.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        replace_file(self._snapshot, json.encode(content))
+        put_file(self._snapshot, json.encode(content))
 
     async def _restore(self) -> None:
         """Raises ServiceUnavailable when there is no snapshot of this database."""

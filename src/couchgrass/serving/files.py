@@ -28,6 +28,12 @@ def replace_file(path: Path, content: bytes) -> None:
         os.close(folder)
 
 
+def put_file(path: Path, content: bytes) -> None:
+    """`replace_file`, in a folder that is made for its owner alone when it is missing. Raises OSError."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    replace_file(path, content)
+
+
 def kept_secret(path: Path, make: Callable[[], str]) -> str:
     """The secret in the file, without the line's end; `make` makes it when there is none yet."""
     if not path.exists():

@@ -26,7 +26,7 @@ import msgspec
 
 from couchgrass.functions.activation import RESULT_BYTES_MAX
 from couchgrass.functions.runtimes.cell import Code, End, LogLines, Outcome
-from couchgrass.serving.files import replace_file
+from couchgrass.serving.files import put_file
 
 WAIT_S: Final = 300.0
 """How long a run may wait for others in the same runtime; as long as it may wait for a process here."""
@@ -158,8 +158,7 @@ class ExternalRuntime:
         if self._note is None:
             return
         try:
-            self._note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            replace_file(self._note, self._loaded.encode())
+            put_file(self._note, self._loaded.encode())
         except OSError as refused:
             log.warning("what the runtime at %s has loaded can't be noted: %s", self._url, refused)
 
