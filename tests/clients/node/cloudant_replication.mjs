@@ -14,6 +14,11 @@ const count = async (db) => (await result(service.getDatabaseInformation({ db })
 const row = (docId) => result(service.getSchedulerDocument({ docId })).catch(({ status }) => ({ status }))
 const write = (docId, replicationDocument) => service.putReplicationDocument({ docId, replicationDocument })
 
+/** The scheduler says a state a moment before it is in the document, whose revision it changes. */
+const settled = (docId, state) => until(
+  () => result(service.getReplicationDocument({ docId })), (doc) => doc._replication_state === state
+)
+
 async function remove(docId) {
   const { _rev: rev } = await result(service.getReplicationDocument({ docId }))
   assert.equal((await result(service.deleteReplicationDocument({ docId, rev }))).ok, true)
@@ -34,10 +39,7 @@ async function once() {
   assert.deepEqual([ended.docId, ended.database, ended.errorCount], [jobName, '_replicator', 0])
   assert.deepEqual([ended.info.docsWritten, ended.info.docWriteFailures], [1200, 0])
   assert.equal(await count(target), 1200)
-  await until(
-    () => result(service.getReplicationDocument({ docId: jobName })),
-    (doc) => doc._replication_state === 'completed'
-  )
+  await settled(jobName, 'completed')
   const { docs } = await result(service.getSchedulerDocs({ states: ['completed'] }))
   assert.ok(docs.some((one) => one.docId === jobName))
   await remove(jobName)
@@ -86,6 +88,7 @@ async function twice() {
   await write(`${jobName}-2`, asked)
   const failed = await until(() => row(`${jobName}-2`), ({ state }) => state === 'failed')
   assert.match(failed.info.error, /already started, triggered by document/)
+  await settled(`${jobName}-2`, 'failed')
   await remove(`${jobName}-2`)
   await remove(jobName)
 }
