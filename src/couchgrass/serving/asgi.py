@@ -27,9 +27,11 @@ BODY_PACE_BYTES_S: Final = 1024
 """How fast a body has to come on average, once it has taken longer than a pause may: a byte now and then must
 not hold a place either."""
 
-DRAINED_BYTES_MAX: Final = 1024 * 1024
+DRAINED_BYTES_MAX: Final = 16 * 1024 * 1024
 DRAIN_S: Final = 2.0
-"""How much of an unwanted body is read before a refusal, and for how long at most."""
+"""How much of an unwanted body is read (and dropped) before a refusal, and for how long at most: a client that
+is cut off while it sends sees a broken pipe and not the answer. Well above what any of the servers takes, so
+that whoever is a little over a limit gets to read which."""
 
 PART_BYTES_MAX: Final = 512 * 1024
 """What is handed to the HTTP server at a time."""
