@@ -85,7 +85,10 @@ def test_a_region_is_read_from_a_table_among_others() -> None:
         ("[functions]\nport = 5984", "2: functions.port: 5984 is the port of the database too"),
         ("[gateway]\nport = 5984", "2: gateway.port: 5984 is the port of the database too"),
         ("[database]\nport = 1\nurl = 'http://a'", "2: database.port: is of the embedded database"),
-        ("[database]\ncredentials = 'c'", "2: database.credentials: is for a database with a url"),
+        (
+            "[database]\ncredentials = 'c'",
+            "2: database.credentials: is for a database with a url or a public_url",
+        ),
         ("[database]\nurl = 'couch'", "2: database.url: no URL"),
         ("[database]\nurl = 'http://[a'", "2: database.url: no URL"),
         ("[database]\nurl = 'http://me:pw@a'", "2: database.url: has a name or password in it"),

@@ -31,17 +31,23 @@ LOCAL_NETWORKS: Final = ("127.0.0.0/8", "::1/128")
 DATABASE_PORT, FUNCTIONS_PORT, GATEWAY_PORT = 5984, 3233, 3234
 """CouchDB's, and those of OpenWhisk's standalone server with its API gateway."""
 
+AGENT_PORT = 3235
+
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Count = Annotated[int, Meta(ge=1)]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 
 
 class Database(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The embedded database's address, or `url` of another CouchDB with the file of its `credentials`."""
+    """The embedded database's address, or `url` of another CouchDB with the file of its `credentials`.
+
+    `public_url` is where other regions reach the embedded one; `credentials` then is what they come with: a
+    file with the name and password of its server admin."""
 
     host: str = LOOPBACK
     port: Port = DATABASE_PORT
     url: str = ""
+    public_url: str = ""
     credentials: str = ""
 
 
@@ -83,6 +89,15 @@ class Gateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trusted_proxies: tuple[str, ...] = LOCAL_NETWORKS
 
 
+class Agent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What keeps the region's links, and answers for its health and its metrics. `caught_up_s`: the lag
+    behind a reachable peer up to which a region counts as caught up, after a start."""
+
+    host: str = LOOPBACK
+    port: Port = AGENT_PORT
+    caught_up_s: Annotated[float, Meta(gt=0)] = 2.0
+
+
 class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The sign-in service: whether there is one, and the issuer that its tokens name."""
 
@@ -91,15 +106,18 @@ class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Region(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One region. `data` is a whole path, as is `database.credentials` where there is one."""
+    """One region. `data` is a whole path, as is `database.credentials` where there is one. `coordinates` are
+    degrees north and degrees east."""
 
     name: Name = "local"
     location: str = ""
+    coordinates: tuple[float, float] | None = None
     data: str = "couchgrass-data"
     addresses: tuple[str, ...] = ()
     database: Database = Database()
     functions: Functions = Functions()
     gateway: Gateway = Gateway()
+    agent: Agent = Agent()
     identity: Identity = Identity()
 
 
@@ -182,7 +200,11 @@ def _told(path: Path, reason: str) -> str:
 
 def _check_ports(region: Region, where: Where) -> None:
     """Ports that the region's own processes would take from each other."""
-    ports = {"functions": region.functions.port, "gateway": region.gateway.port}
+    ports = {
+        "functions": region.functions.port,
+        "gateway": region.gateway.port,
+        "agent": region.agent.port,
+    }
     taken = {} if region.database.url else {region.database.port: "database"}
     for name, port in ports.items():
         if port and (other := taken.setdefault(port, name)) != name:
@@ -193,9 +215,12 @@ def _check_database(given: Mapping[str, Any], database: Database, where: Where) 
     for key in ("host", "port"):
         if database.url and key in given:
             raise where.refusal(("database", key), "is of the embedded database, but there is a url")
-    if database.credentials and not database.url:
-        raise where.refusal(("database", "credentials"), "is for a database with a url")
+    if database.url and database.public_url:
+        raise where.refusal(("database", "public_url"), "is of the embedded database, but there is a url")
+    if database.credentials and not (database.url or database.public_url):
+        raise where.refusal(("database", "credentials"), "is for a database with a url or a public_url")
     _check_url(database.url, ("database", "url"), where)
+    _check_url(database.public_url, ("database", "public_url"), where)
 
 
 def _check_url(url: str, path: Path, where: Where) -> None:
@@ -258,6 +283,7 @@ EXAMPLE: Final = """\
 
 name = "local"
 location = ""                        # for people and for the balancer: "London, GB"
+# coordinates = [51.5, -0.1]         # degrees north, degrees east, for a balancer that picks the nearest
 data = "couchgrass-data"             # a folder, relative to this file
 addresses = []                       # where the world reaches this region: ["london.example.org"]
 
@@ -267,6 +293,8 @@ port = 5984
 # Instead of the embedded database any CouchDB or Cloudant:
 # url = "https://couch.example.org"
 # credentials = "couch.json"         # {"name": …, "password": …}, readable by you only
+# Where other regions reach the embedded one, and what they come with:
+# public_url = "https://couch.london.example.org"
 
 [functions]
 host = "127.0.0.1"
@@ -297,6 +325,11 @@ port = 3234
 public_url = ""                      # "https://api.example.org"
 default_namespace = ""               # whose APIs need no /api/TENANT in front
 trusted_proxies = ["127.0.0.0/8", "::1/128"]   # balancers whose X-Forwarded-* are believed
+
+[agent]                              # the region's health, links and metrics
+host = "127.0.0.1"
+port = 3235
+caught_up_s = 2.0                    # after a start: ready when no reachable region is further ahead
 
 [identity]                           # the sign-in service
 enabled = false

@@ -1,0 +1,1 @@
+"""Apps of an OpenWhisk manifest, put into every region."""

@@ -1,0 +1,1 @@
+"""Several regions in one file: what there should be."""
