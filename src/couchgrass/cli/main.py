@@ -17,6 +17,7 @@ from couchgrass.cli import (
     runtime,
     status,
     tenant,
+    topology,
     unlink,
 )
 from couchgrass.cli.paper import flowing
@@ -46,6 +47,7 @@ app.command(epilog=flowing(status.EXAMPLES), rich_help_panel=RUN)(status.status)
 app.command(epilog=flowing(db.EXAMPLES), rich_help_panel=RUN)(db.db)
 app.command(epilog=flowing(functions.EXAMPLES), rich_help_panel=RUN)(functions.functions)
 app.command(epilog=flowing(gateway.EXAMPLES), rich_help_panel=RUN)(gateway.gateway)
+app.add_typer(topology.app, name="topology", rich_help_panel=SET_UP)
 app.add_typer(key.app, name="key", rich_help_panel=SET_UP)
 app.add_typer(runtime.app, name="runtime", rich_help_panel=SET_UP)
 app.add_typer(account.app, name="account", rich_help_panel=SET_UP)
