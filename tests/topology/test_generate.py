@@ -31,7 +31,9 @@ def read(text: str) -> Topology:
 
 def of(*names: str, **given: str) -> Topology:
     text = generated(
-        names, ports_for(len(names), none_taken), **{"app": "apps/todo", "account": "todo", **given}
+        names,
+        ports_for(len(names), none_taken),
+        **{"app": "apps/todo", "account": "todo", "databases": "todos*", **given},
     )
     return read(text)
 

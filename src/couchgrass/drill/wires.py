@@ -1,11 +1,13 @@
 """The wires between regions that run on one machine, and what a drill does to them: `wires.json`.
 
 Pure. A wire stands for the way between two sites. "london->dallas" is the way by which dallas's replicator
-reads from london: dallas connects to the wire's port, and the relay (`drill/run/relay.py`) to london's database.
-So a request goes against the arrow, and the changes go with it; a fault strikes both directions.
+reads from london: dallas connects to the wire's port, and the relay (`drill/run/relay.py`) to london's
+database. So a request goes against the arrow, and the changes go with it; a fault strikes both directions.
 
     {"ports": {"london->dallas": 21001, …},
-     "faults": {"london->dallas": {"cut": true} | {"delay_ms": 100, "bytes_per_s": 100000} | {"freeze": true}}}
+     "faults": {"london->dallas": FAULT}}
+
+FAULT is {"cut": true}, {"freeze": true} or {"delay_ms": 100, "bytes_per_s": 100000}.
 """
 
 from __future__ import annotations

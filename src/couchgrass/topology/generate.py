@@ -1,6 +1,7 @@
 """The `couchgrass.toml` that `couchgrass up` begins with: regions on this machine, and what they have.
 
-Pure. From then on the file is its owner's; what the command line says must not contradict it (`contradicted`).
+Pure. From then on the file is its owner's; what the command line says must not contradict it
+(`contradicted`).
 """
 
 from __future__ import annotations
@@ -83,8 +84,8 @@ def names_of(text: str) -> tuple[str, ...]:
 
 
 def ports_for(count: int, taken: Callable[[int], bool], *, balancer: int | None = None) -> Ports:
-    """Ports for so many regions, none twice, none that is `taken`; a `balancer` port that is named stays as it
-    is. Raises NoPort."""
+    """Ports for so many regions, none twice, none that is `taken`; a `balancer` port that is named stays as
+    it is. Raises NoPort."""
     given: set[int] = set() if balancer is None else {balancer}
 
     def free(wanted: int) -> int:
@@ -114,15 +115,30 @@ def contradicted(topology: Topology, asked: Asked) -> str:
     return ""
 
 
-def generated(names: Sequence[str], ports: Ports, *, app: str, account: str) -> str:
-    """The file's text. `app` is the folder of the app, from the file's folder on or whole; `account` the name
-    of its account in each region's database."""
+def generated(
+    names: Sequence[str], ports: Ports, *, app: str, account: str, databases: str, env_file: str = ""
+) -> str:
+    """The file's text. `app` is the folder of the app and `env_file` its file, from this file's folder on or
+    whole; `account` the name of its account in each region's database; `databases` a pattern."""
     regions = "\n".join(_region(name, one) for name, one in zip(names, ports.regions, strict=True))
+    env = f"env_file = {_text(env_file)}" if env_file else '# env_file = "local.env"'
     return (
         _HEAD
         + regions
-        + _REST.format(app=_text(app), account=_text(account), port=ports.balancer, metrics=ports.metrics)
+        + _REST.format(
+            app=_text(app),
+            account=_text(account),
+            databases=_text(databases),
+            env=env,
+            port=ports.balancer,
+            metrics=ports.metrics,
+        )
     )
+
+
+def account_for(folder: str) -> str:
+    """The account of an app whose folder has this name."""
+    return re.sub(r"[^a-z0-9_-]+", "-", folder.lower()).strip("-_") or "app"
 
 
 def _region(name: str, ports: dict[str, int]) -> str:
@@ -143,19 +159,19 @@ def _text(value: str) -> str:
 
 
 _HEAD: Final = """\
-# Regions of couchgrass, all on this machine. `couchgrass up` made this file; it is yours now, and the same file
-# serves a fleet: see docs/commands/up.md. Paths are relative to this file's folder.
+# Regions of couchgrass, all on this machine. `couchgrass up` made this file; it is yours now. Paths are
+# relative to this file's folder.
 
 # --- The regions. Each has its data in a folder of its name beside this file. The order is that of failover.
 
 """
 
 _REST: Final = """
-# --- Databases that the regions keep in step, by name or pattern. One that an app makes later in any region is
-#     made in the others and linked within seconds.
+# --- Databases that the regions keep in step, by name or pattern. One that an app makes later in any region
+#     is made in the others and linked within seconds.
 
 [[databases]]
-match = "todos*"
+match = {databases}
 # shape = "mesh"                     # or "ring", or "hub" with hub = "london"
 # source = "london"                  # one way only: the others are standbys
 
@@ -165,7 +181,7 @@ match = "todos*"
 folder = {app}
 account = {account}                     # its account in each region's database
 # namespace = "guest"
-# env_file = "local.env"             # what the manifest takes from the environment
+{env}             # what the manifest takes from the environment
 
 # --- The balancer: the one address that clients know.
 

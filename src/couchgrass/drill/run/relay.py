@@ -1,12 +1,12 @@
 """The wires between regions: relays of TCP that can be cut, frozen and slowed while they run.
 
 `Wire` is one of them. Each connection has two lanes, one a direction; a lane's bytes wait in a bounded queue
-until they are due, so that a slow wire slows its sender down and fills no memory. What arrives is what was sent,
-in order, whatever the faults were meanwhile; only a cut loses something, and then the connection is reset, as it
-is when one side resets it. A side that only ends what it sends can still receive.
+until they are due, so that a slow wire slows its sender down and fills no memory. What arrives is what was
+sent, in order, whatever the faults were meanwhile; only a cut loses something, and then the connection is
+reset, as it is when one side resets it. A side that only ends what it sends can still receive.
 
-`Relays` runs all wires of a file and follows its faults. A wire that is cut keeps its port, but nobody listens
-there, so connections are refused as by a site that is gone.
+`Relays` runs all wires of a file and follows its faults. A wire that is cut keeps its port, but nobody
+listens there, so connections are refused as by a site that is gone.
 """
 
 from __future__ import annotations
