@@ -99,7 +99,9 @@ def difference(doc: Mapping[str, Any], job: Job, keys: Mapping[End, Key]) -> str
     """In words, what is wrong with a job's document; "" when it is right. `keys` are those that it is to
     have, as far as they are known."""
     if not is_right(doc, job):
-        return "an end has another address now" if is_right(_moved(doc, job), job) else "it was changed by hand"
+        return (
+            "an end has another address now" if is_right(_moved(doc, job), job) else "it was changed by hand"
+        )
     held = keys_of(doc)
     for end in job.key_ends:
         key = keys.get(end)

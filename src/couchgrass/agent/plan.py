@@ -6,8 +6,8 @@ that is right is written again, so a plan for links that are right is empty; and
 at the same time end up with the same.
 
 The order is what makes it safe to be cut off: the key, then for each database the replica with its rights,
-the key's right at the source, and last the job, so that no job begins with a refusal. What could not be looked
-at, since a region does not answer, is left as it is. Databases are never deleted here.
+the key's right at the source, and last the job, so that no job begins with a refusal. What could not be
+looked at, since a region does not answer, is left as it is. Databases are never deleted here.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Any, Final
 
 import msgspec
 
-from couchgrass.agent.jobs import KEY_PREFIX, Link, difference, job_of, key_name, link_of
+from couchgrass.agent.jobs import Link, difference, job_of, key_name, link_of
 from couchgrass.linking.job import Job, Key, Server
+from couchgrass.linking.naming import PREFIX as KEY_PREFIX
 from couchgrass.linking.naming import End
 from couchgrass.linking.security import Grant, KeyKind, Security, with_key, without_keys
 from couchgrass.topology.links import USERS, Way, Wishes, is_expired
-
 
 READING: Final = Grant(KeyKind.USER, write=False, design=False, is_ours=True)
 """What a key of a link may: read, and keep checkpoints."""
@@ -155,7 +155,12 @@ def plan(wishes: Wishes, facts: Facts, now_s: float) -> tuple[Step, ...]:
     steps: list[Step] = []
     for name in sorted(set(names).difference(wanted)):
         steps += _unwanted(facts, name)
-    needed = {end for name in wanted for end in job_of(Link(facts.way, name), facts.source, facts.target).key_ends if name != USERS}
+    needed = {
+        end
+        for name in wanted
+        for end in job_of(Link(facts.way, name), facts.source, facts.target).key_ends
+        if name != USERS
+    }
     steps += _keys(facts, needed)
     for name in wanted:
         steps += _database(facts, Link(facts.way, name))
@@ -221,7 +226,9 @@ def _grants(facts: Facts, link: Link, job: Job) -> Iterator[Step]:
         elif security is not None:
             held = key is not None and _holds(security, key.name)
             if key is None or with_key(security, key.name, job.grant(end, security)) is not security:
-                yield GrantKey(link, end, "the key has a right too many" if held else "the key has no right there")
+                yield GrantKey(
+                    link, end, "the key has a right too many" if held else "the key has no right there"
+                )
 
 
 def _holds(security: Security, name: str) -> bool:
@@ -239,8 +246,10 @@ def strays(region: str, wishes: Wishes, docs: Iterable[Mapping[str, Any]]) -> tu
     for doc in docs:
         link = link_of(doc)
         if link is not None and (link.way.target != region or link.way.source not in sources):
-            why = f"it is the job of {link.way.target}" if link.way.target != region else (
-                f"nothing is copied from {link.way.source}"
+            why = (
+                f"it is the job of {link.way.target}"
+                if link.way.target != region
+                else (f"nothing is copied from {link.way.source}")
             )
             steps.append(RemoveJob(region, link.database, str(doc["_id"]), why))
     return tuple(steps)
@@ -255,7 +264,9 @@ def stray_keys(
     for reader, name in sorted(readers.items()):
         if reader == region or Way(region, reader) in wishes.all_ways:
             continue
-        why = f"{reader} copies nothing from here" + ("" if reader in wishes.regions else ": it is not in the file")
+        why = f"{reader} copies nothing from here" + (
+            "" if reader in wishes.regions else ": it is not in the file"
+        )
         steps += [
             Revoke(region, database, (name,), why)
             for database, security in sorted(securities.items())

@@ -1,8 +1,8 @@
 """Does the steps of plans: the only one that writes.
 
-Keys first, one after the other; then databases, several at a time, each one's steps in order. What fails in one
-database is told and does not keep the others from being done, until a server is lost: then the rest is left for
-the next look.
+Keys first, one after the other; then databases, several at a time, each one's steps in order. What fails in
+one database is told and does not keep the others from being done, until a server is lost: then the rest is
+left for the next look.
 """
 
 from __future__ import annotations
@@ -73,9 +73,9 @@ class Applier:
 
     async def apply(self, steps: Sequence[Step]) -> Outcome:
         """Does all steps. Raises nothing that a server refuses with: that is in the outcome."""
-        makings = [step for step in steps if isinstance(step, MakeKey)]
-        for step in makings:
-            await self._try(step)
+        for making in steps:
+            if isinstance(making, MakeKey):
+                await self._try(making)
         by_database: dict[str, list[Step]] = {}
         for step in steps:
             if not isinstance(step, MakeKey | DropKey):
@@ -84,9 +84,9 @@ class Applier:
         async with asyncio.TaskGroup() as lanes:
             for _ in range(min(AT_ONCE_MAX, len(by_database))):
                 lanes.create_task(self._lane(left))
-        for step in steps:
-            if isinstance(step, DropKey):
-                await self._try(step)
+        for dropping in steps:
+            if isinstance(dropping, DropKey):
+                await self._try(dropping)
         return self.outcome
 
     async def _lane(self, left: Iterator[Sequence[Step]]) -> None:
@@ -180,7 +180,9 @@ class Applier:
         if after is None or after == before:
             return False
         is_cloudants = "cloudant" in after and not known.is_ours
-        target = path("_api", "v2", "db", database, "_security") if is_cloudants else path(database, "_security")
+        target = (
+            path("_api", "v2", "db", database, "_security") if is_cloudants else path(database, "_security")
+        )
         await server.ask("PUT", target, after)
         return True
 

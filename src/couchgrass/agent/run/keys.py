@@ -23,7 +23,7 @@ _SUFFIX: Final = "-Aa1"
 
 
 async def kept(target: CouchServer, region: str) -> Key | None:
-    """The key that the target's server keeps for the region's database, not tried; None when there is none."""
+    """The key that the target's server keeps for the region's database, not tried; None without one."""
     doc = await found(target, REPLICATOR, "_local", KEPT_KEY + region)
     if not isinstance(doc, dict) or not doc.get("name"):
         return None
@@ -46,7 +46,9 @@ async def make(target: CouchServer, server: CouchServer, *, region: str, reader:
     key = await kept(target, region) or await _written(target, server, region, reader, api_keys=api_keys)
     if api_keys and not (await tried(server, key)).signs_in:
         old = await found(target, REPLICATOR, "_local", KEPT_KEY + region)
-        key = await _written(target, server, region, reader, api_keys=True, rev=str((old or {}).get("_rev", "")))
+        key = await _written(
+            target, server, region, reader, api_keys=True, rev=str((old or {}).get("_rev", ""))
+        )
     await _note(server, reader, key.name)
     if not api_keys:
         await _account(server, key)

@@ -39,7 +39,7 @@ KEY_S: Final = 30.0
 """How often it is tried whether the key still signs in."""
 
 RESTING_S: Final = 10.0
-"""A database that was deleted here is not made again for so long: who deletes one everywhere has the time to."""
+"""A database that was deleted here is not made again for so long: time to delete it everywhere."""
 
 LOOKS_AT_ONCE: Final = 8
 
@@ -64,7 +64,13 @@ class Lane:
         """One look, and what it takes. Whether another one is to follow at once. Raises what the own server
         refuses, and PeerLost."""
         own, target, address = self._own.server, self._own.known, self._own.address
-        if own is None or target is None or address is None or self._jobs.docs is None or self.peer.address is None:
+        if (
+            own is None
+            or target is None
+            or address is None
+            or self._jobs.docs is None
+            or self.peer.address is None
+        ):
             return False
         docs = self._jobs.of_way(self.way)
         names = self.peer.names if self.peer.server is not None else None
@@ -75,7 +81,7 @@ class Lane:
         steps = plan(self._wishes, facts, time.time())
         if not steps:
             self._tell(Outcome([], []))
-            return is_more
+            return False
         places = {
             self.way.source: Place(self.peer.server, source, self.peer.address),
             self.way.target: Place(own, target, address),
@@ -86,7 +92,7 @@ class Lane:
             self._jobs.is_dirty = True
             self._keys_at = None
         self._tell(outcome)
-        return is_more or bool(outcome.done)
+        return is_more and bool(outcome.done)
 
     def _tell(self, outcome: Outcome) -> None:
         for done in outcome.done:
@@ -112,9 +118,14 @@ class Lane:
         now = asyncio.get_running_loop().time()
         resting = frozenset(name for name, at in self._own.gone.items() if now - at < RESTING_S)
         wanted = [name for name in names or () if self._wishes.wants(self.way, name)]
-        new = sorted(name for name in wanted if name not in docs)
+        # Those that failed come last, so that they are in nobody's way.
+        new = sorted(
+            (name for name in wanted if name not in docs), key=lambda name: (name in self.failures, name)
+        )
         chosen = frozenset([*new[:NEW_MAX], *self._troubled(docs), *self._turn(names or frozenset())])
-        looks_here = chosen if job_of(Link(self.way, "-"), source, target).key_ends[1:] else frozenset(new[:NEW_MAX])
+        looks_here = (
+            chosen if job_of(Link(self.way, "-"), source, target).key_ends[1:] else frozenset(new[:NEW_MAX])
+        )
         securities = {} if peer is None or names is None else await _securities(peer, chosen & names)
         owned = await _securities(own, looks_here & here)
         fresh = await _fresh(own, [name for name in new[:NEW_MAX] if name in owned], owned)

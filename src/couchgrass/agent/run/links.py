@@ -193,12 +193,14 @@ class Links:
                         log.info("%s is deleted: its answers count no more", name)
                     except CouchgrassError as refused:
                         log.warning("%s can't be deleted: %s", name, refused.reason)
-            self._wishes.keep({*(self._own.names or ()), *(n for lane in self._lanes for n in lane.peer.names or ())})
+            self._wishes.keep(
+                {*(self._own.names or ()), *(n for lane in self._lanes for n in lane.peer.names or ())}
+            )
             await asyncio.sleep(EXPIRE_S if server is not None else LOOK_S)
 
 
 async def _within(woken: asyncio.Event, pause_s: float | None) -> bool:
-    """Waits for the event, no longer than `pause_s`; whether it came. What comes a moment later counts too."""
+    """Waits for the event, no longer than `pause_s`; whether it came. What comes soon after counts too."""
     try:
         async with asyncio.timeout(pause_s):
             await woken.wait()

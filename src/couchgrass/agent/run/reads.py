@@ -1,4 +1,4 @@
-"""What is read from servers to plan links by. Writes nothing. All raise the server's refusals and PeerLost."""
+"""What is read from servers to plan links by. All raise the server's refusals and PeerLost."""
 
 from __future__ import annotations
 
