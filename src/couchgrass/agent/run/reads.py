@@ -58,12 +58,6 @@ async def security(server: CouchServer, database: str) -> Security | None:
     return answer if answer is None or isinstance(answer, dict) else {}
 
 
-async def is_empty(server: CouchServer, database: str) -> bool:
-    """Whether a database never had a document in it."""
-    info = await found(server, database)
-    return info is not None and not info.get("doc_count") and not info.get("doc_del_count")
-
-
 async def jobs(server: CouchServer) -> list[Mapping[str, Any]]:
     """The documents of `_replicator` with our prefix."""
     query = {"startkey": f'"{PREFIX}"', "endkey": f'"{PREFIX}{LAST}"', "include_docs": "true"}
