@@ -19,6 +19,8 @@ Rules
   several times that much is left to others (the dynamic threshold of switches' shared buffers), so a slow
   action can't take all. An action without a cell waits for memory in turn, namespace by namespace, and when
   nothing is idle, an action with more than one cell, or whose cell had its turn, has to give one up.
+- A cell without memory is the platform's own (its canary). It waits for none and makes no room by going, so
+  nothing ends it but its own end.
 - The queue is bounded, and nobody can fill it: an action may take half of it, a namespace two thirds.
 """
 
@@ -67,7 +69,8 @@ _RECENT: Final = 0.2
 
 class Wanted(msgspec.Struct, frozen=True):
     """What a ticket wants a cell of. `key` is the action in one version with all that its process is started
-    with; `path` the action in any version, `made` when this version was made: cells of older ones go."""
+    with; `path` the action in any version, `made` when this version was made: cells of older ones go.
+    `memory_mb` is 0 for what is the platform's own."""
 
     key: Hashable
     namespace: str
@@ -210,7 +213,7 @@ class Pool:
 
     @property
     def idle(self) -> int:
-        """Warm cells with nothing to do."""
+        """Warm cells with nothing to do, which hold memory."""
         return len(self._idle)
 
     # --- events ---------------------------------------------------------------------------------------
@@ -228,7 +231,7 @@ class Pool:
             action = self._known(wanted, out)
         if action.idle:
             number, cell = action.idle.popitem()
-            del self._idle[number]
+            self._idle.pop(number, None)
             memory_mb = wanted.memory_mb
             self._idle_mb -= memory_mb
             action.namespace.busy_mb += memory_mb
@@ -279,8 +282,10 @@ class Pool:
         else:
             cell.state = _State.IDLE
             cell.began = now
-            action.idle[number] = self._idle[number] = cell
+            action.idle[number] = cell
             memory_mb = action.wanted.memory_mb
+            if memory_mb:
+                self._idle[number] = cell
             self._idle_mb += memory_mb
             action.namespace.busy_mb -= memory_mb
         if action.waiting or self._ring:
@@ -330,7 +335,10 @@ class Pool:
 
     def _grow(self, action: _Action, now: float, out: list[Command]) -> None:
         if action.waiting and not action.claims and self._wants_more(action, now):
-            self._claim(action)
+            if action.wanted.memory_mb:
+                self._claim(action)
+            else:
+                self._start(action, now, out)
         self._serve(now, out)
 
     def _wants_more(self, action: _Action, now: float) -> bool:
@@ -387,14 +395,16 @@ class Pool:
         """An action without any cell needs the memory of this one, which has just ended a run."""
         head = self._head()
         coming_mb = self.memory_mb - self.used_mb + self._closing_mb
-        if head.cells or self._idle or coming_mb >= head.wanted.memory_mb:
+        has_none_to_give = not cell.action.wanted.memory_mb
+        if has_none_to_give or head.cells or self._idle or coming_mb >= head.wanted.memory_mb:
             return False
         return cell.action.cells > 1 or now - cell.since >= TURN_S
 
     def _close(self, cell: _Cell, out: list[Command]) -> None:
         action, memory_mb = cell.action, cell.action.wanted.memory_mb
         if cell.state is _State.IDLE:
-            del action.idle[cell.number], self._idle[cell.number]
+            del action.idle[cell.number]
+            self._idle.pop(cell.number, None)
             self._idle_mb -= memory_mb
         else:
             action.namespace.busy_mb -= memory_mb
