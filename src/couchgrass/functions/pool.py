@@ -19,8 +19,7 @@ Rules
   several times that much is left to others (the dynamic threshold of switches' shared buffers), so a slow
   action can't take all. An action without a cell waits for memory in turn, namespace by namespace, and when
   nothing is idle, an action with more than one cell, or whose cell had its turn, has to give one up.
-- A cell without memory is the platform's own (its canary). It waits for none and makes no room by going, so
-  nothing ends it but its own end.
+- A cell without memory is the platform's own (its canary). It waits for none, and makes no room by going.
 - The queue is bounded, and nobody can fill it: an action may take half of it, a namespace two thirds.
 """
 
@@ -213,7 +212,7 @@ class Pool:
 
     @property
     def idle(self) -> int:
-        """Warm cells with nothing to do, which hold memory."""
+        """Warm cells with nothing to do."""
         return len(self._idle)
 
     # --- events ---------------------------------------------------------------------------------------
@@ -231,7 +230,7 @@ class Pool:
             action = self._known(wanted, out)
         if action.idle:
             number, cell = action.idle.popitem()
-            self._idle.pop(number, None)
+            del self._idle[number]
             memory_mb = wanted.memory_mb
             self._idle_mb -= memory_mb
             action.namespace.busy_mb += memory_mb
@@ -282,10 +281,8 @@ class Pool:
         else:
             cell.state = _State.IDLE
             cell.began = now
-            action.idle[number] = cell
+            action.idle[number] = self._idle[number] = cell
             memory_mb = action.wanted.memory_mb
-            if memory_mb:
-                self._idle[number] = cell
             self._idle_mb += memory_mb
             action.namespace.busy_mb -= memory_mb
         if action.waiting or self._ring:
@@ -372,8 +369,10 @@ class Pool:
                 continue
             need = action.wanted.memory_mb
             if self.memory_mb - self.used_mb < need:
-                while self._idle and self.memory_mb - self.used_mb + self._closing_mb < need:
-                    self._close(next(iter(self._idle.values())), out)
+                while self._idle_mb and self.memory_mb - self.used_mb + self._closing_mb < need:
+                    self._close(
+                        next(cell for cell in self._idle.values() if cell.action.wanted.memory_mb), out
+                    )
                 return
             self._unclaim(action)
             if action.namespace in self._ring:
@@ -396,15 +395,14 @@ class Pool:
         head = self._head()
         coming_mb = self.memory_mb - self.used_mb + self._closing_mb
         has_none_to_give = not cell.action.wanted.memory_mb
-        if has_none_to_give or head.cells or self._idle or coming_mb >= head.wanted.memory_mb:
+        if has_none_to_give or head.cells or self._idle_mb or coming_mb >= head.wanted.memory_mb:
             return False
         return cell.action.cells > 1 or now - cell.since >= TURN_S
 
     def _close(self, cell: _Cell, out: list[Command]) -> None:
         action, memory_mb = cell.action, cell.action.wanted.memory_mb
         if cell.state is _State.IDLE:
-            del action.idle[cell.number]
-            self._idle.pop(cell.number, None)
+            del action.idle[cell.number], self._idle[cell.number]
             self._idle_mb -= memory_mb
         else:
             action.namespace.busy_mb -= memory_mb
