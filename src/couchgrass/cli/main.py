@@ -7,6 +7,7 @@ import typer
 from couchgrass import __version__
 from couchgrass.cli import (
     account,
+    agent,
     db,
     functions,
     gateway,
@@ -46,6 +47,7 @@ app.command(epilog=flowing(status.EXAMPLES), rich_help_panel=RUN)(status.status)
 app.command(epilog=flowing(db.EXAMPLES), rich_help_panel=RUN)(db.db)
 app.command(epilog=flowing(functions.EXAMPLES), rich_help_panel=RUN)(functions.functions)
 app.command(epilog=flowing(gateway.EXAMPLES), rich_help_panel=RUN)(gateway.gateway)
+app.command(epilog=flowing(agent.EXAMPLES), rich_help_panel=RUN)(agent.agent)
 app.add_typer(key.app, name="key", rich_help_panel=SET_UP)
 app.add_typer(runtime.app, name="runtime", rich_help_panel=SET_UP)
 app.add_typer(account.app, name="account", rich_help_panel=SET_UP)
