@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from couchgrass.cli.region import read_topology
-
 if TYPE_CHECKING:
     from couchgrass.region.config import Region
     from couchgrass.region.run.state_file import Kept, RegionState
@@ -49,16 +47,6 @@ async def look(folder: Path, topology: Topology, asking: Look) -> Status:
         balancer=None if balancer is None else await asking.balancer(*balancer_urls(balancer)),
         credentials_file=str(credentials) if credentials.exists() else "",
     )
-
-
-async def look_once(folder: Path) -> Status:
-    """The same, of a folder. Raises CouchgrassError."""
-    from couchgrass.topology.places import CONFIG
-    from couchgrass.topology.run.look import Look
-
-    topology = read_topology(folder / CONFIG)
-    async with Look() as asking:
-        return await look(folder, topology, asking)
 
 
 def place_of(region: Region, up: RegionState | None) -> Place:
