@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import math
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+import types
+import typing
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -35,7 +38,16 @@ AGENT_PORT = 3235
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Count = Annotated[int, Meta(ge=1)]
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+Coordinates = tuple[Annotated[float, Meta(ge=-90, le=90)], Annotated[float, Meta(ge=-180, le=180)]]
+"""Degrees north and degrees east."""
+
+NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"
+Name = Annotated[str, Meta(pattern=NAME_PATTERN)]
+
+
+NAME_RULE: Final = "must begin with a letter or digit and go on with these, or . _ -, 63 at the most"
+
+T = TypeVar("T")
 
 
 class Database(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,10 +77,13 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Functions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`memory_mb` is for all action processes together, `activation_days` and `activation_mb` for records.
-    `runtimes` are kinds that run elsewhere, by URL; `images` the same for images of `blackbox` actions."""
+    `runtimes` are kinds that run elsewhere, by URL; `images` the same for images of `blackbox` actions.
+    `url` is that of an OpenWhisk which runs elsewhere instead, and `key` the file with a namespace's key."""
 
     host: str = LOOPBACK
     port: Port = FUNCTIONS_PORT
+    url: str = ""
+    key: str = ""
     memory_mb: Annotated[int, Meta(ge=128)] = 2048
     public_url: str = ""
     activation_days: Annotated[float, Meta(gt=0, le=3650)] = 7.0
@@ -80,10 +95,11 @@ class Functions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Gateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`default_namespace`: whose APIs are served without the prefix `/api/TENANT`. `trusted_proxies`: the
-    networks whose `X-Forwarded-*` are believed."""
+    networks whose `X-Forwarded-*` are believed. `url` is that of a gateway which runs elsewhere instead."""
 
     host: str = LOOPBACK
     port: Port = GATEWAY_PORT
+    url: str = ""
     public_url: str = ""
     default_namespace: str = ""
     trusted_proxies: tuple[str, ...] = LOCAL_NETWORKS
@@ -111,7 +127,7 @@ class Region(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: Name = "local"
     location: str = ""
-    coordinates: tuple[float, float] | None = None
+    coordinates: Coordinates | None = None
     data: str = "couchgrass-data"
     addresses: tuple[str, ...] = ()
     database: Database = Database()
@@ -153,7 +169,9 @@ def parse_region(text: str, folder: str, source: str) -> Region:
 def parse_toml(text: str, source: str) -> dict[str, Any]:
     """Raises ConfigRefused with the line of the mistake."""
     try:
-        return tomllib.loads(text)
+        return tomllib.loads(text, parse_float=_finite)
+    except RecursionError:
+        raise ConfigRefused("brackets stand in one another too deep", source=source, line=1) from None
     except tomllib.TOMLDecodeError as bad:
         place = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", str(bad))
         line = int(place[1]) if place and place[1] else text.count("\n") + 1
@@ -161,16 +179,18 @@ def parse_toml(text: str, source: str) -> dict[str, Any]:
         raise ConfigRefused(in_toml(reason), source=source, line=line) from None
 
 
+def _finite(text: str) -> Any:
+    """A number. What is none becomes a value that is refused wherever it stands."""
+    number = float(text)
+    return number if math.isfinite(number) else ...
+
+
 def region_of(table: Mapping[str, Any], folder: str, where: Where) -> Region:
     """The region that a table describes. Raises ConfigRefused."""
-    _refuse_unknown(Region, table, (), where)
-    try:
-        region = msgspec.convert(dict(table), Region)
-    except msgspec.ValidationError as bad:
-        reason, _, place = str(bad).partition(" - at `")
-        path = tuple(re.findall(r"[^.$`\[\]]+", place.replace("[...]", "")))
-        raise where.refusal(path, _told(path, reason)) from None
+    refuse_unknown(Region, table, (), where)
+    region = converted(dict(table), Region, where)
     _check_database(table.get("database", {}), region.database, where)
+    _check_elsewhere(table, region, where)
     _check_ports(region, where)
     _check_runtimes(region.functions, where)
     _check_networks(region.gateway.trusted_proxies, where)
@@ -180,35 +200,67 @@ def region_of(table: Mapping[str, Any], folder: str, where: Where) -> Region:
     ):
         _check_url(url, (slice_name, "public_url"), where)
     _check_url(region.identity.issuer, ("identity", "issuer"), where)
-    credentials = region.database.credentials
-    return msgspec.structs.replace(
+    return _whole(region, PurePath(folder))
+
+
+def _whole(region: Region, folder: PurePath) -> Region:
+    """The region with whole paths, and URLs without a slash at their end."""
+    replace, database, functions = msgspec.structs.replace, region.database, region.functions
+    return replace(
         region,
-        data=str(PurePath(folder) / region.data),
-        database=msgspec.structs.replace(
-            region.database,
-            url=region.database.url.rstrip("/"),
-            credentials=str(PurePath(folder) / credentials) if credentials else "",
+        data=str(folder / region.data),
+        database=replace(
+            database,
+            url=database.url.rstrip("/"),
+            public_url=database.public_url.rstrip("/"),
+            credentials=str(folder / database.credentials) if database.credentials else "",
         ),
+        functions=replace(
+            functions,
+            url=functions.url.rstrip("/"),
+            key=str(folder / functions.key) if functions.key else "",
+        ),
+        gateway=replace(region.gateway, url=region.gateway.url.rstrip("/")),
     )
+
+
+def converted(value: Any, kind: type[T], where: Where) -> T:
+    """The value as one of this kind. Raises ConfigRefused."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as bad:
+        reason, _, place = str(bad).partition(" - at `")
+        path = tuple(re.findall(r"[^.$`\[\]]+", place.replace("[...]", "")))
+        raise where.refusal(path, _told(path, reason)) from None
 
 
 def _told(path: Path, reason: str) -> str:
     if path == ("name",) and "regex" in reason:
-        return "must begin with a letter or digit and go on with these, or . _ -, 63 at the most"
+        return NAME_RULE
     return in_value(reason)
 
 
 def _check_ports(region: Region, where: Where) -> None:
     """Ports that the region's own processes would take from each other."""
-    ports = {
-        "functions": region.functions.port,
-        "gateway": region.gateway.port,
-        "agent": region.agent.port,
-    }
-    taken = {} if region.database.url else {region.database.port: "database"}
-    for name, port in ports.items():
-        if port and (other := taken.setdefault(port, name)) != name:
+    taken: dict[int, str] = {}
+    for name, _, port in places_of(region):
+        if (other := taken.setdefault(port, name)) != name:
             raise where.refusal((name, "port"), f"{port} is the port of the {other} too")
+
+
+def places_of(region: Region) -> list[tuple[str, str, int]]:
+    """(process, host, port) of what the region itself runs on ports that its file names."""
+    parts: dict[str, Database | Functions | Gateway | Agent] = {
+        "database": region.database,
+        "functions": region.functions,
+        "gateway": region.gateway,
+        "agent": region.agent,
+    }
+    return [
+        (name, part.host, part.port)
+        for name, part in parts.items()
+        if part.port and not getattr(part, "url", "")
+    ]
 
 
 def _check_database(given: Mapping[str, Any], database: Database, where: Where) -> None:
@@ -221,6 +273,22 @@ def _check_database(given: Mapping[str, Any], database: Database, where: Where) 
         raise where.refusal(("database", "credentials"), "is for a database with a url or a public_url")
     _check_url(database.url, ("database", "url"), where)
     _check_url(database.public_url, ("database", "public_url"), where)
+
+
+def _check_elsewhere(table: Mapping[str, Any], region: Region, where: Where) -> None:
+    """Functions and a gateway that run elsewhere have no setting of those that would run here."""
+    for name, part, allowed in (
+        ("functions", region.functions, ("url", "key", "public_url")),
+        ("gateway", region.gateway, ("url", "public_url")),
+    ):
+        _check_url(part.url, (name, "url"), where)
+        for key in table.get(name, {}):
+            if part.url and key not in allowed:
+                raise where.refusal((name, key), f"is of {name} that run here, but there is a url")
+    if region.functions.key and not region.functions.url:
+        raise where.refusal(("functions", "key"), "is for functions with a url")
+    if region.functions.url and not region.gateway.url:
+        raise where.refusal(("functions", "url"), "needs the url of the gateway in front of it in [gateway]")
 
 
 def _check_url(url: str, path: Path, where: Where) -> None:
@@ -257,16 +325,30 @@ def _check_networks(networks: Iterable[str], where: Where) -> None:
             raise where.refusal(path, "no network: it must look like 10.0.0.0/8 or 10.1.2.3") from None
 
 
-def _refuse_unknown(kind: type[msgspec.Struct], table: Mapping[str, Any], path: Path, where: Where) -> None:
+def refuse_unknown(kind: type[msgspec.Struct], table: Mapping[str, Any], path: Path, where: Where) -> None:
     """Walks the tables for keys that there are not, the first in the file first."""
     fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
     unknown = [key for key in table if key not in fields]
     for key in sorted(unknown, key=lambda key: line_of(where.lines, (*where.above, *path, key))):
         raise where.refusal((*path, key), f"there is no such key{_meant(key, fields)}")
     for key, value in table.items():
-        inner = fields[key]
-        if isinstance(value, Mapping) and isinstance(inner, type) and issubclass(inner, msgspec.Struct):
-            _refuse_unknown(inner, value, (*path, key), where)
+        inner = next(_structs_of(fields[key]), None)
+        if inner is None:
+            continue
+        if isinstance(value, Mapping):
+            refuse_unknown(inner, value, (*path, key), where)
+        for number, one in enumerate(value if isinstance(value, list) else ()):
+            if isinstance(one, Mapping):
+                refuse_unknown(inner, one, (*path, key, str(number)), where)
+
+
+def _structs_of(kind: Any) -> Iterator[type[msgspec.Struct]]:
+    """The kinds of tables that a field's type allows, also in a list or when it may be left out."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        yield kind
+    elif typing.get_origin(kind) in (tuple, types.UnionType, typing.Union):
+        for inner in typing.get_args(kind):
+            yield from _structs_of(inner)
 
 
 def _meant(key: str, fields: Mapping[str, Any]) -> str:
@@ -301,6 +383,9 @@ host = "127.0.0.1"
 port = 3233
 memory_mb = 2048                     # for all action processes together
 public_url = ""                      # how clients reach it, when that is not host and port
+# Instead of the functions that run here any OpenWhisk; then its gateway's url is needed too:
+# url = "https://openwhisk.example.org"
+# key = "whisk.json"                 # the key of a namespace, readable by you only
 activation_days = 7                  # how long records of activations are kept
 activation_mb = 4096                 # and how large they may be together; the oldest go first
 
@@ -323,6 +408,7 @@ logs_mb = 10
 host = "127.0.0.1"
 port = 3234
 public_url = ""                      # "https://api.example.org"
+# url = "https://api.example.org"    # a gateway that runs elsewhere, instead of one that runs here
 default_namespace = ""               # whose APIs need no /api/TENANT in front
 trusted_proxies = ["127.0.0.0/8", "::1/128"]   # balancers whose X-Forwarded-* are believed
 
