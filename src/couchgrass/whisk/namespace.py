@@ -23,6 +23,15 @@ _NO_TOKEN: Final = "DUMMY TOKEN"  # noqa: S105
 Entity = dict[str, Any]
 
 
+_MISSING: Final = ("does not exist", "not found", "could not find")
+"""Actions say it in words: those of feeds and those that manage APIs."""
+
+
+def is_missing(refused: Refused) -> bool:
+    """Does the action say that there is no such thing?"""
+    return any(words in refused.reason.lower() for words in _MISSING)
+
+
 class Namespace:
     """The namespace of the host's key; `name` is told by it."""
 
@@ -115,7 +124,7 @@ class Namespace:
         try:
             await self.host.ask("DELETE", f"{_MANAGED}/deleteApi.http", query=query)
         except Refused as refused:
-            if "does not exist" in refused.reason or "not found" in refused.reason.lower():
+            if is_missing(refused):
                 raise NotFound(refused.reason) from refused
             raise
 

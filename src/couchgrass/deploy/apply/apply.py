@@ -18,7 +18,7 @@ from couchgrass.deploy.rollback import way_back
 from couchgrass.deploy.steps import COLLECTIONS, Change, Kind, Plan, Step
 from couchgrass.errors import CouchgrassError, NotFound, PeerLost, ServiceUnavailable
 from couchgrass.whisk.host import Refused
-from couchgrass.whisk.namespace import Namespace
+from couchgrass.whisk.namespace import Namespace, is_missing
 
 BACK_TRIES_MAX: Final = 5
 BACK_PAUSE_S: Final = 0.2
@@ -159,14 +159,31 @@ async def do(step: Step, namespace: Namespace) -> dict[str, Any]:
 
 
 async def _feed(step: Step, namespace: Namespace) -> None:
-    """A feed's lifecycle. Not every feed can be changed, so it is deleted and made anew."""
+    """A feed's lifecycle. Not every feed can be changed, so it is deleted and made anew; so is one that outlived
+    its trigger."""
     if step.change in (Change.DELETE, Change.UPDATE) and step.before is not None:
-        try:
-            await namespace.feed(str(step.before["feed"]), "DELETE", step.name, {})
-        except (NotFound, Refused) as refused:
-            if isinstance(refused, Refused) and "could not find" not in refused.reason:
-                raise
-    if step.change is not Change.DELETE:
-        await namespace.feed(str(step.body["feed"]), "CREATE", step.name, step.body["inputs"])
-        if step.body.get("paused"):
-            await namespace.feed(str(step.body["feed"]), "PAUSE", step.name, {})
+        await _delete_feed(step, str(step.before["feed"]), namespace)
+    if step.change is Change.DELETE:
+        return
+    feed, inputs = str(step.body["feed"]), step.body["inputs"]
+    try:
+        await namespace.feed(feed, "CREATE", step.name, inputs)
+    except Refused as refused:
+        if not await _delete_feed(step, feed, namespace):
+            raise refused
+        await namespace.feed(feed, "CREATE", step.name, inputs)
+    if step.body.get("paused"):
+        await namespace.feed(feed, "PAUSE", step.name, {})
+
+
+async def _delete_feed(step: Step, feed: str, namespace: Namespace) -> bool:
+    """False when there was none."""
+    try:
+        await namespace.feed(feed, "DELETE", step.name, {})
+    except NotFound:
+        return False
+    except Refused as refused:
+        if is_missing(refused):
+            return False
+        raise
+    return True

@@ -16,7 +16,7 @@ from couchgrass.deploy.steps import Present
 from couchgrass.deploy.wanted import App
 from couchgrass.errors import Forbidden, NotFound
 from couchgrass.whisk.host import Refused
-from couchgrass.whisk.namespace import Namespace
+from couchgrass.whisk.namespace import Namespace, is_missing
 
 Row = dict[str, Any]
 
@@ -127,7 +127,7 @@ async def _feeds(namespace: Namespace, triggers: Iterable[Row]) -> dict[str, Row
             return None
         except Refused as refused:
             # Not every feed knows READ: nobody can tell then.
-            return None if "could not find" in refused.reason or "not found" in refused.reason.lower() else {}
+            return None if is_missing(refused) else {}
 
     fed = [(one, str(feed)) for one in triggers if (feed := annotations_of(one).get(FEED)) and "parameters" in one]
     answers = await asyncio.gather(*(read(one, feed) for one, feed in fed))
