@@ -31,8 +31,8 @@ FIRST = App(
         action("todo/get", parameters={"limit": 5}),
         action("todo/post", limits={"memory": 128}),
         action("old"),
-        sequence("todo/both", "/_/todo/get", "/_/todo/inner"),
         sequence("todo/inner", "/_/todo/post"),
+        sequence("todo/both", "/_/todo/get", "/_/todo/inner"),
     ),
     triggers=(
         Trigger("often", feed="/whisk.system/alarms/interval", inputs={"minutes": 5}),

@@ -59,10 +59,10 @@ def api_steps(wanted: App, present: Present, hosted: Hosted) -> Iterator[Step]:
         before = present.apis.get(base)
         after, left = _routed_document(base, routes, before, secrets, hosted)
         yield from _steps(base, present, after, left, hosted)
-    for base, before in present.apis.items():
-        if base not in whole and base not in routed and (ours := operations(before, hosted.app)):
-            after = _without(before, ours) if hosted.prune else before
-            yield from _steps(base, present, after, set() if hosted.prune else ours, hosted)
+    for base, there in present.apis.items():
+        if base not in whole and base not in routed and (ours := operations(there, hosted.app)):
+            kept = _without(there, ours) if hosted.prune else there
+            yield from _steps(base, present, kept, set() if hosted.prune else ours, hosted)
 
 
 def operations(document: Mapping[str, Any], app: str = "") -> set[Operation]:

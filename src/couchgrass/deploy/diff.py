@@ -1,7 +1,7 @@
 """What an app asks for, compared with what a namespace has: a plan.
 
-Pure. Made in this order: packages, bindings, actions, sequences (those that others name first), triggers and
-their feeds, rules, APIs; deletes come last, in the reverse order. What is to be deleted is known by our mark
+Pure. Made in this order: packages, bindings, actions, sequences (in the manifest's order, which has each after
+those in it), triggers and their feeds, rules, APIs; deletes come last, in the reverse order. What is to be deleted is known by our mark
 alone, so nothing that was made by others is ever deleted. A package that has others' actions in it stays, as
 does a trigger that has others' rules.
 """
@@ -19,6 +19,7 @@ from couchgrass.deploy.bodies import (
     BINDING,
     SEQUENCE,
     action_body,
+    end_name,
     exec_body,
     full_name,
     package_body,
@@ -26,7 +27,7 @@ from couchgrass.deploy.bodies import (
     trigger_body,
     version_of,
 )
-from couchgrass.deploy.mark import Mark, code_digest, inputs_digest, mark_of
+from couchgrass.deploy.mark import Mark, inputs_digest, mark_of
 from couchgrass.deploy.steps import Change, Entity, Kind, Plan, PlanRefused, Present, Step
 from couchgrass.deploy.wanted import Action, App, Package, Rule, Trigger
 from couchgrass.functions.bodies import next_version
@@ -50,8 +51,7 @@ def plan(wanted: App, present: Present, how: How) -> Plan:
     hosted = Hosted(how.app, namespace, how.functions_url, how.tenant, how.prune)
     made = [
         *(_package(one, present, how) for one in sorted(wanted.packages, key=lambda one: bool(one.binding))),
-        *(_action(one, present, how) for one in wanted.actions if one.exec.kind != SEQUENCE),
-        *(_action(one, present, how) for one in in_order(wanted.actions, namespace)),
+        *(_action(one, present, how) for one in sorted(wanted.actions, key=_is_sequence)),
         *(step for one in wanted.triggers for step in _trigger(one, present, how)),
         *(_rule(one, present, how) for one in wanted.rules),
     ]
@@ -60,18 +60,8 @@ def plan(wanted: App, present: Present, how: How) -> Plan:
     return Plan((*made, *(step for step in apis if step not in deleted), *deleted, *_gone(wanted, present, how)))
 
 
-def in_order(actions: Iterable[Action], namespace: str) -> Iterator[Action]:
-    """The sequences, each after those that it names."""
-    waiting = {full_name(one.name, namespace): one for one in actions if one.exec.kind == SEQUENCE}
-    while waiting:
-        free = [name for name, one in waiting.items() if not _names(one, namespace) & waiting.keys() - {name}]
-        # A circle has none that is free: the host refuses it with its own words.
-        for name in free or list(waiting):
-            yield waiting.pop(name)
-
-
-def _names(sequence: Action, namespace: str) -> set[str]:
-    return {full_name(one, namespace) for one in sequence.exec.components}
+def _is_sequence(action: Action) -> bool:
+    return action.exec.kind == SEQUENCE
 
 
 def _step(
@@ -120,7 +110,7 @@ def _action(wanted: Action, present: Present, how: How) -> Step:
         has = "" if there is None else str(there.get("version", ""))
         version = version_of(wanted.version) or (next_version(has) if has else FIRST_VERSION)
         own = () if kind is Kind.SEQUENCE else tuple(wanted.parameters)
-        mark = Mark(how.app, code_digest(exec), version, how.now_ms, own)
+        mark = Mark(how.app, differ.exec_digest(wanted, present.namespace), version, how.now_ms, own)
         put = action_body(wanted, mark, exec if there is None or of_exec else None)
         gone = differ.gone_annotations(wanted, there or {})
         return {**put, "delAnnotations": gone} if gone else put
@@ -225,5 +215,5 @@ def _rules_of(trigger: str, present: Present) -> set[str]:
     """Also those that a list of rules does not show with their ends."""
     end = f"/{present.namespace}/{trigger}"
     told = present.triggers[trigger].get("rules") or {}
-    named = {name for name, rule in present.rules.items() if differ.end_name(rule.get("trigger")) == end}
+    named = {name for name, rule in present.rules.items() if end_name(rule.get("trigger")) == end}
     return named | {name.partition("/")[2] for name in told}

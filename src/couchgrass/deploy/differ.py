@@ -96,13 +96,25 @@ def exec_words(wanted: Action, there: Entity, namespace: str) -> Iterator[str]:
     """Of what an action runs."""
     exec = there.get("exec", {})
     kind = str(exec.get("kind", annotations_of(there).get(EXEC, "")))
-    family, _, version = wanted.exec.kind.partition(":")
-    if wanted.exec.kind != kind and not (version == "default" and kind.startswith(f"{family}:")):
+    if wanted.exec.kind != kind:
         yield f"kind {kind} → {wanted.exec.kind}"
-    fetched = "code" in exec or "components" in exec
-    digest = code_digest(exec) if fetched else mark_of(there).digest
-    if code_digest(exec_body(wanted, namespace)) != digest:
-        yield "components change" if wanted.exec.kind == SEQUENCE else "code changes"
+    elif kind == SEQUENCE:
+        if exec_body(wanted, namespace)["components"] != list(map(_component, exec.get("components", ()))):
+            yield "components change"
+    elif exec_digest(wanted, namespace) != (code_digest(exec) if "code" in exec else mark_of(there).digest):
+        yield "code changes"
+
+
+def exec_digest(wanted: Action, namespace: str) -> str:
+    """Of the code that is wanted; "" of a sequence, which is compared as it is."""
+    if wanted.exec.kind == SEQUENCE:
+        return ""
+    return wanted.exec.digest or code_digest(exec_body(wanted, namespace))
+
+
+def _component(told: Any) -> str:
+    """Hosts tell "/namespace/package/action"; some leave the slash out."""
+    return "/" + str(told).strip("/")
 
 
 def trigger_words(wanted: Trigger, there: Entity, namespace: str) -> Iterator[str]:

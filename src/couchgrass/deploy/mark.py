@@ -17,6 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from couchgrass import json
+from couchgrass.deploy.code import executable
 
 MARK: Final = "couchgrass"
 
@@ -60,6 +61,8 @@ def mark_of(entity: Mapping[str, Any] | None) -> Mark:
 
 def is_certain(action: Mapping[str, Any]) -> bool:
     """Is the code of this action what its mark says, as far as can be known without it?"""
+    if "components" in action.get("exec", {}):
+        return True
     mark = mark_of(action)
     updated = action.get("updated")
     return (
@@ -71,18 +74,14 @@ def is_certain(action: Mapping[str, Any]) -> bool:
 
 
 def code_digest(exec: Mapping[str, Any]) -> str:
-    """A hash of what is run: code, main, image, components. The kind is in an annotation of the host's."""
-    told = hashlib.sha256()
-    for part in (
-        exec.get("main") or "main",
-        exec.get("image") or "",
-        json.encode(exec.get("components") or []).decode(),
+    """The digest of an action's `exec` as it is sent or told."""
+    return executable(
+        str(exec.get("kind", "")),
         exec.get("code") or "",
-    ):
-        text = part.encode()
-        told.update(b"%d:" % len(text))
-        told.update(text)
-    return told.hexdigest()
+        main=exec.get("main") or "",
+        image=exec.get("image") or "",
+        components=exec.get("components") or (),
+    ).digest
 
 
 def inputs_digest(feed: str, inputs: Mapping[str, Any]) -> str:

@@ -26,6 +26,7 @@ from couchgrass.couch.transport import SERVER_GONE, TOO_MANY, HttpTransport
 from couchgrass.errors import CouchgrassError
 from couchgrass.replication.address import Address
 from couchgrass.replication.backoff import probe_delay_s
+from couchgrass.serving.lost import why
 
 log = logging.getLogger("couchgrass.replication")
 
