@@ -163,7 +163,11 @@ class Where(msgspec.Struct, frozen=True):
 
 def parse_region(text: str, folder: str, source: str) -> Region:
     """The region of a file in `folder`. Raises ConfigRefused, whose text begins with `source`:LINE."""
-    return region_of(parse_toml(text, source), folder, Where(source, key_lines(text)))
+    table, where = parse_toml(text, source), Where(source, key_lines(text))
+    if isinstance(several := table.get("regions"), Mapping) and several:
+        first = f"{source}#{next(iter(several))}"
+        raise where.refusal(("regions",), f"the file has several regions: name one, as in {first}")
+    return region_of(table, folder, where)
 
 
 def parse_toml(text: str, source: str) -> dict[str, Any]:
@@ -284,7 +288,7 @@ def _check_elsewhere(table: Mapping[str, Any], region: Region, where: Where) -> 
         _check_url(part.url, (name, "url"), where)
         for key in table.get(name, {}):
             if part.url and key not in allowed:
-                raise where.refusal((name, key), f"is of {name} that run here, but there is a url")
+                raise where.refusal((name, key), f"is of the {name} here, but there is a url")
     if region.functions.key and not region.functions.url:
         raise where.refusal(("functions", "key"), "is for functions with a url")
     if region.functions.url and not region.gateway.url:

@@ -46,7 +46,7 @@ _HOSTNAME: Final = rf"(\*\.)?{_LABEL}(\.{_LABEL})*"
 
 
 class Shape(StrEnum):
-    """Who copies from whom: everybody from everybody; each from the one before; all by way of one."""
+    """Who copies from whom: everybody from everybody; each from its neighbours; all by way of one."""
 
     MESH = "mesh"
     RING = "ring"
@@ -241,7 +241,9 @@ def _check_balancer(topology: Topology, balancer: Balancer, where: Where) -> Non
         raise where.refusal(("balancer", "hostname"), "no name of a host: it must look like todo.example.org")
     if balancer.policy is not Policy.GEO:
         return
-    needed = [(("balancer",), balancer.location, balancer.coordinates)]
+    needed: list[tuple[Path, str, Coordinates | None]] = [
+        (("balancer",), balancer.location, balancer.coordinates)
+    ]
     needed += [(("regions", one.name), one.location, one.coordinates) for one in topology.regions]
     for path, location, coordinates in needed:
         if coordinates is None and place(location) is None:
