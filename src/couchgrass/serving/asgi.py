@@ -176,6 +176,8 @@ class Edge(ABC):
     def __init__(self) -> None:
         self.inflight = 0
         self.draining = False
+        self.signature: tuple[Header, ...] = ()
+        """Headers of all answers."""
 
     @abstractmethod
     async def answer(self, request: Request) -> Answer:
@@ -196,6 +198,8 @@ class Edge(ABC):
         self.inflight += 1
         try:
             answer = await self._answered(request)
+            if self.signature:
+                answer.headers = [*answer.headers, *self.signature]
             if self.draining:
                 answer.headers.append((b"connection", b"close"))
             await self._send(request, answer, send)
