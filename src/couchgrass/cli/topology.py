@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from couchgrass.cli import drift
 from couchgrass.cli.paper import FAILED, complain, flowing, lines, out
 from couchgrass.cli.region import DEFAULT_TOPOLOGY, TopologyFile, read_topology
 from couchgrass.errors import CouchgrassError
@@ -78,3 +79,7 @@ def _show(topology: Topology) -> None:
             f"balancer {topology.balancer.policy} on {topology.balancer.host}:{topology.balancer.port}"
         )
     out.print("\n".join(told), highlight=False, soft_wrap=True, markup=False)
+
+
+app.command(epilog=flowing(drift.EXAMPLES))(drift.plan)
+app.command(epilog=flowing(drift.EXAMPLES))(drift.apply)
