@@ -1,8 +1,9 @@
-"""How much a region's data folder takes, and what is left on its disk: looked at now and then, on a thread."""
+"""How much a region's data folder takes, and what is left on its disk: looked at now and then."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from pathlib import Path
 from typing import Final
@@ -46,13 +47,13 @@ def _looked(folder: Path) -> Disk | None:
 
 def _used_bytes(folder: Path) -> int:
     used = files = 0
-    for path, _, names in folder.walk():
+    for path, _, names in os.walk(folder):
         for name in names:
             files += 1
             if files > FILES_MAX:
                 return used
             try:
-                used += (path / name).lstat().st_blocks * BLOCK_BYTES
+                used += Path(path, name).lstat().st_blocks * BLOCK_BYTES
             except OSError:
                 continue  # it went meanwhile
     return used

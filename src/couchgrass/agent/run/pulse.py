@@ -58,7 +58,7 @@ class Pulse:
             wanted_at += TICK_S
             now = self._clock.monotonic()
             late_s, wanted_at = now - wanted_at, max(now, wanted_at)
-            # What was answered meanwhile is told first: the loop reads all sockets before our turn comes again.
+            # What was answered meanwhile is told first: the loop reads all sockets before our next turn.
             await asyncio.sleep(0)
             look = self._look()
             if look is not None and look != self._taken:
