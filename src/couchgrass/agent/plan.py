@@ -36,7 +36,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     `source_dbs` is None while the source does not answer. `jobs` are the documents of this way in the
     target's `_replicator`, by database. `securities` are security objects at the source, and `own` those at
     the target, as far as they were looked at. `keys` are the keys that are kept for the two ends, tried.
-    `fresh` are databases of the target that nobody has put a document into or given a right to; `resting`
+    `fresh` are databases of the target that were made a moment ago and nobody was given a right to; `resting`
     such as were deleted there a moment ago, which are not made again at once.
     """
 
@@ -199,7 +199,7 @@ def _database(facts: Facts, link: Link) -> Iterator[Step]:
         if not is_there or name in facts.resting:
             return
         yield CreateDatabase(link, f"{link.way.source} has it")
-    elif doc is None and is_there and name in facts.fresh:
+    elif is_there and name in facts.fresh and not is_pristine(facts.securities.get(name, {})):
         yield CopyRights(link, f"it was made a moment ago, and {link.way.source} has rights for it")
     job = job_of(link, facts.source, facts.target)
     if is_there:

@@ -18,6 +18,7 @@ from couchgrass.cli import (
     runtime,
     status,
     tenant,
+    topology,
     unlink,
 )
 from couchgrass.cli.paper import flowing
@@ -48,6 +49,7 @@ app.command(epilog=flowing(db.EXAMPLES), rich_help_panel=RUN)(db.db)
 app.command(epilog=flowing(functions.EXAMPLES), rich_help_panel=RUN)(functions.functions)
 app.command(epilog=flowing(gateway.EXAMPLES), rich_help_panel=RUN)(gateway.gateway)
 app.command(epilog=flowing(agent.EXAMPLES), rich_help_panel=RUN)(agent.agent)
+app.add_typer(topology.app, name="topology", rich_help_panel=SET_UP)
 app.add_typer(key.app, name="key", rich_help_panel=SET_UP)
 app.add_typer(runtime.app, name="runtime", rich_help_panel=SET_UP)
 app.add_typer(account.app, name="account", rich_help_panel=SET_UP)

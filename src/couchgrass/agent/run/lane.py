@@ -10,20 +10,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from couchgrass.agent.jobs import Link, job_id, job_of
-from couchgrass.agent.plan import Facts, is_pristine, plan
+from couchgrass.agent.plan import CreateDatabase, Facts, WriteJob, is_pristine, plan
 from couchgrass.agent.run import keys, reads
 from couchgrass.agent.run.apply import Applier, Outcome, Place
 from couchgrass.agent.run.own import Own
 from couchgrass.agent.run.watch import Watch
 from couchgrass.couch.server import CouchServer
-from couchgrass.errors import CouchgrassError
 from couchgrass.linking.job import Key, Server, Side
 from couchgrass.linking.naming import End
-from couchgrass.linking.security import Security
 from couchgrass.topology.links import Way, Wishes
 
 log = logging.getLogger("couchgrass.agent")
@@ -41,7 +39,8 @@ KEY_S: Final = 30.0
 RESTING_S: Final = 10.0
 """A database that was deleted here is not made again for so long: time to delete it everywhere."""
 
-LOOKS_AT_ONCE: Final = 8
+RECENT_S: Final = 30.0
+"""For so long the rights of a new database are looked at again: who makes one gives rights a moment later."""
 
 
 class Lane:
@@ -58,7 +57,13 @@ class Lane:
         self._keys: dict[End, Key] = {}
         self._keys_at: float | None = None
         self._swept = ""
+        self._recent: dict[str, float] = {}
         self._said: frozenset[str] = frozenset()
+
+    @property
+    def is_fresh(self) -> bool:
+        """Databases were linked a moment ago, and rights for them may still come."""
+        return bool(self._recent)
 
     async def once(self) -> bool:
         """One look, and what it takes. Whether another one is to follow at once. Raises what the own server
@@ -91,6 +96,12 @@ class Lane:
         if outcome.done:
             self._jobs.is_dirty = True
             self._keys_at = None
+            now = asyncio.get_running_loop().time()
+            self._recent |= {
+                step.link.database: now
+                for step in steps
+                if isinstance(step, CreateDatabase) or (isinstance(step, WriteJob) and step.old is None)
+            }
         self._tell(outcome)
         return is_more and bool(outcome.done)
 
@@ -122,13 +133,14 @@ class Lane:
         new = sorted(
             (name for name in wanted if name not in docs), key=lambda name: (name in self.failures, name)
         )
-        chosen = frozenset([*new[:NEW_MAX], *self._troubled(docs), *self._turn(names or frozenset())])
-        looks_here = (
-            chosen if job_of(Link(self.way, "-"), source, target).key_ends[1:] else frozenset(new[:NEW_MAX])
+        recent = self._recently(now)
+        chosen = frozenset(
+            [*new[:NEW_MAX], *recent, *self._troubled(docs), *self._turn(names or frozenset())]
         )
-        securities = {} if peer is None or names is None else await _securities(peer, chosen & names)
-        owned = await _securities(own, looks_here & here)
-        fresh = await _fresh(own, [name for name in new[:NEW_MAX] if name in owned], owned)
+        writes_here = End.TARGET in job_of(Link(self.way, "-"), source, target).key_ends
+        looks_here = chosen if writes_here else frozenset((*new[:NEW_MAX], *recent))
+        securities = {} if peer is None or names is None else await reads.securities(peer, chosen & names)
+        owned = await reads.securities(own, looks_here & here)
         facts = Facts(
             way=self.way,
             source=source,
@@ -139,10 +151,16 @@ class Lane:
             securities=securities,
             own=owned,
             keys=await self._tried(own, bool(self._troubled(docs))),
-            fresh=fresh,
+            fresh=frozenset(
+                name for name in (*new[:NEW_MAX], *recent) if name in owned and is_pristine(owned[name])
+            ),
             resting=resting,
         )
         return facts, len(new) > NEW_MAX
+
+    def _recently(self, now: float) -> list[str]:
+        self._recent = {name: at for name, at in self._recent.items() if now - at < RECENT_S}
+        return sorted(self._recent)
 
     def _troubled(self, docs: Mapping[str, Any]) -> list[str]:
         troubled = self._jobs.troubled
@@ -164,49 +182,12 @@ class Lane:
             return self._keys
         found: dict[End, Key] = {}
         for end, watch in ((End.SOURCE, self.peer), (End.TARGET, self._own)):
-            key = await keys.kept(own, watch.region)
-            if key is not None:
-                found[end] = key if watch.server is None else await keys.tried(watch.server, key)
+            kept = await keys.kept(own, watch.region)
+            if kept is not None:
+                found[end] = kept.key if watch.server is None else await keys.tried(watch.server, kept.key)
+                if watch.address is not None and kept.at != watch.address.base:
+                    await keys.reached_at(own, watch.region, watch.address.base)
         self._keys = found
         if self.peer.server is not None:
             self._keys_at = now
         return found
-
-
-async def _securities(server: CouchServer, names: Iterable[str]) -> dict[str, Security]:
-    """The security objects of those databases that are there."""
-    found: dict[str, Security] = {}
-    left = iter(sorted(names))
-
-    async def read() -> None:
-        for name in left:
-            one = await reads.security(server, name)
-            if one is not None:
-                found[name] = one
-
-    await _gathered(read)
-    return found
-
-
-async def _fresh(own: CouchServer, names: Iterable[str], owned: Mapping[str, Security]) -> frozenset[str]:
-    """Those that nobody has put a document into or given a right to."""
-    found: set[str] = set()
-    left = iter(name for name in names if is_pristine(owned[name]))
-
-    async def read() -> None:
-        for name in left:
-            if await reads.is_empty(own, name):
-                found.add(name)
-
-    await _gathered(read)
-    return frozenset(found)
-
-
-async def _gathered(read: Any) -> None:
-    """Several at a time. Raises the first refusal."""
-    results = await asyncio.gather(*(read() for _ in range(LOOKS_AT_ONCE)), return_exceptions=True)
-    for result in results:
-        if isinstance(result, CouchgrassError):
-            raise result
-        if isinstance(result, BaseException):
-            raise result

@@ -157,10 +157,13 @@ class Links:
             pause_s = max(LOOK_S, LOOK_SHARE * (clock() - began))
             is_news = was_woken or bool(self._jobs.troubled - troubled)
             troubled = self._jobs.troubled
-            if is_news or clock() - swept_at >= SWEEP_S:
+            if is_news or clock() - swept_at >= self._sweep_s():
                 swept_at = clock()
                 for woken in self._lanes_woken.values():
                     woken.set()
+
+    def _sweep_s(self) -> float:
+        return LOOK_S if any(lane.is_fresh for lane in self._lanes) else SWEEP_S
 
     async def _look(self) -> None:
         server = self._own.server

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from couchgrass.agent.jobs import PREFIX, READER
@@ -12,6 +13,7 @@ from couchgrass.linking.job import REPLICATOR, Server, Side
 from couchgrass.linking.rows import LinkRow, link_rows
 from couchgrass.linking.security import Security
 
+AT_ONCE: Final = 8
 PAGE: Final = 5000
 ROWS_MAX: Final = 100_000
 """More than a server has; ends the reading of a list that never does."""
@@ -58,10 +60,21 @@ async def security(server: CouchServer, database: str) -> Security | None:
     return answer if answer is None or isinstance(answer, dict) else {}
 
 
-async def is_empty(server: CouchServer, database: str) -> bool:
-    """Whether a database never had a document in it."""
-    info = await found(server, database)
-    return info is not None and not info.get("doc_count") and not info.get("doc_del_count")
+async def securities(server: CouchServer, names: Iterable[str]) -> dict[str, Security]:
+    """The security objects of those databases that are there."""
+    found: dict[str, Security] = {}
+    left = iter(sorted(names))
+
+    async def lane() -> None:
+        for name in left:
+            one = await security(server, name)
+            if one is not None:
+                found[name] = one
+
+    for failure in await asyncio.gather(*(lane() for _ in range(AT_ONCE)), return_exceptions=True):
+        if failure is not None:
+            raise failure
+    return found
 
 
 async def jobs(server: CouchServer) -> list[Mapping[str, Any]]:

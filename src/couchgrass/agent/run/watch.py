@@ -1,7 +1,7 @@
 """Knows of one region's database, all the time: does it answer, of what kind is it, which databases has it?
 
 It asks for a sign of life every PROBE_S and reads `_db_updates` all the while, so that a new database is
-known at once; the list is read anew every NAMES_S in case something was missed, or there is no such feed. Nothing
+known at once; the list is read anew every NAMES_S in case something was missed, or there is no feed. Nothing
 here costs more with more databases but that list. A server that is lost is looked for again where it is then:
 a process that was started again may listen on another port.
 """
