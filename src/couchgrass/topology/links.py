@@ -39,7 +39,10 @@ IDEMPOTENCY: Final = "couchgrass_idempotency-"
 DAYS_KEPT: Final = 2
 """Databases of kept answers that count: today's and the day's before."""
 
-NEVER: Final = frozenset({"whisk_feeds"})
+HEALTH: Final = "couchgrass_health"
+"""Where a region's agent tries whether its database takes a write."""
+
+NEVER: Final = frozenset({"whisk_feeds", HEALTH})
 RESERVED: Final = ("whisk_", "couchgrass_")
 
 _DAY: Final = re.compile(re.escape(IDEMPOTENCY) + r"(\d{4})-(\d{2})-(\d{2})")
