@@ -61,8 +61,8 @@ def slots(outcomes: Sequence[Outcome]) -> tuple[Slot, ...]:
 
 
 def by_method(outcomes: Sequence[Outcome], broke_s: float, noticed_s: float) -> tuple[ByMethod, ...]:
-    """How each method went. A request was in flight when it ended after the fault, at `broke_s`, and had begun
-    before that could be noticed."""
+    """How each method went. A request was in flight when it ended after the fault, at `broke_s`, and had
+    begun before that could be noticed."""
     names = sorted({one.op.method.value for one in outcomes})
     found = []
     for name in names:
