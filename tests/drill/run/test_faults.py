@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,14 @@ def state(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
 
 
+def until(done: Callable[[], bool]) -> None:
+    """A signal arrives a moment after it was sent."""
+    deadline = time.monotonic() + WAIT_S
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
 def test_a_region_is_killed_whole_and_held_down_until_it_is_healed(place: Place) -> None:
     faults = Faults(place)
     faults.break_it(Fault("region", "kill", "london"), 6)
@@ -94,9 +103,9 @@ def test_what_is_paused_goes_on_when_healed(place: Place) -> None:
     faults = Faults(place)
     faults.break_it(Fault("region", "pause", "london"), 6)
     pids = [one.pid for one in place.processes.values()]
-    assert [state(pid) for pid in pids] == ["T", "T"]
+    until(lambda: [state(pid) for pid in pids] == ["T", "T"])
     faults.heal()
-    assert "T" not in [state(pid) for pid in pids]
+    until(lambda: "T" not in [state(pid) for pid in pids])
 
 
 def test_a_link_is_cut_both_ways_and_repaired(place: Place) -> None:
