@@ -23,7 +23,7 @@ WAIT_S = 20
 
 
 def load() -> Load:
-    return Load(random.Random(1).randrange)  # noqa: S311
+    return Load(random.Random(1).randrange)
 
 
 async def until(done: Callable[[], bool]) -> None:
