@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from couchgrass.cli.region import read_region, specs_of
+from couchgrass.cli.region import named_by, peers_of, read_region, read_topology, specs_of
+from couchgrass.errors import CouchgrassError
 from couchgrass.region.restart import Phase
 from couchgrass.region.run.account import Account, read_account
 from couchgrass.region.run.state_file import Hold, Seen, read_state
@@ -177,3 +178,77 @@ def test_functions_and_gateway_on_free_ports_keep_them(tmp_path: Path) -> None:
     _, functions, gateway = specs_of(read_region(file), file, None)
     assert functions.again is not None and functions.again("http://127.0.0.1:4711")[-2:] == ["--port", "4711"]
     assert gateway.again is None
+
+
+SEVERAL = """\
+[regions.london.database]
+port = 0
+[regions.dallas.functions]
+url = "https://whisk.example"
+[regions.dallas.gateway]
+url = "https://api.example"
+"""
+
+
+def test_a_region_of_a_file_with_several_is_named_after_a_mark(tmp_path: Path) -> None:
+    (tmp_path / "couchgrass.toml").write_text(SEVERAL)
+    london = read_region(tmp_path / "couchgrass.toml#london")
+    assert (london.name, london.data) == ("london", str(tmp_path / "london"))
+    with pytest.raises(CouchgrassError, match=r"has no region paris: there is london, dallas$"):
+        read_region(tmp_path / "couchgrass.toml#paris")
+    assert read_topology(tmp_path / "couchgrass.toml").names == ("london", "dallas")
+
+
+def test_a_name_alone_is_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COUCHGRASS_CONFIG", raising=False)
+    (tmp_path / "london").mkdir()
+    with pytest.raises(CouchgrassError, match=r"^dallas is not there: couchgrass region --exa"):
+        read_region(Path("dallas"))
+    (tmp_path / "couchgrass.toml").write_text(SEVERAL)
+    assert read_region(Path("london")).name == "london"
+    with pytest.raises(CouchgrassError, match=r"but couchgrass.toml is: .*london, dallas$"):
+        read_region(Path("region.toml"))
+    (tmp_path / "other.toml").write_text("[regions.paris]\n")
+    monkeypatch.setenv("COUCHGRASS_CONFIG", "other.toml")
+    assert read_region(Path("paris")).name == "paris"
+    monkeypatch.setenv("COUCHGRASS_CONFIG", "none.toml")
+    with pytest.raises(CouchgrassError, match=r"^none.toml is not there: couchgrass topology ex"):
+        read_region(Path("paris"))
+
+
+def test_a_file_whose_own_name_has_the_mark_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a#b").write_text('name = "mine"\n')
+    assert read_region(tmp_path / "a#b").name == "mine"
+
+
+def test_ports_are_named_as_the_file_with_several_names_them(tmp_path: Path) -> None:
+    file = tmp_path / "couchgrass.toml"
+    file.write_text(SEVERAL)
+    assert named_by(Path(f"{file}#london"), "database").port == f"port of [regions.london.database] in {file}"
+
+
+def test_a_file_with_several_and_no_name_says_what_there_is(tmp_path: Path) -> None:
+    file = tmp_path / "couchgrass.toml"
+    file.write_text(SEVERAL)
+    status, _, error = called("-c", str(file))
+    assert (status, error) == (1, f"couchgrass region: which one? {file} has london, dallas\n")
+    status, _, error = called("paris", "-c", str(file))
+    assert (status, error) == (
+        1,
+        f"couchgrass region: {file} has no region paris: there is london, dallas\n",
+    )
+
+
+def test_what_runs_elsewhere_is_not_started(tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text(SEVERAL)
+    place = tmp_path / "c.toml#dallas"
+    specs = specs_of(read_region(place), place, None)
+    assert [spec.name for spec in specs if spec.name != "agent"] == ["database"]
+    assert str(place) in specs[0].command
+
+
+def test_a_peer_is_a_name_and_a_url(tmp_path: Path) -> None:
+    assert peers_of("region", ["dallas=http://127.0.0.1:1"]) == {"dallas": "http://127.0.0.1:1"}
+    status, _, error = called("--peer", "dallas")
+    assert (status, error) == (2, "couchgrass region: --peer takes NAME=URL\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from couchgrass.region.run.account import Account
     from couchgrass.region.run.supervisor import Spec
     from couchgrass.serving.listen import Named
+    from couchgrass.topology.config import Topology
 
 EXAMPLES = """[bold]Try it[/]
 
@@ -29,8 +31,10 @@ EXAMPLES = """[bold]Try it[/]
   [cyan]couchgrass region region.toml[/]                  [dim]# database, functions and gateway[/]
   [cyan]couchgrass status[/]                              [dim]# in another terminal[/]
   [cyan]couchgrass key create guest[/]                    [dim]# a namespace with its key, for wsk[/]
+  [cyan]couchgrass region london -c couchgrass.toml[/]    [dim]# one of the regions of a file with several[/]
 
-These commands take ./region.toml when no file is named.
+These commands take ./region.toml when no file is named. FILE#NAME is a region of a file with several; so is
+NAME alone, of ./couchgrass.toml or of the file that [cyan]COUCHGRASS_CONFIG[/] names.
 
 A process that ends is started again, and the others go on meanwhile. Ctrl-C or SIGTERM stops the gateway, the
 functions, then the database, each with time to finish; a second one hurries them."""
@@ -40,13 +44,32 @@ RegionPlace = Annotated[
     Path,
     typer.Option("--region", "--data", help="The region's file, or its data folder.", metavar="FILE|DIR"),
 ]
+TopologyFile = Annotated[
+    Path,
+    typer.Option(
+        "--config", "-c", envvar="COUCHGRASS_CONFIG", help="The file with all regions.", metavar="FILE"
+    ),
+]
 DEFAULT_FILE = Path("region.toml")
+DEFAULT_TOPOLOGY = Path("couchgrass.toml")
+CONFIG_VARIABLE = "COUCHGRASS_CONFIG"
+
+PROCESSES = ("functions", "gateway")
+"""A region's processes besides the database, in the order in which they start: each a command of its name."""
+
 Port = Annotated[int | None, typer.Option("--port", hidden=True)]
 """For the supervisor: the port of the first start, when the file says any that is free."""
 
 
 def region(
-    file: Annotated[Path, typer.Argument(help="The region's file.", metavar="FILE")] = DEFAULT_FILE,
+    file: Annotated[
+        Path | None, typer.Argument(help="The region's file, or its name.", metavar="FILE|NAME")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="The file with all regions, for a NAME.", metavar="FILE"),
+    ] = None,
+    peer: Annotated[list[str], typer.Option("--peer", hidden=True, metavar="NAME=URL")] = [],  # noqa: B006
     example: Annotated[
         bool, typer.Option("--example", help="Print a file with all settings and their defaults.")
     ] = False,
@@ -62,38 +85,103 @@ def region(
         typer.echo(EXAMPLE, nl=False)
         return
     admin = _admin()
+    peers = peers_of("region", peer)
     try:
-        raise typer.Exit(_run(file, admin))
+        place = _place(file, config)
+        raise typer.Exit(_run(place, admin, peers))
     except CouchgrassError as refused:
         complain("region", refused.reason)
         raise typer.Exit(FAILED) from refused
 
 
+def peers_of(command: str, given: Sequence[str]) -> dict[str, str]:
+    """URLs at which other regions' databases are reached instead, by region: of NAME=URL."""
+    peers = dict(one.partition("=")[::2] for one in given)
+    for name, url in peers.items():
+        if not name or not url.startswith(("http://", "https://")):
+            misused(command, "--peer takes NAME=URL")
+    return peers
+
+
+def _place(file: Path | None, config: Path | None) -> Path:
+    """What the words of the command line stand for: FILE or FILE#NAME. Raises CouchgrassError."""
+    if config is None:
+        return region_file(DEFAULT_FILE if file is None else file)
+    if file is None:
+        raise CouchgrassError(f"which one? {config} has {', '.join(read_topology(config).names)}")
+    return Path(f"{config}#{file}")
+
+
+def region_file(file: Path) -> Path:
+    """FILE or FILE#NAME, which a NAME alone stands for when there is a file with several regions."""
+    if file.is_file() or not re.fullmatch(r"[A-Za-z0-9][\w.-]*", str(file)):
+        return file
+    config = Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_TOPOLOGY)
+    if file == DEFAULT_FILE or not (config.is_file() or CONFIG_VARIABLE in os.environ):
+        return file
+    return Path(f"{config}#{file}")
+
+
+def _parts(file: Path) -> tuple[Path, str]:
+    """The file, and the name in FILE#NAME, else ""."""
+    whole, mark, name = str(file).rpartition("#")
+    return (Path(whole), name) if mark and not file.is_file() else (file, "")
+
+
 def read_region(file: Path) -> Region:
-    """The region of a file. Raises CouchgrassError."""
-    from couchgrass.region.config import ConfigRefused, parse_region
+    """The region of a file, of FILE#NAME, or of a name alone. Raises CouchgrassError."""
+    from couchgrass.region.config import parse_region
+
+    place, name = _parts(region_file(file))
+    if name:
+        topology = read_topology(place)
+        if name not in topology.names:
+            raise CouchgrassError(f"{place} has no region {name}: there is {', '.join(topology.names)}")
+        return topology.region(name)
+    if not place.exists() and DEFAULT_TOPOLOGY.is_file() and place == DEFAULT_FILE:
+        names = ", ".join(read_topology(DEFAULT_TOPOLOGY).names)
+        raise CouchgrassError(
+            f"{place} is not there, but {DEFAULT_TOPOLOGY} is: name a region of it: {names}"
+        )
+    how = f"> {place} makes one" if place == DEFAULT_FILE else "prints one to begin with"
+    text = _text_of(place, f"couchgrass region --example {how}")
+    return parse_region(text, str(place.absolute().parent), str(place))
+
+
+def read_topology(file: Path) -> Topology:
+    """All that a file with several regions says. Raises CouchgrassError."""
+    from couchgrass.topology.config import parse_topology
+
+    how = f"> {file} makes one" if file == DEFAULT_TOPOLOGY else "prints one to begin with"
+    text = _text_of(file, f"couchgrass topology example {how}")
+    return parse_topology(text, str(file.absolute().parent), str(file))
+
+
+def _text_of(file: Path, missing: str) -> str:
+    """Raises CouchgrassError, for a file that is `missing` with what makes one."""
+    from couchgrass.region.config import ConfigRefused
 
     try:
-        text = file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8")
     except FileNotFoundError as refused:
-        how = f"> {file} makes one" if file == DEFAULT_FILE else "prints one to begin with"
-        raise CouchgrassError(f"{file} is not there: couchgrass region --example {how}") from refused
+        raise CouchgrassError(f"{file} is not there: {missing}") from refused
     except OSError as refused:
         raise CouchgrassError(f"{file} can't be read: {refused.strerror}") from refused
     except UnicodeDecodeError as bad:
         raise ConfigRefused("not UTF-8 text", source=str(file), line=1) from bad
-    return parse_region(text, str(file.absolute().parent), str(file))
 
 
 def named_by(file: Path, table: str) -> Named:
     """How users name the host and the port of one of the region's processes."""
     from couchgrass.serving.listen import Named
 
-    return Named(*(f"{key} of [{table}] in {file}" for key in Named._fields))
+    place, name = _parts(region_file(file))
+    whole = f"regions.{name}.{table}" if name else table
+    return Named(*(f"{key} of [{whole}] in {place}" for key in Named._fields))
 
 
 def on_port(wanted: Region, name: str, port: int | None) -> Region:
-    """The region with another port of its functions or its gateway, when there is one."""
+    """The region with another port of one of its processes, when there is one."""
     import msgspec
 
     if port is None:
@@ -110,7 +198,7 @@ def _admin() -> tuple[str, str] | None:
     return (name, password) if name else None
 
 
-def _run(file: Path, admin: tuple[str, str] | None) -> int:
+def _run(file: Path, admin: tuple[str, str] | None, peers: Mapping[str, str]) -> int:
     import asyncio
 
     from couchgrass.clock import SystemClock
@@ -119,12 +207,12 @@ def _run(file: Path, admin: tuple[str, str] | None) -> int:
     from couchgrass.region.run.supervisor import Supervisor, Told
 
     wanted = read_region(file)
-    if wanted.database.credentials:
+    if wanted.database.url and wanted.database.credentials:
         read_account(Path(wanted.database.credentials))
     data = Path(wanted.data)
     hold = Hold(data)
     try:
-        specs = specs_of(wanted, file.absolute(), None if admin is None else Account(*admin))
+        specs = specs_of(wanted, file.absolute(), None if admin is None else Account(*admin), peers=peers)
         told = Told(wanted.name, str(file.absolute()), data, wanted.database.url)
 
         async def supervise() -> int:
@@ -137,8 +225,11 @@ def _run(file: Path, admin: tuple[str, str] | None) -> int:
         hold.close()
 
 
-def specs_of(wanted: Region, file: Path, admin: Account | None) -> list[Spec]:
-    """The processes of a region, in the order in which they start. The admin reaches the database alone."""
+def specs_of(
+    wanted: Region, file: Path, admin: Account | None, *, peers: Mapping[str, str] | None = None
+) -> list[Spec]:
+    """The processes of a region, in the order in which they start; none for what runs elsewhere. The admin
+    reaches the database alone, and `peers` the agent."""
     from couchgrass.region.places import DATABASE
     from couchgrass.region.run.account import ensure_account
     from couchgrass.region.run.supervisor import Spec
@@ -146,11 +237,15 @@ def specs_of(wanted: Region, file: Path, admin: Account | None) -> list[Spec]:
     couchgrass = [sys.executable, "-m", "couchgrass"]
     data = Path(wanted.data)
     specs = []
-    for name, port in (("functions", wanted.functions.port), ("gateway", wanted.gateway.port)):
+    for name in PROCESSES:
+        process = getattr(wanted, name)
+        if getattr(process, "url", ""):
+            continue
         start = [*couchgrass, name, "--region", str(file)]
-        specs.append(
-            Spec(name, start, dict(os.environ), again=None if port else partial(_on_its_port, start))
-        )
+        if name == "agent":
+            start += [f"--peer={name}={url}" for name, url in (peers or {}).items()]
+        again = None if process.port else partial(_on_its_port, start)
+        specs.append(Spec(name, start, dict(os.environ), again=again))
     if wanted.database.url:
         return specs
 
@@ -181,7 +276,8 @@ def _show(file: Path, wanted: Region, urls: Mapping[str, str]) -> None:
     from couchgrass.region.places import ADMIN, KEYS
 
     typer.echo(f"couchgrass region {wanted.name} is ready, its files are in {wanted.data}")
-    shown = {"database": wanted.database.url, **urls}
+    elsewhere = {"functions": wanted.functions.url, "gateway": wanted.gateway.url}
+    shown = {"database": wanted.database.url, **{name: url for name, url in elsewhere.items() if url}, **urls}
     for name, url in shown.items():
         typer.echo(f"  {name:<10} {url}")
     admin = Path(wanted.data) / ADMIN

@@ -65,10 +65,13 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Functions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`memory_mb` is for all action processes together, `activation_days` and `activation_mb` for records.
-    `runtimes` are kinds that run elsewhere, by URL; `images` the same for images of `blackbox` actions."""
+    `runtimes` are kinds that run elsewhere, by URL; `images` the same for images of `blackbox` actions.
+    `url` is that of an OpenWhisk which runs elsewhere instead, and `key` the file with a namespace's key."""
 
     host: str = LOOPBACK
     port: Port = FUNCTIONS_PORT
+    url: str = ""
+    key: str = ""
     memory_mb: Annotated[int, Meta(ge=128)] = 2048
     public_url: str = ""
     activation_days: Annotated[float, Meta(gt=0, le=3650)] = 7.0
@@ -80,10 +83,11 @@ class Functions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Gateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`default_namespace`: whose APIs are served without the prefix `/api/TENANT`. `trusted_proxies`: the
-    networks whose `X-Forwarded-*` are believed."""
+    networks whose `X-Forwarded-*` are believed. `url` is that of a gateway which runs elsewhere instead."""
 
     host: str = LOOPBACK
     port: Port = GATEWAY_PORT
+    url: str = ""
     public_url: str = ""
     default_namespace: str = ""
     trusted_proxies: tuple[str, ...] = LOCAL_NETWORKS
@@ -171,6 +175,7 @@ def region_of(table: Mapping[str, Any], folder: str, where: Where) -> Region:
         path = tuple(re.findall(r"[^.$`\[\]]+", place.replace("[...]", "")))
         raise where.refusal(path, _told(path, reason)) from None
     _check_database(table.get("database", {}), region.database, where)
+    _check_elsewhere(table, region, where)
     _check_ports(region, where)
     _check_runtimes(region.functions, where)
     _check_networks(region.gateway.trusted_proxies, where)
@@ -180,15 +185,27 @@ def region_of(table: Mapping[str, Any], folder: str, where: Where) -> Region:
     ):
         _check_url(url, (slice_name, "public_url"), where)
     _check_url(region.identity.issuer, ("identity", "issuer"), where)
-    credentials = region.database.credentials
-    return msgspec.structs.replace(
+    return _whole(region, PurePath(folder))
+
+
+def _whole(region: Region, folder: PurePath) -> Region:
+    """The region with whole paths, and URLs without a slash at their end."""
+    replace, database, functions = msgspec.structs.replace, region.database, region.functions
+    return replace(
         region,
-        data=str(PurePath(folder) / region.data),
-        database=msgspec.structs.replace(
-            region.database,
-            url=region.database.url.rstrip("/"),
-            credentials=str(PurePath(folder) / credentials) if credentials else "",
+        data=str(folder / region.data),
+        database=replace(
+            database,
+            url=database.url.rstrip("/"),
+            public_url=database.public_url.rstrip("/"),
+            credentials=str(folder / database.credentials) if database.credentials else "",
         ),
+        functions=replace(
+            functions,
+            url=functions.url.rstrip("/"),
+            key=str(folder / functions.key) if functions.key else "",
+        ),
+        gateway=replace(region.gateway, url=region.gateway.url.rstrip("/")),
     )
 
 
@@ -200,15 +217,25 @@ def _told(path: Path, reason: str) -> str:
 
 def _check_ports(region: Region, where: Where) -> None:
     """Ports that the region's own processes would take from each other."""
-    ports = {
-        "functions": region.functions.port,
-        "gateway": region.gateway.port,
-        "agent": region.agent.port,
-    }
-    taken = {} if region.database.url else {region.database.port: "database"}
-    for name, port in ports.items():
-        if port and (other := taken.setdefault(port, name)) != name:
+    taken: dict[int, str] = {}
+    for name, _, port in places_of(region):
+        if (other := taken.setdefault(port, name)) != name:
             raise where.refusal((name, "port"), f"{port} is the port of the {other} too")
+
+
+def places_of(region: Region) -> list[tuple[str, str, int]]:
+    """(process, host, port) of what the region itself runs on ports that its file names."""
+    parts: dict[str, Database | Functions | Gateway | Agent] = {
+        "database": region.database,
+        "functions": region.functions,
+        "gateway": region.gateway,
+        "agent": region.agent,
+    }
+    return [
+        (name, part.host, part.port)
+        for name, part in parts.items()
+        if part.port and not getattr(part, "url", "")
+    ]
 
 
 def _check_database(given: Mapping[str, Any], database: Database, where: Where) -> None:
@@ -221,6 +248,22 @@ def _check_database(given: Mapping[str, Any], database: Database, where: Where) 
         raise where.refusal(("database", "credentials"), "is for a database with a url or a public_url")
     _check_url(database.url, ("database", "url"), where)
     _check_url(database.public_url, ("database", "public_url"), where)
+
+
+def _check_elsewhere(table: Mapping[str, Any], region: Region, where: Where) -> None:
+    """Functions and a gateway that run elsewhere have no setting of those that would run here."""
+    for name, part, allowed in (
+        ("functions", region.functions, ("url", "key", "public_url")),
+        ("gateway", region.gateway, ("url", "public_url")),
+    ):
+        _check_url(part.url, (name, "url"), where)
+        for key in table.get(name, {}):
+            if part.url and key not in allowed:
+                raise where.refusal((name, key), f"is of {name} that run here, but there is a url")
+    if region.functions.key and not region.functions.url:
+        raise where.refusal(("functions", "key"), "is for functions with a url")
+    if region.functions.url and not region.gateway.url:
+        raise where.refusal(("functions", "url"), "needs the url of the gateway in front of it in [gateway]")
 
 
 def _check_url(url: str, path: Path, where: Where) -> None:
@@ -301,6 +344,9 @@ host = "127.0.0.1"
 port = 3233
 memory_mb = 2048                     # for all action processes together
 public_url = ""                      # how clients reach it, when that is not host and port
+# Instead of the functions that run here any OpenWhisk; then its gateway's url is needed too:
+# url = "https://openwhisk.example.org"
+# key = "whisk.json"                 # the key of a namespace, readable by you only
 activation_days = 7                  # how long records of activations are kept
 activation_mb = 4096                 # and how large they may be together; the oldest go first
 
@@ -323,6 +369,7 @@ logs_mb = 10
 host = "127.0.0.1"
 port = 3234
 public_url = ""                      # "https://api.example.org"
+# url = "https://api.example.org"    # a gateway that runs elsewhere, instead of one that runs here
 default_namespace = ""               # whose APIs need no /api/TENANT in front
 trusted_proxies = ["127.0.0.0/8", "::1/128"]   # balancers whose X-Forwarded-* are believed
 

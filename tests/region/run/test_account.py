@@ -12,12 +12,14 @@ from couchgrass.region.config import Database, Functions, Gateway, Region
 from couchgrass.region.places import ACCOUNT, ACCOUNT_NAME
 from couchgrass.region.restart import Phase
 from couchgrass.region.run.account import (
+    Access,
     AccessRefused,
     Account,
     api_host,
     database_access,
     ensure_account,
     gateway_url,
+    peer_access,
     read_account,
     served_at,
     write_account,
@@ -117,3 +119,53 @@ def test_where_a_process_on_any_free_port_is_only_a_region_that_runs_knows(tmp_p
         assert gateway_url(region) == "http://127.0.0.1:48"
     finally:
         hold.close()
+
+
+def test_what_runs_elsewhere_is_at_its_url(tmp_path: Path) -> None:
+    region = Region(
+        data=str(tmp_path),
+        functions=Functions(url="https://whisk.example"),
+        gateway=Gateway(url="https://api.example"),
+    )
+    assert (served_at(region, "functions"), served_at(region, "gateway")) == (
+        "https://whisk.example",
+        "https://api.example",
+    )
+    assert (api_host(region), gateway_url(region)) == ("https://whisk.example", "https://api.example")
+    assert served_at(region, "agent") == "http://127.0.0.1:3235"
+
+
+def test_a_peer_on_this_machine_is_reached_with_what_its_first_start_made(tmp_path: Path) -> None:
+    region = Region(name="dallas", data=str(tmp_path), database=Database(host="0.0.0.0", port=5))
+    with pytest.raises(AccessRefused, match=r"dallas: no account .*functions.json is not there.*public_url"):
+        peer_access(region)
+    write_account(tmp_path / ACCOUNT, Account("a", "p"))
+    assert peer_access(region) == Access("http://127.0.0.1:5", Account("a", "p"))
+
+
+def test_a_peer_on_a_free_port_is_found_while_it_runs(tmp_path: Path) -> None:
+    region = Region(name="dallas", data=str(tmp_path), database=Database(port=0))
+    write_account(tmp_path / ACCOUNT, Account("a", "p"))
+    with pytest.raises(AccessRefused, match="dallas: its database has port 0"):
+        peer_access(region)
+    hold = Hold(tmp_path)
+    try:
+        write_state(tmp_path, RegionState("dallas", "f", 1, 1.0, "http://127.0.0.1:47", {}))
+        assert peer_access(region).url == "http://127.0.0.1:47"
+    finally:
+        hold.close()
+
+
+def test_a_peer_elsewhere_is_reached_at_its_public_url_with_its_credentials(tmp_path: Path) -> None:
+    write_account(tmp_path / "c.json", Account("a", "p"))
+    credentials = str(tmp_path / "c.json")
+    public = Database(public_url="https://d.example", credentials=credentials)
+    region = Region(name="dallas", data=str(tmp_path / "none"), database=public)
+    assert peer_access(region) == Access("https://d.example", Account("a", "p"))
+    other = Region(database=Database(url="https://c.example", credentials=credentials))
+    assert peer_access(other) == Access("https://c.example", Account("a", "p"))
+    bare = Region(
+        name="dallas", data=str(tmp_path / "none"), database=Database(public_url="https://d.example")
+    )
+    with pytest.raises(AccessRefused, match=r"dallas: no account for its database at https://d.example"):
+        peer_access(bare)

@@ -15,7 +15,7 @@ import msgspec
 
 from couchgrass.couch.server import CouchServer, path
 from couchgrass.errors import CouchgrassError, Unauthorized
-from couchgrass.region.config import LOOPBACK, Region
+from couchgrass.region.config import LOOPBACK, Agent, Functions, Gateway, Region
 from couchgrass.region.places import ACCOUNT, ACCOUNT_NAME, ADMIN
 from couchgrass.region.run.state_file import read_state
 from couchgrass.serving.files import replace_file
@@ -86,27 +86,62 @@ def database_access(region: Region) -> Access:
         file = database.credentials
         return Access(database.url, read_account(Path(file)) if file else None)
     data = Path(region.data)
-    state = read_state(data)
-    url = state.database_url if state is not None else ""
-    if not url and database.port:
-        host = f"[{database.host}]" if ":" in database.host else database.host
-        url = f"http://{host}:{database.port}"
+    url = _embedded_url(region)
     if not url or not (data / ACCOUNT).exists():
         raise AccessRefused(f"the region's database never ran: start it with couchgrass region ({data})")
     return Access(url, read_account(data / ACCOUNT))
 
 
-def served_at(region: Region, name: Literal["functions", "gateway"]) -> str:
+def peer_access(region: Region) -> Access:
+    """How other regions, and commands on any machine, reach a region's database as its server admin.
+
+    With `database.url` that and its credentials; with `database.public_url` that; else the embedded database
+    of this machine. The embedded one's account is the `credentials` file, else what its first start on this
+    machine made. Raises AccessRefused, which says what is missing.
+    """
+    database = region.database
+    if database.url:
+        return database_access(region)
+    url = database.public_url or _embedded_url(region)
+    if not url:
+        raise AccessRefused(
+            f"region {region.name}: its database has port 0, and none runs here that tells which that is: "
+            "name a port or a public_url in its [database]"
+        )
+    own = Path(region.data) / ACCOUNT
+    if not (database.credentials or own.exists()):
+        raise AccessRefused(
+            f"region {region.name}: no account for its database at {url}: it never ran on this machine "
+            f"({own} is not there), and its [database] names no public_url with credentials"
+        )
+    return Access(url, read_account(Path(database.credentials) if database.credentials else own))
+
+
+def _embedded_url(region: Region) -> str:
+    """Where the database that this machine runs for the region is, "" when nobody knows."""
+    state = read_state(Path(region.data))
+    if state is not None and state.database_url:
+        return state.database_url
+    return _at(region.database.host, region.database.port)
+
+
+def served_at(region: Region, name: Literal["functions", "gateway", "agent"]) -> str:
     """The URL at which clients on this machine reach one of the region's processes.
 
     Its port is the one that the region that runs wrote down, else its file's. "" when that is any free port
-    and none is known.
+    and none is known. What runs elsewhere is at its `url`.
     """
-    process = region.functions if name == "functions" else region.gateway
+    process: Functions | Gateway | Agent = getattr(region, name)
+    if not isinstance(process, Agent) and process.url:
+        return process.url
     state = read_state(Path(region.data))
     seen = None if state is None else state.processes.get(name)
-    port = (urlsplit(seen.url).port if seen is not None else None) or process.port
-    host = LOOPBACK if process.host in ("0.0.0.0", "::") else process.host  # noqa: S104
+    return _at(process.host, (urlsplit(seen.url).port if seen is not None else None) or process.port)
+
+
+def _at(host: str, port: int) -> str:
+    """The URL of what listens on this machine, "" without a port."""
+    host = LOOPBACK if host in ("0.0.0.0", "::") else host  # noqa: S104
     return f"http://{f'[{host}]' if ':' in host else host}:{port}" if port else ""
 
 
