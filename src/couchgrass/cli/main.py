@@ -8,6 +8,7 @@ from couchgrass import __version__
 from couchgrass.cli import (
     account,
     db,
+    drill,
     functions,
     gateway,
     key,
@@ -43,6 +44,7 @@ RUN, SET_UP, REPLICATE = "Run", "Set up a region", "Keep databases equal"
 
 app.command(epilog=flowing(region.EXAMPLES), rich_help_panel=RUN)(region.region)
 app.command(epilog=flowing(status.EXAMPLES), rich_help_panel=RUN)(status.status)
+app.command(epilog=flowing(drill.EXAMPLES), rich_help_panel=RUN)(drill.drill)
 app.command(epilog=flowing(db.EXAMPLES), rich_help_panel=RUN)(db.db)
 app.command(epilog=flowing(functions.EXAMPLES), rich_help_panel=RUN)(functions.functions)
 app.command(epilog=flowing(gateway.EXAMPLES), rich_help_panel=RUN)(gateway.gateway)
