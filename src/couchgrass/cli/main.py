@@ -7,7 +7,9 @@ import typer
 from couchgrass import __version__
 from couchgrass.cli import (
     account,
+    balancer,
     db,
+    drain,
     functions,
     gateway,
     key,
@@ -38,7 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-RUN, SET_UP, REPLICATE = "Run", "Set up a region", "Keep databases equal"
+RUN, BALANCE, SET_UP, REPLICATE = "Run", "Balance regions", "Set up a region", "Keep databases equal"
 """The headings of the help."""
 
 app.command(epilog=flowing(region.EXAMPLES), rich_help_panel=RUN)(region.region)
@@ -46,6 +48,9 @@ app.command(epilog=flowing(status.EXAMPLES), rich_help_panel=RUN)(status.status)
 app.command(epilog=flowing(db.EXAMPLES), rich_help_panel=RUN)(db.db)
 app.command(epilog=flowing(functions.EXAMPLES), rich_help_panel=RUN)(functions.functions)
 app.command(epilog=flowing(gateway.EXAMPLES), rich_help_panel=RUN)(gateway.gateway)
+app.command(epilog=flowing(balancer.EXAMPLES), rich_help_panel=BALANCE)(balancer.balancer)
+app.command(epilog=flowing(drain.EXAMPLES), rich_help_panel=BALANCE)(drain.drain)
+app.command(epilog=flowing(drain.UNDRAIN_EXAMPLES), rich_help_panel=BALANCE)(drain.undrain)
 app.add_typer(key.app, name="key", rich_help_panel=SET_UP)
 app.add_typer(runtime.app, name="runtime", rich_help_panel=SET_UP)
 app.add_typer(account.app, name="account", rich_help_panel=SET_UP)
