@@ -15,36 +15,36 @@ from couchgrass.balancer.render import CLUSTER
 _ACTIVE = ("rq_active", "rq_pending_active")
 
 
-class _Socket(msgspec.Struct):
+class _Socket(msgspec.Struct, frozen=True):
     address: str
     port_value: int = 0
 
 
-class _Address(msgspec.Struct):
+class _Address(msgspec.Struct, frozen=True):
     socket_address: _Socket | None = None
 
 
-class _Stat(msgspec.Struct):
+class _Stat(msgspec.Struct, frozen=True):
     name: str
     value: int | str = 0
 
 
-class _Health(msgspec.Struct):
+class _Health(msgspec.Struct, frozen=True):
     eds_health_status: str = ""
 
 
-class _Host(msgspec.Struct):
+class _Host(msgspec.Struct, frozen=True):
     address: _Address
     stats: list[_Stat] = []
     health_status: _Health = _Health()
 
 
-class _Cluster(msgspec.Struct):
+class _Cluster(msgspec.Struct, frozen=True):
     name: str
     host_statuses: list[_Host] = []
 
 
-class _Clusters(msgspec.Struct):
+class _Clusters(msgspec.Struct, frozen=True):
     cluster_statuses: list[_Cluster] = []
 
 

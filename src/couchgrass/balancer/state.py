@@ -31,7 +31,7 @@ class Doing(StrEnum):
 
 
 class RegionSeen(msgspec.Struct, frozen=True):
-    """One region. `since`: seconds since the epoch. `requests`: under way there now, through this balancer."""
+    """One region. `since`: seconds since the epoch. `requests`: under way there now, of this balancer."""
 
     state: Doing
     reason: str

@@ -55,7 +55,7 @@ def drain(
     seen = _wait("drain", data, region, timeout)
     if seen is not None:
         told = (
-            f"{seen.requests} requests were still under way" if seen.requests else "the balancer did not say"
+            f"{seen.requests} requests were still under way" if seen.requests else "that is not confirmed"
         )
         complain("drain", f"{region} gets no new requests, but {told} after {timeout:g} s")
         raise typer.Exit(FAILED)

@@ -35,7 +35,7 @@ class Site(msgspec.Struct, frozen=True):
 
 
 class Source(msgspec.Struct, frozen=True):
-    """Where it comes from: the file, how to read it, and how a region's gateway is reached ("" if not known)."""
+    """Where it comes from: the file, how to read it, and where a region's gateway is ("": not known)."""
 
     file: Path
     read: Callable[[], Topology]
