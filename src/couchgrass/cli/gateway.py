@@ -55,8 +55,9 @@ async def _serve(region: Region, file: Path) -> None:
     from couchgrass.gateway.http.backend import Backend
     from couchgrass.gateway.http.keys import Keys
     from couchgrass.gateway.store.apis import Apis
-    from couchgrass.region.places import GATEWAY
+    from couchgrass.region.places import GATEWAY, SHARED
     from couchgrass.region.run.account import database_access
+    from couchgrass.serving.inner import METRICS, Inner, metrics_route, region_secret
     from couchgrass.serving.listen import bind
     from couchgrass.serving.process import allow_files, serve_until_told, url_of
 
@@ -76,13 +77,17 @@ async def _serve(region: Region, file: Path) -> None:
         )
         stack.push_async_callback(apis.close)
         mounts = await _sign_in(region, couch, folder, url, stack) if region.identity.enabled else {}
+        inner = Inner(
+            region_secret(Path(region.data) / SHARED),
+            {("GET", METRICS): metrics_route(lambda: app.requests.families("couchgrass_gateway"))},
+        )
         app = Gateway(
             apis,
             Backend(functions.hostname or "", functions.port or 0),
             Keys(clock, identity_url=f"{url}/oauth/v4" if mounts else ""),
             clock,
             trust=Trust(region.gateway.trusted_proxies),
-            mounts=mounts,
+            mounts={**mounts, METRICS: inner.answer},
         )
         await serve_until_told(
             app, listener, lambda: typer.echo(f"couchgrass gateway serves {region.name} at {url}")
