@@ -9,6 +9,7 @@ from couchgrass.cli import (
     account,
     agent,
     db,
+    deploy,
     down,
     functions,
     gateway,
@@ -43,7 +44,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-RUN, SET_UP, REPLICATE = "Run", "Set up a region", "Keep databases equal"
+RUN, DEPLOY, SET_UP, REPLICATE = "Run", "Deploy", "Set up regions", "Keep databases equal"
 """The headings of the help."""
 
 app.command(epilog=flowing(up.EXAMPLES), rich_help_panel=RUN)(up.up)
@@ -54,6 +55,8 @@ app.command(epilog=flowing(db.EXAMPLES), rich_help_panel=RUN)(db.db)
 app.command(epilog=flowing(functions.EXAMPLES), rich_help_panel=RUN)(functions.functions)
 app.command(epilog=flowing(gateway.EXAMPLES), rich_help_panel=RUN)(gateway.gateway)
 app.command(epilog=flowing(agent.EXAMPLES), rich_help_panel=RUN)(agent.agent)
+app.command(epilog=flowing(deploy.EXAMPLES), rich_help_panel=DEPLOY)(deploy.deploy)
+app.command(epilog=flowing(deploy.UNDEPLOY_EXAMPLES), rich_help_panel=DEPLOY)(deploy.undeploy)
 app.add_typer(topology.app, name="topology", rich_help_panel=SET_UP)
 app.add_typer(key.app, name="key", rich_help_panel=SET_UP)
 app.add_typer(runtime.app, name="runtime", rich_help_panel=SET_UP)
