@@ -24,7 +24,9 @@ def route(action: str, verb: str, path: str = "/todo") -> Route:
 
 FIRST = App(
     packages=(
-        Package("todo", {"username": "ada", "password": "one", "limit": 3}, {"about": "todos"}, version="1.0"),
+        Package(
+            "todo", {"username": "ada", "password": "one", "limit": 3}, {"about": "todos"}, version="1.0"
+        ),
         Package("mine", {"name": "Grace"}, binding="/whisk.system/samples"),
     ),
     actions=(

@@ -14,6 +14,7 @@ import typer
 from couchgrass.cli.fleet import up_kept
 from couchgrass.cli.paper import FAILED, complain, errors, out
 from couchgrass.errors import CouchgrassError
+from couchgrass.topology.places import DEFAULT_DIR
 
 STOP_S: Final = 100.0
 """Longer than the balancer, the regions and the wires may take together; what is left then is killed."""
@@ -30,7 +31,7 @@ The balancer is stopped first, then the regions, all with time to finish. Data s
 Dir = Annotated[Path, typer.Option("--dir", help="The folder of couchgrass up.", metavar="DIR")]
 
 
-def down(folder: Dir = Path(".couchgrass")) -> None:
+def down(folder: Dir = Path(DEFAULT_DIR)) -> None:
     """Stop the regions and the balancer that [cyan]couchgrass up[/] runs. Their data stays."""
     from couchgrass.region.run.state_file import holder, is_held, read_state
 

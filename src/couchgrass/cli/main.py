@@ -8,9 +8,12 @@ from couchgrass import __version__
 from couchgrass.cli import (
     account,
     agent,
+    balancer,
     db,
     deploy,
     down,
+    drill,
+    drain,
     functions,
     gateway,
     key,
@@ -51,9 +54,13 @@ app.command(epilog=flowing(up.EXAMPLES), rich_help_panel=RUN)(up.up)
 app.command(epilog=flowing(down.EXAMPLES), rich_help_panel=RUN)(down.down)
 app.command(epilog=flowing(region.EXAMPLES), rich_help_panel=RUN)(region.region)
 app.command(epilog=flowing(status.EXAMPLES), rich_help_panel=RUN)(status.status)
+app.command(epilog=flowing(drill.EXAMPLES), rich_help_panel=RUN)(drill.drill)
 app.command(epilog=flowing(db.EXAMPLES), rich_help_panel=RUN)(db.db)
 app.command(epilog=flowing(functions.EXAMPLES), rich_help_panel=RUN)(functions.functions)
 app.command(epilog=flowing(gateway.EXAMPLES), rich_help_panel=RUN)(gateway.gateway)
+app.command(epilog=flowing(balancer.EXAMPLES), rich_help_panel=RUN)(balancer.balancer)
+app.command(epilog=flowing(drain.EXAMPLES), rich_help_panel=RUN)(drain.drain)
+app.command(epilog=flowing(drain.UNDRAIN_EXAMPLES), rich_help_panel=RUN)(drain.undrain)
 app.command(epilog=flowing(agent.EXAMPLES), rich_help_panel=RUN)(agent.agent)
 app.command(epilog=flowing(deploy.EXAMPLES), rich_help_panel=DEPLOY)(deploy.deploy)
 app.command(epilog=flowing(deploy.UNDEPLOY_EXAMPLES), rich_help_panel=DEPLOY)(deploy.undeploy)
@@ -66,8 +73,6 @@ app.add_typer(tenant.users, name="user", rich_help_panel=SET_UP)
 app.command(epilog=flowing(link.EXAMPLES), rich_help_panel=REPLICATE)(link.link)
 app.command(epilog=flowing(links.EXAMPLES), rich_help_panel=REPLICATE)(links.links)
 app.command(epilog=flowing(unlink.EXAMPLES), rich_help_panel=REPLICATE)(unlink.unlink)
-
-
 app.command(hidden=True)(wires.wires)
 
 

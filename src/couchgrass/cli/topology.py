@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from couchgrass.cli import drift
 from couchgrass.cli.paper import FAILED, complain, flowing, lines, out
 from couchgrass.cli.region import DEFAULT_TOPOLOGY, TopologyFile, read_topology
 from couchgrass.errors import CouchgrassError
@@ -22,11 +23,15 @@ EXAMPLES = """[bold]Try it[/]
 The same file serves a laptop and a fleet. [cyan]COUCHGRASS_CONFIG[/] names another than ./couchgrass.toml."""
 
 app = typer.Typer(
-    help="The file with all regions: what stands in it, and whether it can be used.",
+    help="The file with all regions: what stands in it, and whether they are as it says.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     epilog=flowing(EXAMPLES),
 )
+
+
+app.command(epilog=flowing(drift.EXAMPLES))(drift.plan)
+app.command(epilog=flowing(drift.EXAMPLES))(drift.apply)
 
 
 @app.command()
@@ -78,3 +83,7 @@ def _show(topology: Topology) -> None:
             f"balancer {topology.balancer.policy} on {topology.balancer.host}:{topology.balancer.port}"
         )
     out.print("\n".join(told), highlight=False, soft_wrap=True, markup=False)
+
+
+app.command(epilog=flowing(drift.EXAMPLES))(drift.plan)
+app.command(epilog=flowing(drift.EXAMPLES))(drift.apply)

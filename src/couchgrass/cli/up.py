@@ -21,6 +21,7 @@ from couchgrass.cli.region import read_topology
 from couchgrass.cli.up_deploy import deploying
 from couchgrass.cli.wires import wired
 from couchgrass.errors import CouchgrassError
+from couchgrass.topology.places import DEFAULT_DIR
 
 if TYPE_CHECKING:
     from couchgrass.topology.config import Topology
@@ -43,7 +44,7 @@ the data that there is. Ctrl-C stops the balancer, then the regions; a second on
 
 
 def up(
-    folder: Dir = Path(".couchgrass"),
+    folder: Dir = Path(DEFAULT_DIR),
     regions: Annotated[
         str | None, typer.Option("--regions", help=f"Their names. [{DEFAULT_REGIONS}]", metavar="NAME,…")
     ] = None,
@@ -74,7 +75,10 @@ def up(
 
 def _asked(regions: str | None, app: Path | None, port: int | None) -> Asked:
     from couchgrass.topology.generate import Asked, names_of
+    from couchgrass.topology.run.folder import check_app
 
+    if app is not None:
+        check_app(app)
     return Asked(
         None if regions is None else names_of(regions), None if app is None else str(app.resolve()), port
     )

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from couchgrass.cli.fleet import BALANCER, WIRES, look, up_kept
-from couchgrass.cli.up_view import Starting, Watching, show_places
+from couchgrass.cli.up_status import follow
+from couchgrass.cli.up_view import Starting, show_places
 
 if TYPE_CHECKING:
     from couchgrass.drill.wires import Wires
@@ -26,14 +26,11 @@ if TYPE_CHECKING:
     from couchgrass.topology.config import Topology
     from couchgrass.topology.run.journal import Journal
 
-LOOK_S: Final = 1.0
 STOP_S: Final = 30.0
 """How long a region may take to stop; then it is killed, and its processes with it."""
 
 HURRIED_S: Final = 5.0
 READY_MAX_S: Final = 300.0
-LAST_LINES: Final = 20
-
 Deploy = Callable[[], Awaitable[Sequence[str]]]
 """Deploys the apps, and says where they are. Raises CouchgrassError."""
 
@@ -87,29 +84,9 @@ class Fleet:
             show_places(self._folder, await look(self._folder, self._topology, asking), apps)
             begun()
             if watch:
-                await self._watch()
+                await follow(self._folder, self._topology)
             else:
                 await asyncio.Event().wait()
-
-    async def _watch(self) -> None:
-        """Looks each second, and never ends by itself."""
-        from couchgrass.cli.fleet import balancer_urls
-        from couchgrass.topology.run.look import Look
-        from couchgrass.topology.status import rates
-
-        balancer = self._topology.balancer
-        metrics_url = "" if balancer is None else balancer_urls(balancer)[1]
-        before: Mapping[str, float] = {}
-        looked_at = time.monotonic()
-        async with Look() as asking:
-            with Watching() as view:
-                while True:
-                    status = await look(self._folder, self._topology, asking)
-                    counted = await asking.requests(metrics_url) if metrics_url else {}
-                    now = time.monotonic()
-                    view.show(status, rates(before, counted, now - looked_at))
-                    before, looked_at = counted, now
-                    await asyncio.sleep(LOOK_S)
 
     def _supervisor(self, log: Log) -> Supervisor:
         from couchgrass.clock import SystemClock

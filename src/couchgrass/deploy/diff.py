@@ -57,7 +57,9 @@ def plan(wanted: App, present: Present, how: How) -> Plan:
     ]
     apis = list(api_steps(wanted, present, hosted))
     deleted = [step for step in apis if step.change is Change.DELETE]
-    return Plan((*made, *(step for step in apis if step not in deleted), *deleted, *_gone(wanted, present, how)))
+    return Plan(
+        (*made, *(step for step in apis if step not in deleted), *deleted, *_gone(wanted, present, how))
+    )
 
 
 def _is_sequence(action: Action) -> bool:
@@ -90,7 +92,11 @@ def _package(wanted: Package, present: Present, how: How) -> Step:
             yield from differ.package_words(wanted, there, present.namespace)
 
     return _step(
-        kind, wanted.name, there, why(), lambda: package_body(wanted, present.namespace, Mark(how.app, own=own))
+        kind,
+        wanted.name,
+        there,
+        why(),
+        lambda: package_body(wanted, present.namespace, Mark(how.app, own=own)),
     )
 
 

@@ -30,6 +30,7 @@ NEW: Final = "is not there"
 _HOSTS: Final = frozenset({EXEC, BINDING, MARK})
 """Annotations that are not the manifest's."""
 
+
 def owner_words(app: str, there: Entity) -> Iterator[str]:
     """Whose it was, when it was not the app's."""
     owner = mark_of(there).app

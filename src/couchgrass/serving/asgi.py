@@ -180,6 +180,8 @@ class Edge(ABC):
         self.inflight = 0
         self.draining = False
         self.requests = Requests()
+        self.signature: tuple[Header, ...] = ()
+        """Headers of all answers."""
 
     @abstractmethod
     async def answer(self, request: Request) -> Answer:
@@ -202,6 +204,8 @@ class Edge(ABC):
         try:
             answer = await self._answered(request)
             self.requests.add(request.method, answer.status, time.perf_counter() - began_s)
+            if self.signature:
+                answer.headers = [*answer.headers, *self.signature]
             if self.draining:
                 answer.headers.append((b"connection", b"close"))
             await self._send(request, answer, send)

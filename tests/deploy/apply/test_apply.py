@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from couchgrass.deploy.apply.apply import Failed, apply
 from couchgrass.deploy.apply.read import read_present
 from couchgrass.deploy.diff import How, plan
@@ -10,14 +11,15 @@ from couchgrass.deploy.steps import Change, Kind, Plan
 from couchgrass.deploy.wanted import App
 from couchgrass.testing.broken import How as Fails
 from couchgrass.testing.server import ServerProcess
-
 from tests.deploy.apps import FIRST, SECOND
 from tests.deploy.places import Place, at_place
 
 WRITES = frozenset({"PUT", "POST", "DELETE"})
 
 
-async def planned(place: Place, wanted: App, *, prune: bool = False, app: str = "todo", tenant: str = "") -> Plan:
+async def planned(
+    place: Place, wanted: App, *, prune: bool = False, app: str = "todo", tenant: str = ""
+) -> Plan:
     present = await read_present(place.namespace, wanted, app)
     how = How(app, int(place.now() * 1000), "http://functions.example", prune, tenant)
     return plan(wanted, present, how)
@@ -45,7 +47,9 @@ def test_a_second_deploy_changes_nothing(couch_server: ServerProcess) -> None:
 def test_what_left_the_manifest_stays_until_it_is_told_to_go(couch_server: ServerProcess) -> None:
     async def work(place: Place) -> None:
         await deployed(place, FIRST)
-        await place.region.put("actions/foreign?overwrite=true", {"exec": {"kind": "python:3", "code": "x = 1"}})
+        await place.region.put(
+            "actions/foreign?overwrite=true", {"exec": {"kind": "python:3", "code": "x = 1"}}
+        )
         await deployed(place, App(), app="another")
         kept = await deployed(place, SECOND)
         left = {(step.kind, step.name) for step in kept.left}
@@ -68,7 +72,9 @@ def test_what_others_changed_is_noticed_and_put_right(couch_server: ServerProces
         before = await place.state()
         by_hand = {"exec": {"kind": "python:3", "code": "def main(args): return {}"}}
         await place.region.put("actions/todo/get?overwrite=true", by_hand)
-        await place.region.put("packages/todo?overwrite=true", {"parameters": [{"key": "username", "value": "x"}]})
+        await place.region.put(
+            "packages/todo?overwrite=true", {"parameters": [{"key": "username", "value": "x"}]}
+        )
         await place.namespace.set_active("on-plain", False)
         await place.namespace.delete("triggers", "often")
         found = await deployed(place, FIRST)

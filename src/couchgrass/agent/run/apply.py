@@ -1,8 +1,8 @@
 """Does the steps of plans: the only one that writes.
 
 Keys first, one after the other; then databases, several at a time, each one's steps in order. What fails in
-one database is told and does not keep the others from being done, until a server is lost: then the rest is
-left for the next look.
+one database is told and does not keep the others from being done. When a server is lost, the rest of that way
+is left for the next look.
 """
 
 from __future__ import annotations
@@ -55,6 +55,11 @@ class Place(msgspec.Struct, frozen=True):
     address: Address
 
 
+def placed(server: Server, at: str) -> Server:
+    """The server as it is reached at another URL, if there is one."""
+    return msgspec.structs.replace(server, base=at) if at else server
+
+
 class Outcome(msgspec.Struct):
     """What was done, and what failed with the reason."""
 
@@ -63,12 +68,19 @@ class Outcome(msgspec.Struct):
 
 
 class Applier:
-    """One run over regions that answer, by their names. `kept` are the keys that are known already."""
+    """One run over regions, by their names. `kept` are the keys that are known already, `at` the URLs that
+    jobs are to have for their sources where these are not the ones that we use."""
 
-    def __init__(self, places: Mapping[str, Place], kept: Mapping[tuple[Way, End], Key]) -> None:
+    def __init__(
+        self,
+        places: Mapping[str, Place],
+        kept: Mapping[tuple[Way, End], Key],
+        at: Mapping[Way, str] = {},
+    ) -> None:
         self._places = places
+        self._at_instead = at
         self._keys = dict(kept)
-        self._lost = False
+        self._lost: set[Way | str] = set()
         self.outcome = Outcome([], [])
 
     async def apply(self, steps: Sequence[Step]) -> Outcome:
@@ -91,16 +103,21 @@ class Applier:
 
     async def _lane(self, left: Iterator[Sequence[Step]]) -> None:
         for steps in left:
+            failed: set[Way | str] = set()
             for step in steps:
-                if self._lost or not await self._try(step):
-                    break
+                scope = _scope(step)
+                if scope not in failed and not await self._try(step):
+                    failed.add(scope)
 
     async def _try(self, step: Step) -> bool:
+        if _scope(step) in self._lost:
+            return False
         try:
             if await self._one(step):
                 self.outcome.done.append(drift(step))
         except CouchgrassError as refused:
-            self._lost = self._lost or isinstance(refused, PeerLost)
+            if isinstance(refused, PeerLost):
+                self._lost.add(_scope(step))
             self.outcome.failed.append((drift(step), refused.reason or refused.error))
             return False
         return True
@@ -143,7 +160,7 @@ class Applier:
 
     def _job(self, link: Link) -> Job:
         source, target = (self._places[region].known for region in link.way)
-        return jobs.job_of(link, source, target)
+        return jobs.job_of(link, placed(source, self._at_instead.get(link.way, "")), target)
 
     async def _make_key(self, step: MakeKey) -> bool:
         region = step.way.source if step.end is End.SOURCE else step.way.target
@@ -229,3 +246,14 @@ class Applier:
 
 def _database(step: Any) -> str:
     return str(step.database if isinstance(step, Revoke | RemoveJob) else step.link.database)
+
+
+def _scope(step: Step) -> Way | str:
+    """What fails together: a way, or what is done in one region alone."""
+    match step:
+        case MakeKey(way):
+            return way
+        case Revoke(region) | RemoveJob(region) | DropKey(region):
+            return region
+        case _:
+            return step.link.way

@@ -9,6 +9,8 @@ from __future__ import annotations
 import secrets
 from typing import Final
 
+import msgspec
+
 from couchgrass.agent.jobs import KEPT_KEY, READER, key_name
 from couchgrass.agent.run.reads import found
 from couchgrass.couch.server import CouchServer, path
@@ -22,12 +24,30 @@ _SUFFIX: Final = "-Aa1"
 """Whatever kinds of characters a server's `password_regexp` asks for."""
 
 
-async def kept(target: CouchServer, region: str) -> Key | None:
-    """The key that the target's server keeps for the region's database, not tried; None without one."""
+class Kept(msgspec.Struct, frozen=True):
+    """A key, not tried, and the URL at which the target's agent reaches the region that it is for; "" before
+    there was an agent."""
+
+    key: Key
+    at: str = ""
+
+
+async def kept(target: CouchServer, region: str) -> Kept | None:
+    """The key that the target's server keeps for the region's database; None without one."""
     doc = await found(target, REPLICATOR, "_local", KEPT_KEY + region)
     if not isinstance(doc, dict) or not doc.get("name"):
         return None
-    return Key(str(doc["name"]), str(doc.get("password", "")))
+    return Kept(Key(str(doc["name"]), str(doc.get("password", ""))), str(doc.get("at", "")))
+
+
+async def reached_at(target: CouchServer, region: str, at: str) -> None:
+    """Notes where the target's agent reaches a region, so that others write its jobs with the same URL."""
+    doc = await found(target, REPLICATOR, "_local", KEPT_KEY + region)
+    if isinstance(doc, dict) and doc.get("at") != at:
+        try:
+            await target.ask("PUT", path(REPLICATOR, "_local", KEPT_KEY + region), {**doc, "at": at})
+        except Conflict:
+            return  # the next look sees it
 
 
 async def tried(server: CouchServer, key: Key) -> Key:
@@ -43,12 +63,11 @@ async def make(target: CouchServer, server: CouchServer, *, region: str, reader:
     """The key of `reader`, whose server is `target`, for `region`, whose server is `server`; it signs in
     afterwards."""
     await ensure_database(target, REPLICATOR)
-    key = await kept(target, region) or await _written(target, server, region, reader, api_keys=api_keys)
-    if api_keys and not (await tried(server, key)).signs_in:
-        old = await found(target, REPLICATOR, "_local", KEPT_KEY + region)
-        key = await _written(
-            target, server, region, reader, api_keys=True, rev=str((old or {}).get("_rev", ""))
-        )
+    old = await kept(target, region)
+    key = old.key if old else await _written(target, server, region, reader, api_keys=api_keys)
+    if api_keys and old is not None and not (await tried(server, key)).signs_in:
+        doc = await found(target, REPLICATOR, "_local", KEPT_KEY + region) or {}
+        key = await _written(target, server, region, reader, api_keys=True, rev=str(doc.get("_rev", "")))
     await _note(server, reader, key.name)
     if not api_keys:
         await _account(server, key)
@@ -87,7 +106,8 @@ async def _written(
     try:
         await target.ask("PUT", path(REPLICATOR, "_local", KEPT_KEY + region), body)
     except Conflict:
-        return await kept(target, region) or key  # somebody else was first
+        first = await kept(target, region)
+        return first.key if first else key  # somebody else was first
     return key
 
 

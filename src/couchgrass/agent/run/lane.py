@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from couchgrass.agent.jobs import Link, job_id, job_of
@@ -20,10 +20,8 @@ from couchgrass.agent.run.apply import Applier, Outcome, Place
 from couchgrass.agent.run.own import Own
 from couchgrass.agent.run.watch import Watch
 from couchgrass.couch.server import CouchServer
-from couchgrass.errors import CouchgrassError
 from couchgrass.linking.job import Key, Server, Side
 from couchgrass.linking.naming import End
-from couchgrass.linking.security import Security
 from couchgrass.topology.links import Way, Wishes
 
 log = logging.getLogger("couchgrass.agent")
@@ -43,8 +41,6 @@ RESTING_S: Final = 10.0
 
 RECENT_S: Final = 30.0
 """For so long the rights of a new database are looked at again: who makes one gives rights a moment later."""
-
-LOOKS_AT_ONCE: Final = 8
 
 
 class Lane:
@@ -143,8 +139,8 @@ class Lane:
         )
         writes_here = End.TARGET in job_of(Link(self.way, "-"), source, target).key_ends
         looks_here = chosen if writes_here else frozenset((*new[:NEW_MAX], *recent))
-        securities = {} if peer is None or names is None else await _securities(peer, chosen & names)
-        owned = await _securities(own, looks_here & here)
+        securities = {} if peer is None or names is None else await reads.securities(peer, chosen & names)
+        owned = await reads.securities(own, looks_here & here)
         facts = Facts(
             way=self.way,
             source=source,
@@ -186,35 +182,12 @@ class Lane:
             return self._keys
         found: dict[End, Key] = {}
         for end, watch in ((End.SOURCE, self.peer), (End.TARGET, self._own)):
-            key = await keys.kept(own, watch.region)
-            if key is not None:
-                found[end] = key if watch.server is None else await keys.tried(watch.server, key)
+            kept = await keys.kept(own, watch.region)
+            if kept is not None:
+                found[end] = kept.key if watch.server is None else await keys.tried(watch.server, kept.key)
+                if watch.address is not None and kept.at != watch.address.base:
+                    await keys.reached_at(own, watch.region, watch.address.base)
         self._keys = found
         if self.peer.server is not None:
             self._keys_at = now
         return found
-
-
-async def _securities(server: CouchServer, names: Iterable[str]) -> dict[str, Security]:
-    """The security objects of those databases that are there."""
-    found: dict[str, Security] = {}
-    left = iter(sorted(names))
-
-    async def read() -> None:
-        for name in left:
-            one = await reads.security(server, name)
-            if one is not None:
-                found[name] = one
-
-    await _gathered(read)
-    return found
-
-
-async def _gathered(read: Any) -> None:
-    """Several at a time. Raises the first refusal."""
-    results = await asyncio.gather(*(read() for _ in range(LOOKS_AT_ONCE)), return_exceptions=True)
-    for result in results:
-        if isinstance(result, CouchgrassError):
-            raise result
-        if isinstance(result, BaseException):
-            raise result

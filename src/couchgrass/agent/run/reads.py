@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from couchgrass.agent.jobs import PREFIX, READER
@@ -12,6 +13,7 @@ from couchgrass.linking.job import REPLICATOR, Server, Side
 from couchgrass.linking.rows import LinkRow, link_rows
 from couchgrass.linking.security import Security
 
+AT_ONCE: Final = 8
 PAGE: Final = 5000
 ROWS_MAX: Final = 100_000
 """More than a server has; ends the reading of a list that never does."""
@@ -58,6 +60,23 @@ async def security(server: CouchServer, database: str) -> Security | None:
     return answer if answer is None or isinstance(answer, dict) else {}
 
 
+async def securities(server: CouchServer, names: Iterable[str]) -> dict[str, Security]:
+    """The security objects of those databases that are there."""
+    found: dict[str, Security] = {}
+    left = iter(sorted(names))
+
+    async def lane() -> None:
+        for name in left:
+            one = await security(server, name)
+            if one is not None:
+                found[name] = one
+
+    for failure in await asyncio.gather(*(lane() for _ in range(AT_ONCE)), return_exceptions=True):
+        if failure is not None:
+            raise failure
+    return found
+
+
 async def jobs(server: CouchServer) -> list[Mapping[str, Any]]:
     """The documents of `_replicator` with our prefix."""
     query = {"startkey": f'"{PREFIX}"', "endkey": f'"{PREFIX}{LAST}"', "include_docs": "true"}
@@ -74,14 +93,15 @@ async def scheduled(server: CouchServer) -> dict[str, LinkRow]:
     while len(rows) < ROWS_MAX:
         query = {"limit": str(PAGE), "skip": str(len(rows))}
         try:
-            page = await server.ask("GET", path("_scheduler", "docs", REPLICATOR), query=query)
+            page = await server.ask("GET", "/_scheduler/docs", query=query)
         except (NotFound, NotImplementedHere):
             break  # no `_replicator` yet, or no scheduler
         rows += page["docs"]
         if len(page["docs"]) < PAGE:
             break
     ours = [row for row in rows if str(row.get("doc_id", "")).startswith(PREFIX)]
-    return {row.name: row for row in link_rows(server.base, ours, ())}
+    rows_of = link_rows(server.base, (row for row in ours if row.get("database") == REPLICATOR), ())
+    return {row.name: row for row in rows_of}
 
 
 async def readers(server: CouchServer) -> dict[str, str]:

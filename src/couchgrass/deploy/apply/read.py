@@ -129,7 +129,11 @@ async def _feeds(namespace: Namespace, triggers: Iterable[Row]) -> dict[str, Row
             # Not every feed knows READ: nobody can tell then.
             return None if is_missing(refused) else {}
 
-    fed = [(one, str(feed)) for one in triggers if (feed := annotations_of(one).get(FEED)) and "parameters" in one]
+    fed = [
+        (one, str(feed))
+        for one in triggers
+        if (feed := annotations_of(one).get(FEED)) and "parameters" in one
+    ]
     answers = await asyncio.gather(*(read(one, feed) for one, feed in fed))
     return {one["name"]: answer for (one, _), answer in zip(fed, answers, strict=True)}
 

@@ -45,7 +45,6 @@ def first_file(folder: Path, asked: Asked, *, example: Path, regions: Sequence[s
             _copy(example, folder / app)
         else:
             whole = Path(asked.app)
-            check_app(whole)
             app = str(whole.relative_to(folder) if whole.is_relative_to(folder) else whole)
             account, databases = account_for(whole.name), "*"
         has_env = asked.app is not None and (Path(asked.app) / ENV_FILE).is_file()
