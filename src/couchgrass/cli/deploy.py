@@ -31,8 +31,8 @@ EXAMPLES = """[bold]Try it[/]
   [cyan]couchgrass deploy -p app --env-file local.env --yes[/]
   [cyan]couchgrass deploy --region dallas --prune[/]
 
-Key, database account and databases are made first, the same in all regions; credentials.json beside the file of
-the regions keeps them. A region in which something fails is put back to what it was."""
+Key, database account and databases are made first, the same in all regions; credentials.json beside the file
+of the regions keeps them. A region in which something fails is put back to what it was."""
 
 UNDEPLOY_EXAMPLES = """[bold]Try it[/]
 
@@ -229,9 +229,7 @@ class _Deploy:
             "namespace": self._app.namespace,
             "warnings": self._warnings,
             "unlinked": self._unlinked,
-            "regions": [
-                show.told(one, done.get(one.place.name), self._balancer) for one in self._prepared
-            ],
+            "regions": [show.told(one, done.get(one.place.name), self._balancer) for one in self._prepared],
         }
 
     def _needs(self) -> Needs:
@@ -297,7 +295,9 @@ class _Deploy:
         if self._asked.yes:
             return
         if not sys.stdin.isatty():
-            raise CouchgrassError("there is no terminal to ask at, so nothing was done: --yes does it unasked")
+            raise CouchgrassError(
+                "there is no terminal to ask at, so nothing was done: --yes does it unasked"
+            )
         if not typer.confirm("Take it away?" if self._asked.takes_away else "Do it?", err=True):
             raise CouchgrassError("nothing was done")
 

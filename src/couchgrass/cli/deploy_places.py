@@ -24,8 +24,8 @@ DEFAULT_DIR = Path(".couchgrass")
 
 
 def topology_file(config: Path | None, folder: Path | None) -> Path:
-    """The file that is meant: the one named, the folder's, $COUCHGRASS_CONFIG's, ./couchgrass.toml, or that of
-    `couchgrass up` in this folder."""
+    """The file that is meant: the one named, the folder's, $COUCHGRASS_CONFIG's, ./couchgrass.toml, or that
+    of `couchgrass up` in this folder."""
     from couchgrass.topology.places import CONFIG
 
     if config is not None and folder is not None:
@@ -40,9 +40,7 @@ def topology_file(config: Path | None, folder: Path | None) -> Path:
     return of_up if of_up.is_file() and not DEFAULT_TOPOLOGY.is_file() else DEFAULT_TOPOLOGY
 
 
-def apps_of(
-    topology: Topology, folder: Path | None, *, namespace: str, env_file: Path | None
-) -> list[App]:
+def apps_of(topology: Topology, folder: Path | None, *, namespace: str, env_file: Path | None) -> list[App]:
     """The apps that are meant: all of the file, or the one in `folder`, with what the file says of it."""
     from couchgrass.topology.config import App
 
@@ -51,7 +49,9 @@ def apps_of(
         here = folder.resolve()
         found = [one for one in topology.apps if Path(one.folder).resolve() == here] or [App(str(here))]
     if not found:
-        raise CouchgrassError("no app: name its folder with -p, or write [[apps]] into the file of the regions")
+        raise CouchgrassError(
+            "no app: name its folder with -p, or write [[apps]] into the file of the regions"
+        )
     changes = {"namespace": namespace} if namespace else {}
     if env_file is not None:
         changes["env_file"] = str(env_file)
@@ -85,7 +85,9 @@ async def place_of(region: Region, needs: Needs, stack: AsyncExitStack) -> Place
     if region.functions.url:
         key = key_of_file(Path(region.functions.key))
         if key is None:
-            raise AccessRefused(f"{region.functions.key} holds no key of the OpenWhisk at {region.functions.url}")
+            raise AccessRefused(
+                f"{region.functions.key} holds no key of the OpenWhisk at {region.functions.url}"
+            )
     return Place(
         name=region.name,
         couch=await stack.enter_async_context(peer_access(region).server()),

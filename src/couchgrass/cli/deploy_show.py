@@ -57,7 +57,12 @@ def show_plan(prepared: Sequence[Prepared], *, takes_away: bool) -> None:
 @contextmanager
 def progress(prepared: Sequence[Prepared]) -> Iterator[Callable[[str], Callable[[Step], None]]]:
     """Bars at a terminal. Gives what makes, for a region's name, what hears of each of its steps."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[now]}"))
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[now]}"),
+    )
     with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bars:
         tasks = {
             one.place.name: bars.add_task(one.place.name, total=len(one.plan.writes), now="")

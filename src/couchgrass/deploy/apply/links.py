@@ -1,6 +1,7 @@
 """The links of an app's databases, seen to run: each region's agent makes them and says how they are.
 
-Nothing is made here. What the agents say is asked for until all links that there should be run, or time is up.
+Nothing is made here. What the agents say is asked for until all links that there should be run, or time is
+up.
 """
 
 from __future__ import annotations
@@ -50,7 +51,13 @@ async def _waiting(
 ) -> tuple[list[str], bool]:
     """What does not run, and whether it is all because agents do not answer."""
     targets = sorted({target for _, _, target in ways})
-    told = dict(zip(targets, await asyncio.gather(*(_links(session, agents.get(one, "")) for one in targets)), strict=True))
+    told = dict(
+        zip(
+            targets,
+            await asyncio.gather(*(_links(session, agents.get(one, "")) for one in targets)),
+            strict=True,
+        )
+    )
     missing = []
     for database, source, target in sorted(ways):
         found = told[target]

@@ -55,8 +55,8 @@ class Provisioned(msgspec.Struct, frozen=True):
 
 
 def settled(credentials: Credentials, needs: Needs, places: Sequence[Place], clock: Clock) -> Credentials:
-    """The credentials with what the app needs: what is in the file, else what this machine made for one of the
-    regions, else new. Nothing is written."""
+    """The credentials with what the app needs: what is in the file, else what this machine made for one of
+    the regions, else new. Nothing is written."""
     namespaces, accounts = dict(credentials.namespaces), dict(credentials.accounts)
     sign_ins = dict(credentials.tenants)
     if needs.namespace not in namespaces and any(place.key is None for place in places):
@@ -66,9 +66,7 @@ def settled(credentials: Credentials, needs: Needs, places: Sequence[Place], clo
         had = next(filter(None, (place.known_account() for place in places)), None)
         accounts[needs.account] = had or new_account(needs.account)
     if needs.tenant and needs.tenant not in sign_ins:
-        sign_ins[needs.tenant] = (
-            new_sign_in(needs.tenant_id) if needs.provision else SignIn(needs.tenant_id)
-        )
+        sign_ins[needs.tenant] = new_sign_in(needs.tenant_id) if needs.provision else SignIn(needs.tenant_id)
     return Credentials(namespaces, accounts, sign_ins)
 
 

@@ -45,8 +45,8 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A region as it was found, and what there is to do. `app` is what is wanted there, `name` marks it; `urls`
-    are those of the APIs there are, by base path."""
+    """A region as it was found, and what there is to do. `app` is what is wanted there, `name` marks it;
+    `urls` are those of the APIs there are, by base path."""
 
     place: Place
     wanted: Provisioned
