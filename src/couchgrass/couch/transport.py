@@ -21,7 +21,8 @@ from couchgrass.couch.auth import Auth
 from couchgrass.couch.pace import Pace
 from couchgrass.couch.upload import PIECE_BYTES, Pieces, Upload, sliced
 from couchgrass.errors import NotImplementedHere, PeerLost, TooLarge
-from couchgrass.serving.lost import FAILURES, why
+from couchgrass.serving.lost import FAILURES as FAILURES
+from couchgrass.serving.lost import why as why
 
 Body = bytes | AsyncIterator[bytes | memoryview] | None
 Query = Sequence[tuple[str, str]]

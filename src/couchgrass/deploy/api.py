@@ -1,11 +1,11 @@
 """APIs of an app: the documents that they are to have, made of those that there are.
 
-Pure. An API is all routes below one base path, in one OpenAPI 2 document that is put as a whole: so it changes
-at once, can be put back as it was, and comes with its security. Operations that are not the app's stay; the
-app's own have the member `x-couchgrass` with its name.
+Pure. An API is all routes below one base path, in one OpenAPI 2 document that is put as a whole: so it
+changes at once, can be put back as it was, and comes with its security. Operations that are not the app's
+stay; the app's own have the member `x-couchgrass` with its name.
 
-With a tenant the API is for people who are signed in there: the security definition `app-id`, in the form that
-IBM's gateway reads. It goes again only where a deploy has made it.
+With a tenant the API is for people who are signed in there: the security definition `app-id`, in the form
+that IBM's gateway reads. It goes again only where a deploy has made it.
 """
 
 from __future__ import annotations

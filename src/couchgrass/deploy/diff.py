@@ -1,9 +1,9 @@
 """What an app asks for, compared with what a namespace has: a plan.
 
-Pure. Made in this order: packages, bindings, actions, sequences (in the manifest's order, which has each after
-those in it), triggers and their feeds, rules, APIs; deletes come last, in the reverse order. What is to be deleted is known by our mark
-alone, so nothing that was made by others is ever deleted. A package that has others' actions in it stays, as
-does a trigger that has others' rules.
+Pure. Made in this order: packages, bindings, actions, sequences (in the manifest's order, which has each
+after those in it), triggers and their feeds, rules, APIs; deletes come last, in the reverse order. What is to
+be deleted is known by our mark alone, so nothing that was made by others is ever deleted. A package that has
+others' actions in it stays, as does a trigger that has others' rules.
 """
 
 from __future__ import annotations

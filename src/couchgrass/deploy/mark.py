@@ -92,7 +92,8 @@ def inputs_digest(feed: str, inputs: Mapping[str, Any]) -> str:
 def own_parameters(
     told: Iterable[Mapping[str, Any]], inherited: Iterable[Mapping[str, Any]], own: Iterable[str]
 ) -> list[dict[str, Any]]:
-    """The rows of `told` that are an entity's own: not what it has from its package, but for names in `own`."""
+    """The rows of `told` that are an entity's own: not what it has from its package, but for names in
+    `own`."""
     from_package, known = mapping(inherited), frozenset(own)
     return [
         dict(row)

@@ -16,8 +16,8 @@ from couchgrass.errors import BadRequest
 
 class Needs(msgspec.Struct, frozen=True):
     """`app` is the app's name, which marks what is deployed. `account` is the account's name, "" when the env
-    file has one; `databases` are made for it. `tenant` names the tenant's entry in the credentials, "" without
-    sign-in; `tenant_id` is what the env file says. `provision`: what is missing may be made."""
+    file has one; `databases` are made for it. `tenant` names the tenant's entry in the credentials, ""
+    without sign-in; `tenant_id` is what the env file says. `provision`: what is missing may be made."""
 
     app: str
     namespace: str

@@ -89,8 +89,8 @@ class PlanRefused(BadRequest):
 
 class Present(msgspec.Struct, frozen=True):
     """What a namespace has, by name. Entities are as the host tells them, but for `parameters`, which are
-    those that are the entity's own, and `exec`, which has code only where somebody asked for it. `feeds`: what
-    READ said, by trigger; None where the feed knows no such trigger, {} where it can't tell. `apis` are
+    those that are the entity's own, and `exec`, which has code only where somebody asked for it. `feeds`:
+    what READ said, by trigger; None where the feed knows no such trigger, {} where it can't tell. `apis` are
     documents by base path, `urls` where they are served."""
 
     namespace: str

@@ -22,7 +22,8 @@ class How(Enum):
 
 
 class Broken:
-    """Passes requests on to `app`. Of those that `counts` says yes to, number `fail_at` fails as `how` says."""
+    """Passes requests on to `app`. Of those that `counts` says yes to, number `fail_at` fails as `how`
+    says."""
 
     def __init__(self, app: Any) -> None:
         self._app = app

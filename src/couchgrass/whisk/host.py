@@ -39,7 +39,8 @@ WRITE_RACE: Final = "Concurrent modification"
 
 
 class Refused(CouchgrassError):
-    """An action of the host answered that it won't: a feed's, or one that manages APIs. Nothing is unknown."""
+    """An action of the host answered that it won't: a feed's, or one that manages APIs. Nothing is
+    unknown."""
 
     status = FAILED
     error = "refused"

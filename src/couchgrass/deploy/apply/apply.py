@@ -30,8 +30,8 @@ Tell = Callable[[Step], None]
 
 
 class Failed(CouchgrassError):
-    """The region could not be brought to the plan. `step` is the one that failed. Empty `stuck`: the region is
-    what it was; else these steps of the way back failed too, and why."""
+    """The region could not be brought to the plan. `step` is the one that failed. Empty `stuck`: the region
+    is what it was; else these steps of the way back failed too, and why."""
 
     def __init__(self, step: Step, cause: CouchgrassError, stuck: tuple[str, ...]) -> None:
         notes = "".join(f" ({note})" for note in getattr(cause, "__notes__", ()))
@@ -159,8 +159,8 @@ async def do(step: Step, namespace: Namespace) -> dict[str, Any]:
 
 
 async def _feed(step: Step, namespace: Namespace) -> None:
-    """A feed's lifecycle. Not every feed can be changed, so it is deleted and made anew; so is one that outlived
-    its trigger."""
+    """A feed's lifecycle. Not every feed can be changed, so it is deleted and made anew; so is one that
+    outlived its trigger."""
     if step.change in (Change.DELETE, Change.UPDATE) and step.before is not None:
         await _delete_feed(step, str(step.before["feed"]), namespace)
     if step.change is Change.DELETE:

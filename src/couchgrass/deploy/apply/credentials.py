@@ -1,4 +1,5 @@
-"""The file CREDENTIALS beside `couchgrass.toml`: keys and accounts that deploys made, the same in all regions.
+"""The file CREDENTIALS beside `couchgrass.toml`: keys and accounts that deploys made, the same in all
+regions.
 
     {"namespaces": {"guest": {"uuid": …, "key": …}},
      "accounts": {"todo": {"username": …, "password": …}},

@@ -12,9 +12,10 @@ from couchgrass.deploy.apply.credentials import Account, NamespaceKey, account_o
 @dataclass(frozen=True, slots=True)
 class Place:
     """`couch` is the region's database with the rights of an admin, `database_url` that at which its actions
-    reach it. `is_embedded`: it is ours and has accounts. `functions_url` is where the REST API is, `agent_url`
-    the agent, "" when that is not known. `key` is that of an OpenWhisk that runs elsewhere. `signs_in`: it has
-    the sign-in service. `key_file` and `account_file` are what commands on this machine made for the region."""
+    reach it. `is_embedded`: it is ours and has accounts. `functions_url` is where the REST API is,
+    `agent_url` the agent, "" when that is not known. `key` is that of an OpenWhisk that runs elsewhere.
+    `signs_in`: it has the sign-in service. `key_file` and `account_file` are what commands on this machine
+    made for the region."""
 
     name: str
     couch: CouchServer

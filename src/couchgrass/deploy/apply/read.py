@@ -80,7 +80,8 @@ async def with_code(namespace: Namespace, name: str, action: Row) -> Row:
 async def _each(
     rows: dict[str, Row], asked: Iterable[str], app: str, read: Callable[[str], Awaitable[Row]]
 ) -> dict[str, Row]:
-    """All rows; those that are asked for or are the app's, read whole. One that went meanwhile is not there."""
+    """All rows; those that are asked for or are the app's, read whole. One that went meanwhile is not
+    there."""
     asked = set(asked)
     whole = [name for name, row in rows.items() if name in asked or mark_of(row).app == app]
 
