@@ -178,9 +178,10 @@ def _unwanted(facts: Facts, name: str) -> Iterator[Step]:
     if name in facts.jobs:
         yield RemoveJob(facts.way.target, name, str(facts.jobs[name]["_id"]), "the topology has no such link")
     security = facts.securities.get(name)
-    key = facts.keys.get(End.SOURCE)
-    if security is not None and key is not None and _holds(security, key.name):
-        yield Revoke(facts.way.source, name, (key.name,), f"{facts.way.target} does not copy it")
+    names = {key_name(facts.way.target), *(key.name for end, key in facts.keys.items() if end is End.SOURCE)}
+    held = tuple(sorted(one for one in names if security is not None and _holds(security, one)))
+    if held:
+        yield Revoke(facts.way.source, name, held, f"{facts.way.target} does not copy it")
 
 
 def _keys(facts: Facts, needed: set[End]) -> Iterator[Step]:
@@ -210,8 +211,10 @@ def _database(facts: Facts, link: Link) -> Iterator[Step]:
         return
     why = difference(doc, job, facts.keys if name != USERS else {})
     knows_keys = name == USERS or all(end in facts.keys for end in job.key_ends)
-    if why and (knows_keys or facts.source_dbs is not None):
-        yield WriteJob(link, doc, why)
+    if not knows_keys and facts.source_dbs is None:
+        return
+    if why or not knows_keys:
+        yield WriteJob(link, doc, why or "it has another key")
 
 
 def _grants(facts: Facts, link: Link, job: Job) -> Iterator[Step]:
