@@ -68,7 +68,7 @@ def facts(**changed: Any) -> Facts:
 
 def applied(before: Facts, steps: tuple[Step, ...]) -> Facts:
     """What is there after the steps, as a server would have it. Steps that come too early fail here."""
-    now = {name: getattr(before, name) for name in Facts.__struct_fields__}
+    now: dict[str, Any] = {name: getattr(before, name) for name in Facts.__struct_fields__}
     jobs, securities, own, keys = (dict(now[name]) for name in ("jobs", "securities", "own", "keys"))
     dbs = set(now["target_dbs"])
     for step in steps:
@@ -142,8 +142,10 @@ def states(draw: st.DrawFn) -> Facts:
         key = draw(st.sampled_from([KEY, Key(KEY.name, "old")]))
         job = job_of(link, kinds["source"], kinds["target"])
         doc = document(link, job, dict.fromkeys(job.key_ends, key), None)
-        wrong = draw(st.sampled_from([{}, {"continuous": False}, {"_replication_state": "failed"}]))
-        jobs[name] = {**doc, **wrong}
+        wrong = draw(
+            st.sampled_from([("continuous", True), ("continuous", False), ("_replication_state", "failed")])
+        )
+        jobs[name] = doc | dict([wrong])
     keys = {
         end: draw(st.sampled_from([KEY, Key(KEY.name, "secret")]))
         for end in draw(st.sets(st.sampled_from(End)))

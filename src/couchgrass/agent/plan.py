@@ -21,11 +21,8 @@ from couchgrass.agent.jobs import Link, difference, job_of, key_name, link_of
 from couchgrass.linking.job import Job, Key, Server
 from couchgrass.linking.naming import PREFIX as KEY_PREFIX
 from couchgrass.linking.naming import End
-from couchgrass.linking.security import Grant, KeyKind, Security, with_key, without_keys
+from couchgrass.linking.security import Security, is_open, with_key, without_keys
 from couchgrass.topology.links import USERS, Way, Wishes, is_expired
-
-READING: Final = Grant(KeyKind.USER, write=False, design=False, is_ours=True)
-"""What a key of a link may: read, and keep checkpoints."""
 
 _PARTIES: Final = ("admins", "members", "readers")
 
@@ -302,9 +299,13 @@ def drift(step: Step) -> Drift:
 
 def copied(source: Security, own: Security) -> Security:
     """The rights of a replica: the source's, without the keys of links there, with those of links here."""
-    rights = without_keys(source, _link_keys(source), is_ours=True)
-    for name in _link_keys(own):
-        rights = with_key(rights, name, READING)
+    rights = dict(without_keys(source, _link_keys(source), is_ours=True))
+    keys = _link_keys(own)
+    for party in ("admins", "members"):
+        held = [name for name in _party(own, party).get("names", ()) if name in keys]
+        if held and not (party == "members" and is_open(rights)):
+            there = _party(rights, party)
+            rights[party] = {**there, "names": [*there.get("names", []), *held]}
     return rights
 
 

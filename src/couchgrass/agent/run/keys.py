@@ -118,7 +118,10 @@ async def _note(server: CouchServer, reader: str, name: str) -> None:
     old = await found(server, *place)
     if old is None or old.get("name") != name:
         rev = {} if old is None else {"_rev": old["_rev"]}
-        await server.ask("PUT", path(*place), {"reader": reader, "name": name, **rev})
+        try:
+            await server.ask("PUT", path(*place), {"reader": reader, "name": name, **rev})
+        except Conflict:
+            return  # somebody else noted the same a moment ago
 
 
 async def _account(server: CouchServer, key: Key) -> None:
