@@ -44,10 +44,14 @@ class _Gathered:
         self.lines: list[str] = []
 
 
-def own_families(
-    health: Health, links: Iterable[Link], disk: Disk | None, failed: Mapping[str, int]
-) -> Iterator[Family]:
-    """What the agent sees. `failed`: how often each part could not be read."""
+def failed_family(times: int) -> Family:
+    """How often the part whose metric it is could not be read."""
+    desc = "how often a part's metrics could not be had"
+    return Family("couchgrass_scrape_failed_total", "counter", desc, [Sample(times)])
+
+
+def own_families(health: Health, links: Iterable[Link], disk: Disk | None) -> Iterator[Family]:
+    """What the agent sees."""
     for name, desc, is_so in (
         ("live", "the region can serve", health.live),
         ("ready", "the region serves and has caught up since its start", health.ready),
@@ -60,9 +64,6 @@ def own_families(
         used, free = [Sample(disk.used_bytes)], [Sample(disk.free_bytes)]
         yield Family("couchgrass_data_bytes", "gauge", "what the data folder takes on its disk", used)
         yield Family("couchgrass_data_free_bytes", "gauge", "what is left on the data folder's disk", free)
-    samples = [Sample(number, {"of": part}) for part, number in failed.items()]
-    desc = "how often a part's metrics could not be had"
-    yield Family("couchgrass_scrape_failed_total", "counter", desc, samples)
 
 
 def _link_families(links: tuple[Link, ...]) -> Iterator[Family]:

@@ -27,7 +27,7 @@ POLL_S = 0.01
 STARTS_MAX = 3
 """Between our choice of a port and its use somebody else may take it."""
 
-SERVERS = ("database", "functions", "gateway")
+SERVERS = ("database", "functions", "gateway", "agent")
 
 
 class RegionDied(Exception):
@@ -184,7 +184,7 @@ class RegionProcess:
     # --- who uses it
 
     def url(self, name: str) -> str:
-        """Of "database", "functions" or "gateway"."""
+        """Of "database", "functions", "gateway" or "agent"."""
         return f"http://127.0.0.1:{self.ports[name]}" if self.ports[name] else self.seen(name).url
 
     @property
@@ -200,6 +200,10 @@ class RegionProcess:
     @property
     def gateway(self) -> str:
         return self.url("gateway")
+
+    @property
+    def agent(self) -> str:
+        return self.url("agent")
 
     @property
     def admin(self) -> Login:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
-from couchgrass.agent.metrics import AGENT, Gathering
+from couchgrass.agent.metrics import AGENT, Gathering, failed_family
 from couchgrass.agent.run.asked import Asked, Unreached
 from couchgrass.errors import CouchgrassError
 from couchgrass.exposition import Family
@@ -34,17 +34,19 @@ class Scrape:
     CouchgrassError."""
 
     def __init__(self, region: str, asked: Asked, sources: Mapping[str, Callable[[], Source]]) -> None:
-        self.failed = dict.fromkeys(sources, 0)
+        self._failed = dict.fromkeys(sources, 0)
         self._region = region
         self._asked = asked
         self._sources = sources
         self._said: set[str] = set()
 
-    async def text(self, own: Callable[[], Iterable[Family]]) -> str:
-        """All of it, with what the agent sees itself; that is asked for last, so that it has the failures."""
+    async def text(self, own: Iterable[Family]) -> str:
+        """All of it, with what the agent sees itself."""
         gathering = Gathering(self._region)
         await asyncio.gather(*(self._part(name, gathering) for name in self._sources))
-        gathering.add_families(AGENT, own())
+        for name, times in self._failed.items():
+            gathering.add_families(name, [failed_family(times)])
+        gathering.add_families(AGENT, own)
         return gathering.text()
 
     async def _part(self, name: str, gathering: Gathering) -> None:
@@ -58,7 +60,7 @@ class Scrape:
             # A large one takes a while to read, and meanwhile the region's health is looked at.
             await asyncio.to_thread(gathering.add, name, told.body.decode())
         except (CouchgrassError, TimeoutError, UnicodeDecodeError) as refused:
-            self.failed[name] += 1
+            self._failed[name] += 1
             if name not in self._said:
                 self._said.add(name)
                 log.warning("the metrics of the %s can't be had: %s", name, refused or "no answer in time")
