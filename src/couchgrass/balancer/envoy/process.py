@@ -81,7 +81,7 @@ class Envoy:
                 cwd=self._folder,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
-                start_new_session=True,
+                process_group=0,
                 preexec_fn=die_with_us(),
             )
         except OSError as refused:
