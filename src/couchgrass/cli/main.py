@@ -8,8 +8,10 @@ from couchgrass import __version__
 from couchgrass.cli import (
     account,
     agent,
+    balancer,
     db,
     down,
+    drain,
     functions,
     gateway,
     key,
@@ -53,6 +55,9 @@ app.command(epilog=flowing(status.EXAMPLES), rich_help_panel=RUN)(status.status)
 app.command(epilog=flowing(db.EXAMPLES), rich_help_panel=RUN)(db.db)
 app.command(epilog=flowing(functions.EXAMPLES), rich_help_panel=RUN)(functions.functions)
 app.command(epilog=flowing(gateway.EXAMPLES), rich_help_panel=RUN)(gateway.gateway)
+app.command(epilog=flowing(balancer.EXAMPLES), rich_help_panel=RUN)(balancer.balancer)
+app.command(epilog=flowing(drain.EXAMPLES), rich_help_panel=RUN)(drain.drain)
+app.command(epilog=flowing(drain.UNDRAIN_EXAMPLES), rich_help_panel=RUN)(drain.undrain)
 app.command(epilog=flowing(agent.EXAMPLES), rich_help_panel=RUN)(agent.agent)
 app.add_typer(topology.app, name="topology", rich_help_panel=SET_UP)
 app.add_typer(key.app, name="key", rich_help_panel=SET_UP)
