@@ -44,7 +44,7 @@ def test_a_region_as_its_agent_tells_it() -> None:
     one = region_status(LONDON, HEALTH)
     assert (one.database_url, one.gateway_url, one.functions_url) == ("http://d", "http://g", "")
     assert (one.ready, one.healthy, one.lag_s, one.pids) == (True, True, 0.5, {"database": 7})
-    assert one.dashboard_url is None
+    assert one.dashboard_url == "http://d/_utils/"
 
 
 def test_a_region_of_which_nobody_tells() -> None:
