@@ -13,8 +13,17 @@ from typing import Any, Final
 
 import msgspec
 
+from couchgrass.clock import Clock
 from couchgrass.couch.server import CouchServer, path
-from couchgrass.deploy.apply.credentials import Account, Credentials, NamespaceKey, SignIn
+from couchgrass.deploy.apply.credentials import (
+    Account,
+    Credentials,
+    NamespaceKey,
+    SignIn,
+    new_account,
+    new_key,
+    new_sign_in,
+)
 from couchgrass.deploy.apply.place import Place
 from couchgrass.deploy.needs import Needs
 from couchgrass.docdb.access import ACCOUNT_ROLE
@@ -43,6 +52,24 @@ class Provisioned(msgspec.Struct, frozen=True):
     key: NamespaceKey
     account: Account | None = None
     sign_in: SignIn | None = None
+
+
+def settled(credentials: Credentials, needs: Needs, places: Sequence[Place], clock: Clock) -> Credentials:
+    """The credentials with what the app needs: what is in the file, else what this machine made for one of the
+    regions, else new. Nothing is written."""
+    namespaces, accounts = dict(credentials.namespaces), dict(credentials.accounts)
+    sign_ins = dict(credentials.tenants)
+    if needs.namespace not in namespaces and any(place.key is None for place in places):
+        known = next(filter(None, (place.known_key() for place in places)), None)
+        namespaces[needs.namespace] = known or new_key(needs.namespace, clock)
+    if needs.account and needs.account not in accounts:
+        had = next(filter(None, (place.known_account() for place in places)), None)
+        accounts[needs.account] = had or new_account(needs.account)
+    if needs.tenant and needs.tenant not in sign_ins:
+        sign_ins[needs.tenant] = (
+            new_sign_in(needs.tenant_id) if needs.provision else SignIn(needs.tenant_id)
+        )
+    return Credentials(namespaces, accounts, sign_ins)
 
 
 def provisioned(place: Place, needs: Needs, credentials: Credentials) -> Provisioned:
