@@ -12,6 +12,7 @@ from couchgrass.cli import (
     db,
     deploy,
     down,
+    drill,
     drain,
     functions,
     gateway,
@@ -53,6 +54,7 @@ app.command(epilog=flowing(up.EXAMPLES), rich_help_panel=RUN)(up.up)
 app.command(epilog=flowing(down.EXAMPLES), rich_help_panel=RUN)(down.down)
 app.command(epilog=flowing(region.EXAMPLES), rich_help_panel=RUN)(region.region)
 app.command(epilog=flowing(status.EXAMPLES), rich_help_panel=RUN)(status.status)
+app.command(epilog=flowing(drill.EXAMPLES), rich_help_panel=RUN)(drill.drill)
 app.command(epilog=flowing(db.EXAMPLES), rich_help_panel=RUN)(db.db)
 app.command(epilog=flowing(functions.EXAMPLES), rich_help_panel=RUN)(functions.functions)
 app.command(epilog=flowing(gateway.EXAMPLES), rich_help_panel=RUN)(gateway.gateway)
@@ -71,8 +73,6 @@ app.add_typer(tenant.users, name="user", rich_help_panel=SET_UP)
 app.command(epilog=flowing(link.EXAMPLES), rich_help_panel=REPLICATE)(link.link)
 app.command(epilog=flowing(links.EXAMPLES), rich_help_panel=REPLICATE)(links.links)
 app.command(epilog=flowing(unlink.EXAMPLES), rich_help_panel=REPLICATE)(unlink.unlink)
-
-
 app.command(hidden=True)(wires.wires)
 
 

@@ -23,11 +23,15 @@ EXAMPLES = """[bold]Try it[/]
 The same file serves a laptop and a fleet. [cyan]COUCHGRASS_CONFIG[/] names another than ./couchgrass.toml."""
 
 app = typer.Typer(
-    help="The file with all regions: what stands in it, and whether it can be used.",
+    help="The file with all regions: what stands in it, and whether they are as it says.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     epilog=flowing(EXAMPLES),
 )
+
+
+app.command(epilog=flowing(drift.EXAMPLES))(drift.plan)
+app.command(epilog=flowing(drift.EXAMPLES))(drift.apply)
 
 
 @app.command()

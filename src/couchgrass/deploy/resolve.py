@@ -64,8 +64,10 @@ class _Package:
         self.given = given
         self.over = over
         self._scope = scope
-        written = scope.text(given.name, given.line) if "$" in given.name else given.name
-        written = written or str(project.get(interpolate.variable(given.name), ""))
+        written = interpolate.interpolate(given.name, scope.env).text
+        if not written:
+            known = project.get(interpolate.variable(given.name))
+            written = scope.text(given.name, given.line) if known is None else str(known)
         self.written = _named("package", written, given.name, given.line, scope)
         self.name = "" if written.lower() == NO_PACKAGE else written
         self._own = over.package(written)
@@ -150,9 +152,7 @@ class _App:
     def whole(self, of: Manifest) -> wanted.App:
         """The app, when all packages are in."""
         if of.config and self._routes:
-            self._scope.warn(
-                of.config.line, "the project's config has the APIs: those under apis are left out"
-            )
+            self._scope.warn(of.config.line, "the project's config has the APIs: those of apis are left out")
             self._routes = []
         routes.check_unique(self._routes, self._scope)
         for endpoint, route in self._routes:
@@ -229,9 +229,7 @@ def _action(
 def _sequence(given: manifest.Sequence, part: _Package, scope: Scope) -> wanted.Action:
     listed = [one.strip() for one in given.actions.text.split(",")]
     if "" in listed:
-        raise scope.refusal(
-            given.actions.line or given.line, f"{given.name}: actions must be a list: a, b, c"
-        )
+        raise scope.refusal(given.actions.line or given.line, f"{given.name}: actions must be like: a, b, c")
     if len(listed) > SEQUENCE_LENGTH_MAX:
         raise scope.refusal(given.actions.line, f"{given.name}: has more than {SEQUENCE_LENGTH_MAX} actions")
     components = [_absolute(part.full(one), given.actions.line, scope) for one in listed]
@@ -270,7 +268,7 @@ def _rule(given: manifest.Rule, part: _Package, scope: Scope) -> wanted.Rule:
     name = part.named("rule", given.name, given.line)
     for what, end in (("trigger", given.trigger), ("action", given.action)):
         if not end:
-            raise scope.refusal(given.line, f"{name}: a rule needs a {what}")
+            raise scope.refusal(given.line, f"{name}: a rule needs its {what}")
     trigger = part.reference(given.trigger.text, given.trigger.line)
     action = part.reference(given.action.text, given.action.line).strip()
     if not trigger or not action:
@@ -322,9 +320,7 @@ def _absolute(name: str, line: int, scope: Scope) -> str:
 def _named(kind: str, name: str, written: str, line: int, scope: Scope) -> str:
     """`written` is what an error shows: the name may come from the environment."""
     if not is_name(name):
-        raise scope.refusal(
-            line, f"{written} can't be the name of a {kind}" + ("" if name else ": it is empty")
-        )
+        raise scope.refusal(line, f"{written} can't be the {kind}'s name" + ("" if name else ": it is empty"))
     return name
 
 

@@ -39,15 +39,11 @@ def routes(
 def _route(one: Endpoint, actions: Mapping[str, str], scope: Scope) -> wanted.Route:
     if one.action not in actions:
         there = meant(one.action, actions) if actions else ""
-        raise scope.refusal(
-            one.line, f"the API {one.api} names {one.action}, no action of this package{there}"
-        )
+        raise scope.refusal(one.line, f"{one.api}: {one.action} is no action of this package{there}")
     verb = one.method.text.upper()
     if verb not in VERBS:
         line, given = one.method.line or one.line, one.method.text or "nothing"
-        raise scope.refusal(
-            line, f"{one.action}: method must be one of {', '.join(VERBS).lower()}, not {given}"
-        )
+        raise scope.refusal(line, f"{one.action}: method must be {', '.join(VERBS).lower()}, not {given}")
     path = _slashed(one.path)
     return wanted.Route(
         api=one.api,
@@ -66,9 +62,7 @@ def _slashed(path: str) -> str:
 def _base(one: Endpoint, scope: Scope) -> str:
     base = _slashed(one.base)
     if not one.base or "/" in base[1:] or "{" in base:
-        raise scope.refusal(
-            one.line, f"the base path {one.base or '(empty)'} of {one.api} must be one segment, /v1"
-        )
+        raise scope.refusal(one.line, f"{one.api}: the base path must be one segment: /v1")
     return base
 
 
@@ -79,9 +73,7 @@ def _response(one: Endpoint, path: str, scope: Scope) -> str:
         raise scope.refusal(one.response.line, f"{one.action}: response must be one of {listed}")
     parameters = _PARAMETER.findall(path)
     if "{" in _PARAMETER.sub("", path) or "" in parameters or len(set(parameters)) != len(parameters):
-        raise scope.refusal(
-            one.line, f"the path {path} of {one.api}: parameters are {{name}}, each name once"
-        )
+        raise scope.refusal(one.line, f"{path}: parameters must be {{name}}, each name once")
     if parameters and given not in ("", "http"):
         scope.warn(one.response.line, f"{one.action}: a path with parameters answers as http, not as {given}")
     return "http" if parameters else given or DEFAULT_RESPONSE
@@ -109,9 +101,7 @@ def exported(action: wanted.Action, api: str, line: int, scope: Scope) -> wanted
     annotations: Mapping[str, Any] = action.annotations
     if WEB_EXPORT in annotations:
         if annotations[WEB_EXPORT] not in _WEB_ON:
-            raise scope.refusal(
-                line, f"the API {api} needs {action.name} as a web action, and its web is false"
-            )
+            raise scope.refusal(line, f"the API {api} needs {action.name} as a web action: its web is false")
         return action
     scope.doubt(line, f"{action.name} is made a web action for the API {api}: say web: true")
     return msgspec.structs.replace(

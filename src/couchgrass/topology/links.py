@@ -26,26 +26,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
 
+from couchgrass.gateway.idempotency import PREFIX, is_looked_for
 from couchgrass.topology.config import Shape, Synced, Topology
 
 USERS: Final = "_users"
 IDENTITY: Final = "couchgrass_identity"
-IDEMPOTENCY: Final = "couchgrass_idempotency-"
-"""Begins the names of the databases with kept answers; a day follows, as 2026-01-31."""
-
-DAYS_KEPT: Final = 2
-"""Databases of kept answers that count: today's and the day's before."""
-
 HEALTH: Final = "couchgrass_health"
 """Where a region's agent tries whether its database takes a write."""
 
 NEVER: Final = frozenset({"whisk_feeds", HEALTH})
 RESERVED: Final = ("whisk_", "couchgrass_")
-
-_DAY: Final = re.compile(re.escape(IDEMPOTENCY) + r"(\d{4})-(\d{2})-(\d{2})")
 
 
 class Way(NamedTuple):
@@ -100,20 +92,13 @@ def matches(pattern: str, database: str) -> bool:
 
 
 def is_expired(database: str, now_s: float) -> bool:
-    """A database of kept answers that count no more: it is not made again, and may be deleted."""
-    found = _DAY.fullmatch(database)
-    if found is None:
-        return False
-    try:
-        day = date(*map(int, found.groups()))
-    except ValueError:
-        return False
-    return day <= datetime.fromtimestamp(now_s, UTC).date() - timedelta(days=DAYS_KEPT)
+    """A database of kept answers in which no key is looked for any more: it is not copied and not made."""
+    return database.startswith(PREFIX) and not is_looked_for(database, now_s)
 
 
 def _entries(topology: Topology) -> list[Synced]:
     signing_in = tuple(region.name for region in topology.regions if region.identity.enabled)
-    built_in = [Synced(IDEMPOTENCY + "*")]
+    built_in = [Synced(PREFIX + "*")]
     if len(signing_in) > 1:
         built_in += [Synced(IDENTITY, regions=signing_in), Synced(USERS, regions=signing_in)]
     return [*topology.databases, *built_in]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from couchgrass.deploy.apply.apply import Failed, apply
 from couchgrass.deploy.apply.read import read_present
 from couchgrass.deploy.diff import How, plan
@@ -10,7 +11,6 @@ from couchgrass.deploy.steps import Change, Kind, Plan
 from couchgrass.deploy.wanted import App
 from couchgrass.testing.broken import How as Fails
 from couchgrass.testing.server import ServerProcess
-
 from tests.deploy.apps import FIRST, SECOND
 from tests.deploy.places import Place, at_place
 

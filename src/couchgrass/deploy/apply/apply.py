@@ -117,10 +117,8 @@ def _overwrites_code(step: Step) -> bool:
 
 def _is_unknown(refused: CouchgrassError) -> bool:
     """May it have been done all the same?"""
-    return (
-        isinstance(refused, PeerLost | ServiceUnavailable)
-        or refused.status >= 500
-        and not isinstance(refused, Refused)
+    return isinstance(refused, PeerLost | ServiceUnavailable) or (
+        refused.status >= 500 and not isinstance(refused, Refused)
     )
 
 
