@@ -218,11 +218,7 @@ def test_a_whole_number_may_be_written_with_a_point() -> None:
     ],
 )
 def test_an_input_is_declared_or_just_a_value(text: str, wanted: Input) -> None:
-    (found,) = (
-        of("packages: {a: {inputs: {x: %s}}}" % text if text else "packages: {a: {inputs: {x: }}}")
-        .packages[0]
-        .inputs
-    )
+    (found,) = of(f"packages: {{a: {{inputs: {{x: {text}}}}}}}").packages[0].inputs
     assert found == wanted
 
 

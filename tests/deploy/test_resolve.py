@@ -210,7 +210,7 @@ def test_the_same_thing_may_be_declared_twice() -> None:
             "manifest.yaml:1: there are two of the action a/x",
         ),
         (
-            "packages: {default: {actions: {x: {function: x.js}}}, Default: {actions: {x: {function: x.js}}}}",
+            "packages: {default: {actions: {x: {function: x.js}}}, Default: {actions: {x: {docker: a}}}}",
             "manifest.yaml:1: there are two of the action x",
         ),
         (
