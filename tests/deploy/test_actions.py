@@ -49,6 +49,7 @@ def action(given: str, env: Mapping[str, str] = {}, **more: Any) -> wanted.Actio
         ("code: x\nruntime: nodejs", "nodejs:20"),
         ("docker: me/image", "blackbox"),
         ("native: true\nfunction: src/b.zip", "blackbox"),
+        ("native: true", "blackbox"),
         ("docker: me/image\nfunction: src/b.weird", "blackbox"),
     ],
 )

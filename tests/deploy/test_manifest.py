@@ -181,12 +181,6 @@ def test_packages_at_the_root_count_before_those_of_the_project() -> None:
             "m.yaml:1: include: each must be a list, [source]",
         ),
         (
-            "packages: {a: {actions: {b: {include: [[]]}}}}\n",
-            "m.yaml:1: include: each must be a list, [source]",
-        ),
-        ("packages: {a: {actions: {b: {include: [[a, b, c]]}}}}\n", "m.yaml:1: include: each must be a list"),
-        ("packages: {a: {actions: {b: {exclude: [{}]}}}}\n", "m.yaml:1: exclude: must be a path"),
-        (
             "packages: {a: {inputs: {b: {type: strin}}}}\n",
             "m.yaml:1: type: there is no type strin; did you mean string?",
         ),

@@ -269,3 +269,9 @@ def test_a_projects_config_goes_before_apis() -> None:
     app = app_of(text)
     assert app.routes == ()
     assert app.warnings == ("manifest.yaml:1: the project's config has the APIs: those of apis are left out",)
+
+
+def test_a_project_may_have_nothing_left() -> None:
+    app = app_of("project: {name: p}")
+    assert app.packages == ()
+    assert app.warnings == ("manifest.yaml:1: the project p has no packages",)

@@ -72,9 +72,8 @@ def test_a_path_with_parameters_answers_as_http() -> None:
         ("s: {/v1/x: {a: {get: {method: get}}}}", "s: the base path must be one segment: /v1"),
         ("s: {'': {a: {get: {method: get}}}}", "s: the base path must be one segment: /v1"),
         ("s: {'{v}': {a: {get: {method: get}}}}", "s: the base path must be one segment: /v1"),
-        ("s: {v1: {'a/{': {get: {method: get}}}}", "/a/{: parameters must be {name}, each name once"),
-        ("s: {v1: {'a/{}': {get: {method: get}}}}", "/a/{}: parameters must be {name}, each name once"),
-        ("s: {v1: {'{a}/{a}': {get: {method: get}}}}", "/{a}/{a}: parameters must be {name}, each name once"),
+        ("s: {v1: {'a/{': {get: {method: get}}}}", "/a/{: parameters must be {name}"),
+        ("s: {v1: {'a/{}': {get: {method: get}}}}", "/a/{}: parameters must be {name}"),
         (
             "s: {v1: {a: {get: {method: get}, put: {method: get}}}}",
             "GET /v1/a leads to shop/get already",

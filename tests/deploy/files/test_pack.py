@@ -178,6 +178,17 @@ def test_a_pattern_that_matches_nothing_is_told(tmp_path: Path) -> None:
     assert scope.warnings == ["m.yaml:9: act: include nope/*: there is nothing like it"]
 
 
+@pytest.mark.parametrize("include", [(), ("common/a.js", "a.js", "b.js")])
+def test_an_include_that_wskdeploy_leaves_out_is_told(tmp_path: Path, include: tuple[str, ...]) -> None:
+    scope = Scope({}, source="m.yaml")
+    assert list(contents(pack(grow(tmp_path, *COMMON), "src", include=(include,), scope=scope))) == [
+        "index.js"
+    ]
+    assert scope.warnings == [
+        "m.yaml:9: act: an include is left out: it must be [source] or [source, target]"
+    ]
+
+
 def test_include_and_exclude_are_for_folders(tmp_path: Path) -> None:
     scope = Scope({}, source="m.yaml")
     pack(grow(tmp_path, "a.js"), "a.js", exclude=("x",), scope=scope)
