@@ -13,7 +13,7 @@ import pytest
 from couchgrass.deploy.files.load import load_app, read_env, variables
 from couchgrass.deploy.refused import ManifestRefused
 
-TODO = Path(__file__).parents[3] / "examples" / "todo"
+EXAMPLES = Path(__file__).parents[3] / "examples" / "todo"
 ENV = {"CLOUDANT_USERNAME": "todo", "CLOUDANT_PASSWORD": "hunter2", "CLOUDANT_URL": "http://127.0.0.1:5984"}
 SWAGGER = {"swagger": "2.0", "info": {"title": "x"}, "basePath": "/v1", "paths": {"/a": {}}}
 
@@ -33,7 +33,7 @@ def reason(folder: Path, **more: Path) -> str:
 
 @pytest.mark.parametrize(("language", "kind"), [("python", "python:3"), ("nodejs", "nodejs:8")])
 def test_the_todo_app_is_read(language: str, kind: str) -> None:
-    app = load_app(TODO / language, ENV, strict=True)
+    app = load_app(EXAMPLES / language, ENV, strict=True)
     assert [one.name for one in app.actions] == [
         f"todo_package/{verb}_todo" for verb in ("get", "post", "patch", "delete")
     ]
@@ -56,7 +56,7 @@ def test_the_todo_app_is_read(language: str, kind: str) -> None:
 
 
 def test_what_an_app_may_take_from_the_environment_is_told() -> None:
-    found = variables(TODO / "nodejs")
+    found = variables(EXAMPLES / "nodejs")
     assert {"CLOUDANT_USERNAME", "CLOUDANT_PASSWORD"} <= found
     assert "CLOUDANT_URL" not in found
 
@@ -71,7 +71,7 @@ def test_variables_are_found_in_names_and_in_the_deployment_file(tmp_path: Path)
 
 
 def test_loading_twice_gives_the_same(tmp_path: Path) -> None:
-    assert load_app(TODO / "python", ENV) == load_app(TODO / "python", ENV)
+    assert load_app(EXAMPLES / "python", ENV) == load_app(EXAMPLES / "python", ENV)
 
 
 def test_a_deployment_file_beside_the_manifest_counts(tmp_path: Path) -> None:
