@@ -61,6 +61,8 @@ _EFFECTS = """
 PURE_MAY_NOT_CALL = frozenset(_EFFECTS.split())
 
 TESTED_BY: dict[str, str] = {
+    "balancer/envoy/admin.py": "tests/balancer/envoy/test_app.py",
+    "balancer/envoy/process.py": "tests/balancer/envoy/test_controller.py",
     "functions/runtimes/cell.py": "tests/functions/runtimes/test_local.py",
     "functions/runtimes/spawn.py": "tests/functions/runtimes/test_process_cell.py",
     "functions/runtimes/watch.py": "tests/functions/runtimes/test_hostile.py",

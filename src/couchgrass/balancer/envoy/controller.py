@@ -130,7 +130,8 @@ class Controller:
     async def stop(self) -> None:
         """Lets requests under way end, for a while, and ends Envoy."""
         try:
-            await self._empty()
+            if self._envoy.pid is not None:
+                await self._empty()
         except (CouchgrassError, TimeoutError):
             log.warning("stopping with requests under way")
         for task in (*self._loops, *self._asked.values()):
