@@ -66,6 +66,8 @@ TESTED_BY: dict[str, str] = {
     "deploy/refused.py": "tests/deploy/test_manifest.py",
     "deploy/scope.py": "tests/deploy/test_resolve.py",
     "deploy/wanted.py": "tests/deploy/test_resolve.py",
+    "balancer/envoy/admin.py": "tests/balancer/envoy/test_app.py",
+    "balancer/envoy/process.py": "tests/balancer/envoy/test_controller.py",
     "functions/runtimes/cell.py": "tests/functions/runtimes/test_local.py",
     "functions/runtimes/spawn.py": "tests/functions/runtimes/test_process_cell.py",
     "functions/runtimes/watch.py": "tests/functions/runtimes/test_hostile.py",
