@@ -62,6 +62,7 @@ _EFFECTS = """
 PURE_MAY_NOT_CALL = frozenset(_EFFECTS.split())
 
 TESTED_BY: dict[str, str] = {
+    "topology/places.py": "tests/topology/run/test_folder.py",
     "deploy/files/tree.py": "tests/deploy/files/test_pack.py",
     "deploy/refused.py": "tests/deploy/test_manifest.py",
     "deploy/scope.py": "tests/deploy/test_resolve.py",
