@@ -172,9 +172,7 @@ def timed(servers: list[Server], times: int) -> dict[str, list[float]]:
 def alone(servers: list[Server], settings: Settings) -> dict[str, Any]:
     """The medians, and what is added to the first server's."""
     timed(servers, WARM_UP)
-    seen = {
-        name: statistics.median(took) * 1000 for name, took in timed(servers, settings.singles).items()
-    }
+    seen = {name: statistics.median(took) * 1000 for name, took in timed(servers, settings.singles).items()}
     base = seen[servers[0].name]
     return {
         "median_ms": {name: round(value, 3) for name, value in seen.items()},

@@ -1,4 +1,4 @@
-"""``couchgrass up``, ``down`` and ``wires`` with what they can't work with: a clear word, nothing half done."""
+"""``couchgrass up``, ``down`` and ``wires`` with what can't work: a clear word, nothing half done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One balancer with two regions for the tests of this folder; the regions' gateways are fakes in processes."""
+"""One balancer with two regions for the tests of this folder; the gateways are fakes, each a process."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from couchgrass.testing.fake_gateway import GatewayProcess, gateways
 from couchgrass.testing.ports import free_ports
 
 SETTINGS = {"probe_ms": 50, "probe_timeout_ms": 1000}
-"""Asked more often than by default, since a region that fell several times has to be ready for longer; and with
-more patience, since tests share their machine."""
+"""Asked more often than by default, since a region that fell several times has to be ready for longer; and
+with more patience, since tests share their machine."""
 
 
 class Running(NamedTuple):
@@ -30,7 +30,7 @@ class Running(NamedTuple):
         return call(self.balancer.url, method, path, body, headers=sent)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     ports = dict(zip(("london", "dallas"), free_ports(2), strict=True))
     with gateways(ports) as regions, balancing(tmp_path_factory.mktemp("balancer"), ports, **SETTINGS) as one:
