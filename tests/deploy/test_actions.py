@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ def text(given: str) -> str:
     )
 
 
-def action(given: str, env: dict[str, str] = {}, **more: Any) -> wanted.Action:
+def action(given: str, env: Mapping[str, str] = {}, **more: Any) -> wanted.Action:
     (found,) = app_of(text(given), env, **more).actions
     return found
 
@@ -48,6 +49,7 @@ def action(given: str, env: dict[str, str] = {}, **more: Any) -> wanted.Action:
         ("code: x\nruntime: nodejs", "nodejs:20"),
         ("docker: me/image", "blackbox"),
         ("native: true\nfunction: src/b.zip", "blackbox"),
+        ("native: true", "blackbox"),
         ("docker: me/image\nfunction: src/b.weird", "blackbox"),
     ],
 )
@@ -124,13 +126,13 @@ def test_code_over_the_limit_is_refused() -> None:
     whole = parse(text("function: src/b\nruntime: nodejs:20"), "m.yaml")
     scope, runtimes = Scope({}, source="m.yaml"), Runtimes(Kinds().info())
     huge = Packed("zip", base64.b64encode(bytes(36 * 1024 * 1024)).decode() + "AAAA")
-    with pytest.raises(ManifestRefused, match="m.yaml:4: b: its code is over the 48 MB that can be sent"):
+    with pytest.raises(ManifestRefused, match=r"m\.yaml:4: b: its code is over the 48 MB that can be sent"):
         actions.executable(whole.packages[0].actions[0], huge, runtimes, scope)
 
 
 def test_a_file_without_code_is_refused() -> None:
     whole = parse(text("function: b.js"), "m.yaml")
-    with pytest.raises(ManifestRefused, match="m.yaml:4: b: its function is empty"):
+    with pytest.raises(ManifestRefused, match=r"m\.yaml:4: b: its function is empty"):
         actions.executable(
             whole.packages[0].actions[0],
             Packed("js", ""),

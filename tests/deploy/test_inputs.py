@@ -88,7 +88,7 @@ def test_an_input_has_the_value_that_is_written(given: str, found: Any) -> None:
     ],
 )
 def test_an_input_without_a_good_value_is_refused(given: str, told: str) -> None:
-    text = "packages: {a: {actions: {b: {function: b.js, inputs: {\n  x: %s}}}}}" % given
+    text = f"{{packages: {{a: {{actions: {{b: {{function: b.js, inputs: {{\n  x: {given}}}}}}}}}}}}}"
     assert refused(text) == f"manifest.yaml:2: {told}"
 
 
@@ -108,7 +108,7 @@ def test_all_inputs_without_a_value_are_told_at_once() -> None:
     ],
 )
 def test_what_is_probably_not_meant_is_told_and_with_strictness_refused(given: str, told: str) -> None:
-    text = "packages: {a: {actions: {b: {function: b.js, inputs: {x: %s}}}}}" % given
+    text = f"{{packages: {{a: {{actions: {{b: {{function: b.js, inputs: {{x: {given}}}}}}}}}}}}}"
     assert app_of(text, ENV).warnings == (f"manifest.yaml:1: {told}",)
     assert refused(text, ENV, strict=True) == f"manifest.yaml:1: {told}"
 
@@ -150,7 +150,8 @@ def test_a_package_without_a_required_input_is_refused() -> None:
 
 
 def test_what_the_user_gives_goes_before_the_deployment_file_and_that_before_the_manifest() -> None:
-    over = "project: {name: p, packages: {a: {inputs: {one: D, two: D}, actions: {b: {inputs: {x: D, y: D, z: D}}}}}}"
+    own = "inputs: {one: D, two: D}, actions: {b: {inputs: {x: D, y: D, z: D}}}"
+    over = f"project: {{name: p, packages: {{a: {{{own}}}}}}}"
     found = app(
         " {x: M, y: M, w: M}",
         package="{one: M, two: M, three: M}",

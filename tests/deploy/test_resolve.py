@@ -210,7 +210,7 @@ def test_the_same_thing_may_be_declared_twice() -> None:
             "manifest.yaml:1: there are two of the action a/x",
         ),
         (
-            "packages: {default: {actions: {x: {function: x.js}}}, Default: {actions: {x: {function: x.js}}}}",
+            "packages: {default: {actions: {x: {function: x.js}}}, Default: {actions: {x: {docker: a}}}}",
             "manifest.yaml:1: there are two of the action x",
         ),
         (
@@ -269,3 +269,9 @@ def test_a_projects_config_goes_before_apis() -> None:
     app = app_of(text)
     assert app.routes == ()
     assert app.warnings == ("manifest.yaml:1: the project's config has the APIs: those of apis are left out",)
+
+
+def test_a_project_may_have_nothing_left() -> None:
+    app = app_of("project: {name: p}")
+    assert app.packages == ()
+    assert app.warnings == ("manifest.yaml:1: the project p has no packages",)

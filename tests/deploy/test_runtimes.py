@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from couchgrass.deploy.runtimes import Runtimes
+from couchgrass.deploy.runtimes import Listed, Runtimes
 
-LISTED = {
+LISTED: Listed = {
     "nodejs": [
         {"kind": "nodejs:6", "default": False, "deprecated": True},
         {"kind": "nodejs:18", "default": False, "deprecated": False},

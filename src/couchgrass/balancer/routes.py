@@ -72,7 +72,7 @@ _LOGGED: Final = {
     "client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
     "method": "%REQ(:METHOD)%",
     "host": "%REQ(:AUTHORITY)%",
-    "path": "%PATH(NQ:ORIG)%",
+    "path": "%PATH(NQ:PATH)%",
     "protocol": "%PROTOCOL%",
     "status": "%RESPONSE_CODE%",
     "region": f"%UPSTREAM_METADATA({METADATA}:region)%",
@@ -122,6 +122,7 @@ def _connections(balancer: Balancer, access_log: str) -> Value:
         codec_type="AUTO",
         rds={"route_config_name": ROUTE_CONFIG, "config_source": from_file(ROUTES)},
         use_remote_address=True,
+        skip_xff_append=True,
         server_header_transformation="PASS_THROUGH",
         normalize_path=False,
         merge_slashes=False,
@@ -215,16 +216,18 @@ def routes(balancer: Balancer, order: Order) -> Value:
         "config.route.v3.RouteConfiguration",
         name=ROUTE_CONFIG,
         ignore_port_in_host_matching=True,
+        # Left to itself Envoy puts its own address there for a client on the same machine.
+        request_headers_to_add=[_set("x-forwarded-for", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%")],
+        request_headers_to_remove=["x-envoy-external-address", "x-envoy-internal"],
         response_headers_to_remove=[NOT_RUN],
-        response_headers_to_add=[
-            {
-                "header": {"key": REGION, "value": f"%UPSTREAM_METADATA({METADATA}:region)%"},
-                "append_action": "ADD_IF_ABSENT",
-            }
-        ],
+        response_headers_to_add=[_set(REGION, f"%UPSTREAM_METADATA({METADATA}:region)%", "ADD_IF_ABSENT")],
         virtual_hosts=[served, others] if host else [served],
     )
     return discovered([config])
+
+
+def _set(name: str, value: str, action: str = "OVERWRITE_IF_EXISTS_OR_ADD") -> Value:
+    return {"header": {"key": name, "value": value}, "append_action": action}
 
 
 def _refusal(status: int, message: str) -> Value:

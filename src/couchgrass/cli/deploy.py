@@ -163,6 +163,13 @@ def _command(asked: Asked) -> None:
     raise typer.Exit(run(asked.command, _whole(asked)))
 
 
+async def deploy_all(folder: Path) -> int:
+    """Deploys the apps of a folder of `couchgrass up`, unasked; the exit status. Raises CouchgrassError."""
+    return await _whole(
+        Asked("deploy", None, None, None, None, {}, (), "", None, folder, plan=False, yes=True, as_json=False)
+    )
+
+
 async def _whole(asked: Asked) -> int:
     file, topology, apps = places.read_selection(
         asked.config, asked.folder, asked.app, namespace=asked.namespace, env_file=asked.env_file

@@ -54,9 +54,7 @@ def drain(
     _change("drain", data, region, is_drained=True)
     seen = _wait("drain", data, region, timeout)
     if seen is not None:
-        told = (
-            f"{seen.requests} requests were still under way" if seen.requests else "that is not confirmed"
-        )
+        told = f"{seen.requests} requests were still under way" if seen.requests else "that is not confirmed"
         complain("drain", f"{region} gets no new requests, but {told} after {timeout:g} s")
         raise typer.Exit(FAILED)
     typer.echo(f"{region} is drained")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypedDict
 
 if TYPE_CHECKING:
     from couchgrass.region.config import Region
-    from couchgrass.region.run.state_file import Kept, RegionState
+    from couchgrass.region.run.state_file import Kept
     from couchgrass.topology.config import Balancer, Topology
     from couchgrass.topology.run.look import Look
     from couchgrass.topology.status import BalancerStatus, Place, Status
@@ -46,7 +46,7 @@ async def look(folder: Path, topology: Topology, asking: Look, *, needs_up: bool
     from couchgrass.topology.status import Status
 
     state = read_state(folder, up_kept())
-    places = [place_of(region, state) for region in topology.regions]
+    places = [place_of(region) for region in topology.regions]
     regions, links = await asking.regions(places)
     credentials = folder / CREDENTIALS
     return Status(
@@ -100,24 +100,28 @@ async def count_actions(seen: Status) -> Status:
 
 
 async def _actions(url: str, keys: Sequence[str]) -> int | None:
+    """In one region; None when it does not answer in time, or does not know a key."""
+    import asyncio
+
     from couchgrass.errors import CouchgrassError
     from couchgrass.topology.run.look import ANSWER_S
     from couchgrass.whisk.host import WhiskHost, path
 
+    if not url:
+        return None
     count = 0
-    for key in keys if url else ():
-        async with WhiskHost(url, key, timeout_s=ANSWER_S) as host:
-            try:
-                told = await host.ask("GET", path("api", "v1", "namespaces", "_", "actions"), query=COUNTED)
-            except CouchgrassError:
-                return None
-        if not isinstance(told, dict) or not isinstance(told.get("actions"), int):
-            return None
-        count += told["actions"]
-    return count if url else None
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            for key in keys:
+                async with WhiskHost(url, key, timeout_s=ANSWER_S) as host:
+                    where = path("api", "v1", "namespaces", "_", "actions")
+                    count += int((await host.ask("GET", where, query=COUNTED))["actions"])
+    except (CouchgrassError, TimeoutError, LookupError, TypeError, ValueError):
+        return None
+    return count
 
 
-def place_of(region: Region, up: RegionState | None) -> Place:
+def place_of(region: Region) -> Place:
     """A region's URLs and processes, as far as they are known."""
     from couchgrass.errors import CouchgrassError
     from couchgrass.region.restart import Phase

@@ -66,14 +66,12 @@ class Starting:
         return table
 
 
-def show_places(folder: Path, status: Status, apps: Sequence[str]) -> None:
+def show_places(folder: Path, status: Status) -> None:
     """The table of URLs, and where the credentials are."""
     rows = [(one.name, one.gateway_url, one.functions_url, one.database_url) for one in status.regions]
     out.print(lines(("region", "gateway", "functions", "database"), rows, whole=("region",)))
     if status.balancer is not None:
         out.print(f"One address for all: {status.balancer.url}", highlight=False, soft_wrap=True)
-    for app in apps:
-        out.print(f"  {app}", highlight=False, soft_wrap=True)
     if status.credentials_file:
         out.print(f"Credentials are in {status.credentials_file}", highlight=False, soft_wrap=True)
     out.print(f"Logs are in {folder / 'up.log'}", highlight=False, soft_wrap=True)

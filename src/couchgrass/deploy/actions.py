@@ -91,7 +91,7 @@ def executable(
     action: manifest.Action, packed: Packed | None, runtimes: Runtimes, scope: Scope
 ) -> wanted.Exec:
     """Its code, with the kind that it gets. `packed` is what `asked` wanted. Raises ManifestRefused."""
-    if not packed and not action.code and not action.docker:
+    if not packed and not action.code and not action.docker and not action.native:
         raise scope.refusal(action.line, f"{action.name}: has no function, no code and no image")
     if action.docker or action.native:
         image = NATIVE_IMAGE if action.native else scope.text(action.docker.text, action.docker.line)

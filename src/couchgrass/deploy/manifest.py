@@ -267,7 +267,7 @@ class _Reader:
         return tuple(self._include(node) for node in self._items(member))
 
     def _include(self, node: Node) -> tuple[int, tuple[str, ...]]:
-        if not isinstance(node, Items) or len(node.nodes) not in (1, 2):
+        if not isinstance(node, Items):
             raise self.refusal(node.line, "include: each must be a list, [source] or [source, destination]")
         return node.line, tuple(one.text for one in self._texts("include", node))
 

@@ -41,7 +41,9 @@ def resolve(
 ) -> wanted.App:
     """The app, without swaggers. `packed`: the code that `actions.asked` wanted. Raises ManifestRefused."""
     if not whole.packages and not whole.config:
-        raise scope.refusal(1, "has no packages: there is nothing to deploy")
+        if not whole.project:
+            raise scope.refusal(1, "has no packages: there is nothing to deploy")
+        scope.doubt(1, f"the project {whole.project} has no packages")
     _tell_ignored(whole, scope)
     project = inputs.project_values(whole.inputs, scope)
     parts = [_Package(one, project, over, scope) for one in whole.packages]

@@ -72,8 +72,8 @@ def _response(one: Endpoint, path: str, scope: Scope) -> str:
         listed = ", ".join(RESPONSES)
         raise scope.refusal(one.response.line, f"{one.action}: response must be one of {listed}")
     parameters = _PARAMETER.findall(path)
-    if "{" in _PARAMETER.sub("", path) or "" in parameters or len(set(parameters)) != len(parameters):
-        raise scope.refusal(one.line, f"{path}: parameters must be {{name}}, each name once")
+    if "{" in _PARAMETER.sub("", path) or "" in parameters:
+        raise scope.refusal(one.line, f"{path}: parameters must be {{name}}")
     if parameters and given not in ("", "http"):
         scope.warn(one.response.line, f"{one.action}: a path with parameters answers as http, not as {given}")
     return "http" if parameters else given or DEFAULT_RESPONSE

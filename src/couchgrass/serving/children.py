@@ -1,4 +1,8 @@
-"""Child processes that die with their parent."""
+"""Child processes that die with their parent, and that a Ctrl-C does not reach but through it.
+
+They get a process group of their own, not a session: Linux' scheduler shares the processor out by session
+(autogroup), and a busy child that is alone in one answered a third as many requests as in ours.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ def die_with_us() -> Callable[[], None]:
     parent = os.getpid()
 
     def in_child() -> None:
+        os.setpgid(0, 0)
         if prctl is not None:
             prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
         # A parent that is gone by now gave no signal.

@@ -120,12 +120,12 @@ class Controller:
         self._files.put(BOOTSTRAP, bootstrap())
         self._configure()
         await self._envoy.start()
+        await asyncio.to_thread(write_state, self._place.data, self.state())
         self._begin(self._write_turn)
         self._begin(self._probe_turn)
         self._begin(self._follow_turn)
         self._begin(self._find_turn)
         self._begin(self._count_turn)
-        await asyncio.to_thread(write_state, self._place.data, self.state())
 
     async def stop(self) -> None:
         """Lets requests under way end, for a while, and ends Envoy."""

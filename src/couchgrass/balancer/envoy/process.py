@@ -81,7 +81,6 @@ class Envoy:
                 cwd=self._folder,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
-                start_new_session=True,
                 preexec_fn=die_with_us(),
             )
         except OSError as refused:

@@ -81,6 +81,12 @@ class _Folder:
 
     def _included(self, line: int, include: Sequence[str]) -> list[tuple[Path, str]]:
         """(where it is, its path in the archive) of all that one entry brings in."""
+        if len(include) not in (1, 2):
+            name = self._asked.action
+            self._scope.doubt(
+                line, f"{name}: an include is left out: it must be [source] or [source, target]"
+            )
+            return []
         source, target = include[0], include[-1]
         found: list[tuple[Path, str]] = []
         if "*" in source:

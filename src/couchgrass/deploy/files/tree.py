@@ -7,6 +7,7 @@ about, which would make the same code differ from one machine to the next.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -35,12 +36,12 @@ class Tree:
     def files(self, path: Path, target: str) -> Iterator[tuple[Path, str]]:
         """A file, or all files of a folder in the order of their names: (where it is, its path in the
         archive). `target` is the path of `path` itself, "" for the archive's root."""
-        yield from self._walk(path, target, root=path.resolve(), above=())
+        yield from self._walk(path, target, root=_real(path), above=())
 
     def _walk(
         self, path: Path, target: str, *, root: Path, above: tuple[Path, ...]
     ) -> Iterator[tuple[Path, str]]:
-        real = path.resolve()
+        real = _real(path)
         if path.is_symlink() and not self._may_follow(path, real, root, above):
             return
         if path.is_file():
@@ -55,7 +56,7 @@ class Tree:
         shown = self.shown(path)
         if not real.exists():
             self._scope.warn(self._line, f"{shown} is left out: it links to nothing")
-        elif not any(real.is_relative_to(inside) for inside in (root, self._app.resolve())):
+        elif not any(real.is_relative_to(inside) for inside in (root, _real(self._app))):
             self._scope.warn(self._line, f"{shown} is left out: it links out of the app")
         elif any(real == one or one.is_relative_to(real) for one in above):
             self._scope.warn(self._line, f"{shown} is left out: it links to a folder that it is in")
@@ -79,6 +80,11 @@ class Tree:
     def shown(self, path: Path) -> str:
         """Relative to the manifest, when it is below."""
         return str(path.relative_to(self._app)) if path.is_relative_to(self._app) else str(path)
+
+
+def _real(path: Path) -> Path:
+    """With all links followed; a link in a circle stays, where `Path.resolve` raises."""
+    return Path(os.path.realpath(path))
 
 
 def matches(base: Path, pattern: str) -> list[tuple[Path, str]]:

@@ -46,8 +46,7 @@ class Look:
             except msgspec.ValidationError:
                 continue
         return tuple(
-            region_status(place, one.get("health") if one is not None else None)
-            for place, one in zip(places, told, strict=True)
+            region_status(place, _health(one)) for place, one in zip(places, told, strict=True)
         ), tuple(links)
 
     async def balancer(self, url: str, metrics_url: str) -> BalancerStatus:
@@ -100,6 +99,11 @@ class Look:
                 return text
         except (aiohttp.ClientError, TimeoutError, OSError):
             return None
+
+
+def _health(told: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    health = (told or {}).get("health")
+    return health if isinstance(health, dict) else None
 
 
 class _Told(msgspec.Struct, frozen=True):
