@@ -108,8 +108,10 @@ def test_slow_work_takes_no_region_out_as_long_as_the_process_answers() -> None:
     answers = (Answered(Check.DATABASE_UP), Slow(Check.DATABASE_WRITE), Answered(Check.FUNCTIONS_UP))
     for _ in range(int(DATABASE.work_fresh_s / 0.5)):
         assert script.play(*answers, after_s=0.5).live
+    assert script.play(*answers, after_s=0.5).reasons == ("database: no write taken for 5.5 s",)
+    script.play(*answers, after_s=0.5)
     seen = script.play(*answers, after_s=0.5)
-    assert seen.reasons == ("database: no write taken for 5.5 s", "functions: no action run for 5.5 s")
+    assert seen.reasons == ("database: no write taken for 6.5 s", "functions: no action run for 6.5 s")
 
 
 def test_elsewhere_one_refusal_is_none() -> None:
@@ -182,6 +184,16 @@ def test_a_peer_that_answers_within_its_moment_is_waited_for_as_long_as_it_takes
     script.look(reachable=())
     script.look(link(lag_s=900.0, pending=10_000), after_s=PEER_S / 2)
     assert not script.goes_on(600.0).ready
+
+
+def test_a_peer_whose_databases_are_not_known_yet_is_waited_for() -> None:
+    script = Script("dallas")
+    script.play(*ALL_WELL)
+    known = frozenset({"dallas"})
+    seen = script.play(Looked(script.now, (), known, unplanned=known))
+    assert (seen.ready, seen.lag_s) == (False, None)
+    assert seen.reasons == ("the databases of dallas are not looked at yet",)
+    assert script.look().ready
 
 
 def test_without_any_look_it_is_not_ready_for_long() -> None:

@@ -74,7 +74,9 @@ class Pace(msgspec.Struct, frozen=True):
 
 
 DATABASE: Final = Pace()
-FUNCTIONS: Final = Pace(work_every_s=1.0)
+FUNCTIONS: Final = Pace(work_every_s=1.0, work_limit_s=4.5, work_fresh_s=6.0)
+"""A canary takes 4 s at most; then it says itself that it was not run."""
+
 ELSEWHERE: Final = Pace(
     up_every_s=1.0,
     up_limit_s=2.0,
@@ -136,11 +138,13 @@ class Failed(msgspec.Struct, frozen=True):
 
 
 class Looked(msgspec.Struct, frozen=True):
-    """A look at the links, and at which peers answer, that began at `as_of`."""
+    """A look at the links, and at which peers answer, that began at `as_of`. `unplanned`: of these peers it
+    is not known yet which links there should be."""
 
     as_of: float
     links: tuple[Link, ...] = ()
     reachable: frozenset[str] = frozenset()
+    unplanned: frozenset[str] = frozenset()
 
 
 class Elapsed(msgspec.Struct, frozen=True):
@@ -178,6 +182,7 @@ class State(msgspec.Struct, frozen=True):
     looked: bool = False
     links: tuple[Link, ...] = ()
     reachable: frozenset[str] = frozenset()
+    unplanned: frozenset[str] = frozenset()
     since: Mapping[tuple[str, str], float] = {}
 
 
@@ -273,6 +278,7 @@ def behind(state: State, now: float) -> list[str]:
         return [] if waited_s >= LOOK_S else ["the other regions are not looked at yet"]
     absent = sorted(state.peers - state.reachable) if waited_s < PEER_S else []
     reasons = [f"{peer} does not answer yet" for peer in absent]
+    reasons += [f"the databases of {peer} are not looked at yet" for peer in sorted(state.unplanned)]
     reasons += [_unmet(state, link, now) for link in state.links if link.source in state.reachable]
     return [reason for reason in reasons if reason]
 
@@ -330,6 +336,7 @@ def _looked(state: State, look: Looked, now: float) -> State:
         looked=True,
         links=look.links,
         reachable=look.reachable & state.peers,
+        unplanned=look.unplanned & look.reachable & state.peers,
         since={key: state.since.get(key, now) for key in running},
     )
 
@@ -370,6 +377,6 @@ def _unmet(state: State, link: Link, now: float) -> str:
 def _lag_s(state: State) -> float | None:
     """The largest known lag of the links from peers that answer; 0 when there is nothing to copy."""
     links = [link for link in state.links if link.source in state.reachable]
-    if not links and state.reachable == state.peers:
+    if not links and state.reachable == state.peers and not state.unplanned:
         return 0.0
     return max((link.lag_s for link in links if link.lag_s is not None), default=None)

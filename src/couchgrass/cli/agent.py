@@ -1,11 +1,10 @@
-"""``couchgrass agent``: keeps a region's links to other regions."""
+"""``couchgrass agent``: keeps a region's links to other regions, and answers for its health."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from couchgrass.linking.address import Address
     from couchgrass.region.config import Region
     from couchgrass.region.run.account import Access
-    from couchgrass.serving.process import Application
     from couchgrass.topology.config import Topology
 
 EXAMPLES = """[bold]Try it[/]
@@ -41,7 +39,8 @@ Peers = Annotated[list[str], typer.Option("--peer", hidden=True, metavar="NAME=U
 
 
 def agent(region: RegionFile = DEFAULT_FILE, peer: Peers = [], port: Port = None) -> None:  # noqa: B006
-    """Run a region's agent alone: it keeps the links that bring other regions' changes here.
+    """Run a region's agent alone: it keeps the links that bring other regions' changes here, and tells
+    whether the region is live, whether it is ready, and its metrics.
 
     [cyan]couchgrass region[/] runs it together with the region's other processes.
     """
@@ -68,22 +67,20 @@ def topology_of(file: Path, region: Region) -> Topology:
 
 
 async def _serve(region: Region, topology: Topology, file: Path, peers: Mapping[str, str]) -> None:
+    from couchgrass.cli.agent_host import opened
+    from couchgrass.region.run.account import database_access
     from couchgrass.serving.listen import bind
     from couchgrass.serving.process import allow_files, serve_until_told, url_of
 
     allow_files()
-    with bind(region.agent.host, region.agent.port, named_by(file, "agent")) as listener:
+    async with AsyncExitStack() as stack:
+        listener = stack.enter_context(bind(region.agent.host, region.agent.port, named_by(file, "agent")))
         url = url_of(listener, region.agent.host)
         links = links_of(topology, region, peers)
-        keeping = asyncio.create_task(links.run())
-        try:
-            await serve_until_told(
-                _app(links), listener, lambda: typer.echo(f"couchgrass agent serves {region.name} at {url}")
-            )
-        finally:
-            keeping.cancel()
-            with suppress(asyncio.CancelledError):
-                await keeping
+        app = await opened(region, links, reach_of(region, database_access), stack)
+        await serve_until_told(
+            app, listener, lambda: typer.echo(f"couchgrass agent serves {region.name} at {url}")
+        )
 
 
 def links_of(topology: Topology, region: Region, peers: Mapping[str, str]) -> Links:
@@ -106,25 +103,3 @@ def reach_of(region: Region, access: Callable[[Region], Access], url: str = "") 
         return Address(base, *((found.account.name, found.account.password) if found.account else ()))
 
     return reach
-
-
-def _app(links: Links) -> Application:
-    """What the agent tells: its links."""
-    import msgspec
-
-    from couchgrass.errors import NotFound
-    from couchgrass.serving.asgi import Answer, Edge, Request
-
-    class Told(Edge):
-        async def answer(self, request: Request) -> Answer:
-            if request.raw_path != b"/_couchgrass/status":
-                raise NotFound("missing")
-            return Answer(200, msgspec.json.encode({"links": links.seen()}))
-
-        def refuse(self, request: Request, error: CouchgrassError) -> Answer:
-            return Answer(error.status, msgspec.json.encode({"error": error.error, "reason": error.reason}))
-
-        async def close(self) -> None:
-            await links.close()
-
-    return Told()

@@ -54,7 +54,7 @@ DEFAULT_FILE = Path("region.toml")
 DEFAULT_TOPOLOGY = Path("couchgrass.toml")
 CONFIG_VARIABLE = "COUCHGRASS_CONFIG"
 
-PROCESSES = ("functions", "gateway")
+PROCESSES = ("functions", "gateway", "agent")
 """A region's processes besides the database, in the order in which they start: each a command of its name."""
 
 Port = Annotated[int | None, typer.Option("--port", hidden=True)]

@@ -33,7 +33,10 @@ from couchgrass.topology.config import Shape, Synced, Topology
 
 USERS: Final = "_users"
 IDENTITY: Final = "couchgrass_identity"
-NEVER: Final = frozenset({"whisk_feeds"})
+HEALTH: Final = "couchgrass_health"
+"""Where a region's agent tries whether its database takes a write."""
+
+NEVER: Final = frozenset({"whisk_feeds", HEALTH})
 RESERVED: Final = ("whisk_", "couchgrass_")
 
 

@@ -22,6 +22,7 @@ from typing import Final
 from couchgrass.agent.jobs import Link as Wanted
 from couchgrass.agent.jobs import job_id
 from couchgrass.agent.plan import strays
+from couchgrass.agent.readiness import Looked
 from couchgrass.agent.run.apply import Applier, Place
 from couchgrass.agent.run.lane import Lane
 from couchgrass.agent.run.own import Own
@@ -61,6 +62,7 @@ class Links:
         self._lanes_woken = {lane.way: asyncio.Event() for lane in self._lanes}
         self._swept: set[object] = set()
         self._seen: tuple[Link, ...] | None = None
+        self._looked_at: float | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -88,6 +90,23 @@ class Links:
         for, or found out of reach: before that, `seen` may lack links."""
         return self._jobs.docs is not None and all(
             lane.peer.asked and (lane.peer.server is None or lane.way in self._swept) for lane in self._lanes
+        )
+
+    @property
+    def peers(self) -> frozenset[str]:
+        """The regions that this one copies from."""
+        return frozenset(lane.way.source for lane in self._lanes)
+
+    def look(self) -> Looked | None:
+        """What the last look at the own database's jobs found; None before there was one."""
+        if self._looked_at is None:
+            return None
+        there = [lane for lane in self._lanes if lane.peer.server is not None]
+        return Looked(
+            self._looked_at,
+            self.seen(),
+            reachable=frozenset(lane.way.source for lane in there),
+            unplanned=frozenset(lane.way.source for lane in there if lane.way not in self._swept),
         )
 
     def seen(self) -> tuple[Link, ...]:
@@ -149,9 +168,11 @@ class Links:
 
     async def _look(self) -> None:
         server = self._own.server
+        began = time.monotonic()
         try:
             if server is not None:
                 await self._jobs.look(server)
+                self._looked_at = began
                 await self._remove_strays()
         except CouchgrassError as refused:
             log.warning("the region's own jobs can't be read: %s", refused.reason)
