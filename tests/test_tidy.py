@@ -62,6 +62,12 @@ _EFFECTS = """
 PURE_MAY_NOT_CALL = frozenset(_EFFECTS.split())
 
 TESTED_BY: dict[str, str] = {
+    "agent/run/apply.py": "tests/agent/run/test_whole.py",
+    "agent/run/lane.py": "tests/agent/run/test_links.py",
+    "agent/run/own.py": "tests/agent/run/test_links.py",
+    "agent/run/reads.py": "tests/agent/run/test_whole.py",
+    "agent/run/watch.py": "tests/agent/run/test_links.py",
+    "agent/seen.py": "tests/agent/run/test_links.py",
     "functions/runtimes/cell.py": "tests/functions/runtimes/test_local.py",
     "functions/runtimes/spawn.py": "tests/functions/runtimes/test_process_cell.py",
     "functions/runtimes/watch.py": "tests/functions/runtimes/test_hostile.py",

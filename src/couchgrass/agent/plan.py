@@ -21,11 +21,8 @@ from couchgrass.agent.jobs import Link, difference, job_of, key_name, link_of
 from couchgrass.linking.job import Job, Key, Server
 from couchgrass.linking.naming import PREFIX as KEY_PREFIX
 from couchgrass.linking.naming import End
-from couchgrass.linking.security import Grant, KeyKind, Security, with_key, without_keys
+from couchgrass.linking.security import Security, is_open, with_key, without_keys
 from couchgrass.topology.links import USERS, Way, Wishes, is_expired
-
-READING: Final = Grant(KeyKind.USER, write=False, design=False, is_ours=True)
-"""What a key of a link may: read, and keep checkpoints."""
 
 _PARTIES: Final = ("admins", "members", "readers")
 
@@ -155,13 +152,10 @@ def plan(wishes: Wishes, facts: Facts, now_s: float) -> tuple[Step, ...]:
     steps: list[Step] = []
     for name in sorted(set(names).difference(wanted)):
         steps += _unwanted(facts, name)
-    needed = {
-        end
-        for name in wanted
-        for end in job_of(Link(facts.way, name), facts.source, facts.target).key_ends
-        if name != USERS
-    }
-    steps += _keys(facts, needed)
+    if facts.way in wishes.all_ways:
+        # Before there is a database that needs it, since it takes a while: the first one is linked at once.
+        needed = job_of(Link(facts.way, ""), facts.source, facts.target).key_ends
+        steps += _keys(facts, needed)
     for name in wanted:
         steps += _database(facts, Link(facts.way, name))
     return tuple(steps)
@@ -178,13 +172,14 @@ def _unwanted(facts: Facts, name: str) -> Iterator[Step]:
     if name in facts.jobs:
         yield RemoveJob(facts.way.target, name, str(facts.jobs[name]["_id"]), "the topology has no such link")
     security = facts.securities.get(name)
-    key = facts.keys.get(End.SOURCE)
-    if security is not None and key is not None and _holds(security, key.name):
-        yield Revoke(facts.way.source, name, (key.name,), f"{facts.way.target} does not copy it")
+    names = {key_name(facts.way.target), *(key.name for end, key in facts.keys.items() if end is End.SOURCE)}
+    held = tuple(sorted(one for one in names if security is not None and _holds(security, one)))
+    if held:
+        yield Revoke(facts.way.source, name, held, f"{facts.way.target} does not copy it")
 
 
-def _keys(facts: Facts, needed: set[End]) -> Iterator[Step]:
-    for end in sorted(needed):
+def _keys(facts: Facts, needed: Iterable[End]) -> Iterator[Step]:
+    for end in needed:
         key = facts.keys.get(end)
         reachable = end is End.TARGET or facts.source_dbs is not None
         if reachable and (key is None or not key.signs_in):
@@ -210,8 +205,10 @@ def _database(facts: Facts, link: Link) -> Iterator[Step]:
         return
     why = difference(doc, job, facts.keys if name != USERS else {})
     knows_keys = name == USERS or all(end in facts.keys for end in job.key_ends)
-    if why and (knows_keys or facts.source_dbs is not None):
-        yield WriteJob(link, doc, why)
+    if not knows_keys and facts.source_dbs is None:
+        return
+    if why or not knows_keys:
+        yield WriteJob(link, doc, why or "it has another key")
 
 
 def _grants(facts: Facts, link: Link, job: Job) -> Iterator[Step]:
@@ -299,9 +296,13 @@ def drift(step: Step) -> Drift:
 
 def copied(source: Security, own: Security) -> Security:
     """The rights of a replica: the source's, without the keys of links there, with those of links here."""
-    rights = without_keys(source, _link_keys(source), is_ours=True)
-    for name in _link_keys(own):
-        rights = with_key(rights, name, READING)
+    rights = dict(without_keys(source, _link_keys(source), is_ours=True))
+    keys = _link_keys(own)
+    for party in ("admins", "members"):
+        held = [name for name in _party(own, party).get("names", ()) if name in keys]
+        if held and not (party == "members" and is_open(rights)):
+            there = _party(rights, party)
+            rights[party] = {**there, "names": [*there.get("names", []), *held]}
     return rights
 
 

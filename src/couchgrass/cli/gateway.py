@@ -18,6 +18,7 @@ from couchgrass.errors import CouchgrassError
 
 if TYPE_CHECKING:
     from couchgrass.couch.server import CouchServer
+    from couchgrass.gateway.http.once import Once
     from couchgrass.region.config import Region
     from couchgrass.serving.asgi import Answer, Request
 
@@ -51,12 +52,14 @@ def gateway(region: RegionFile = DEFAULT_FILE, port: Port = None) -> None:
 async def _serve(region: Region, file: Path) -> None:
     from couchgrass.clock import SystemClock
     from couchgrass.gateway.forward import Trust
+    from couchgrass.gateway.http.agent import LIVE, READY, Agent
     from couchgrass.gateway.http.app import Gateway
     from couchgrass.gateway.http.backend import Backend
     from couchgrass.gateway.http.keys import Keys
+    from couchgrass.gateway.standing import Standing
     from couchgrass.gateway.store.apis import Apis
     from couchgrass.region.places import GATEWAY, SHARED
-    from couchgrass.region.run.account import database_access
+    from couchgrass.region.run.account import database_access, served_at
     from couchgrass.serving.inner import METRICS, Inner, metrics_route, region_secret
     from couchgrass.serving.listen import bind
     from couchgrass.serving.process import allow_files, serve_until_told, url_of
@@ -77,21 +80,43 @@ async def _serve(region: Region, file: Path) -> None:
         )
         stack.push_async_callback(apis.close)
         mounts = await _sign_in(region, couch, folder, url, stack) if region.identity.enabled else {}
+        backend, standing = Backend(functions.hostname or "", functions.port or 0), Standing()
+        agent = Agent(region.name, lambda: served_at(region, "agent"), standing, clock, reach=backend.reach)
+        agent.start()
+        stack.push_async_callback(agent.close)
         inner = Inner(
             region_secret(Path(region.data) / SHARED),
             {("GET", METRICS): metrics_route(lambda: app.requests.families("couchgrass_gateway"))},
         )
         app = Gateway(
             apis,
-            Backend(functions.hostname or "", functions.port or 0),
+            backend,
             Keys(clock, identity_url=f"{url}/oauth/v4" if mounts else ""),
             clock,
             trust=Trust(region.gateway.trusted_proxies),
             mounts={**mounts, METRICS: inner.answer},
+            probes={LIVE: agent.answer, READY: agent.answer},
+            region=region.name,
+            standing=standing,
+            once=await _once(region, stack),
         )
         await serve_until_told(
             app, listener, lambda: typer.echo(f"couchgrass gateway serves {region.name} at {url}")
         )
+
+
+async def _once(region: Region, stack: AsyncExitStack) -> Once:
+    """What keeps idempotency keys, on connections of its own: feeds that wait take none of them."""
+    from couchgrass.clock import SystemClock
+    from couchgrass.gateway.http.once import Once
+    from couchgrass.gateway.store.idempotency import IdempotencyKeys
+    from couchgrass.region.run.account import database_access
+
+    couch = await stack.enter_async_context(database_access(region).server())
+    once = Once(IdempotencyKeys(couch), SystemClock(), region=region.name)
+    once.start()
+    stack.push_async_callback(once.close)
+    return once
 
 
 async def _functions_url(region: Region) -> str:

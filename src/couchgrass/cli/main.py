@@ -9,6 +9,7 @@ from couchgrass.cli import (
     account,
     agent,
     db,
+    down,
     functions,
     gateway,
     key,
@@ -20,6 +21,8 @@ from couchgrass.cli import (
     tenant,
     topology,
     unlink,
+    up,
+    wires,
 )
 from couchgrass.cli.paper import flowing
 
@@ -43,6 +46,8 @@ app = typer.Typer(
 RUN, SET_UP, REPLICATE = "Run", "Set up a region", "Keep databases equal"
 """The headings of the help."""
 
+app.command(epilog=flowing(up.EXAMPLES), rich_help_panel=RUN)(up.up)
+app.command(epilog=flowing(down.EXAMPLES), rich_help_panel=RUN)(down.down)
 app.command(epilog=flowing(region.EXAMPLES), rich_help_panel=RUN)(region.region)
 app.command(epilog=flowing(status.EXAMPLES), rich_help_panel=RUN)(status.status)
 app.command(epilog=flowing(db.EXAMPLES), rich_help_panel=RUN)(db.db)
@@ -58,6 +63,9 @@ app.add_typer(tenant.users, name="user", rich_help_panel=SET_UP)
 app.command(epilog=flowing(link.EXAMPLES), rich_help_panel=REPLICATE)(link.link)
 app.command(epilog=flowing(links.EXAMPLES), rich_help_panel=REPLICATE)(links.links)
 app.command(epilog=flowing(unlink.EXAMPLES), rich_help_panel=REPLICATE)(unlink.unlink)
+
+
+app.command(hidden=True)(wires.wires)
 
 
 def _show_version(wanted: bool) -> None:

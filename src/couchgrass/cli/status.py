@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from couchgrass.cli.paper import FAILED, complain, lines, out, run
+from couchgrass.cli.paper import FAILED, complain, lines, misused, out, run
 from couchgrass.cli.region import DEFAULT_FILE, RegionPlace, read_region
+from couchgrass.cli.up_status import show_fleet
 from couchgrass.errors import CouchgrassError
+from couchgrass.topology.places import CONFIG, DEFAULT_DIR
 
 if TYPE_CHECKING:
     from couchgrass.region.run.look import Line, Status
@@ -19,17 +21,33 @@ EXAMPLES = """[bold]Try it[/]
 
   [cyan]couchgrass status[/]                             [dim]# of the region of ./region.toml[/]
   [cyan]couchgrass status --region london.toml --json[/]
+  [cyan]couchgrass status --dir .couchgrass --watch[/]   [dim]# of all that couchgrass up runs[/]
 
 It ends with 0 when all is ready and answers, and with 1 when something does not."""
 
+UP_DIR = Path(DEFAULT_DIR)
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 
 
 def status(
     data: RegionPlace = DEFAULT_FILE,
+    folder: Annotated[
+        Path | None, typer.Option("--dir", help="The folder of couchgrass up.", metavar="DIR")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again each second, with --dir.")] = False,
 ) -> None:
-    """Show a region's processes: ready or not, restarts, URLs, and how actions are kept apart."""
+    """Show a region's processes: ready or not, restarts, URLs, and how actions are kept apart.
+
+    With [cyan]--dir[/], or where [cyan]couchgrass up[/] was run: all regions, their links and the balancer.
+    """
+    if folder is None and data == DEFAULT_FILE and not data.exists() and (UP_DIR / CONFIG).is_file():
+        folder = UP_DIR
+    if folder is not None:
+        show_fleet(folder, as_json=as_json, watch=watch)
+        return
+    if watch:
+        misused("status", "--watch is for what couchgrass up runs: name its folder with --dir")
     from couchgrass.region.run.look import look
 
     seen = run("status", look(data_folder("status", data)))

@@ -44,6 +44,13 @@ FORWARDED: Final = frozenset(
         b"x-real-ip",
     }
 )
+REGION: Final = b"x-couchgrass-region"
+NOT_RUN: Final[Header] = (b"x-couchgrass-not-run", b"1")
+"""Nothing of the request went on to anybody, so that it may be sent again elsewhere, whatever it is."""
+
+_OURS: Final = HOP_BY_HOP | {REGION, NOT_RUN[0], b"idempotency-replayed"}
+"""What an action may not say: with these it would have its requests run twice."""
+
 _NOT_SENT: Final = HOP_BY_HOP | FORWARDED | {b"host", b"content-length", b"expect"}
 _DEFAULT_PORTS: Final = {b"http": b"80", b"https": b"443"}
 _NOT_IN_PATHS: Final = re.compile(rb"[^\x21-\x7e]|[#?]")
@@ -169,8 +176,8 @@ def _first(value: bytes | None) -> bytes:
 
 
 def answer_headers(headers: Sequence[Header]) -> list[Header]:
-    """The answer's headers without those of the connection it came on."""
-    dropped: frozenset[bytes] = HOP_BY_HOP
+    """The answer's headers without those of the connection it came on, and those that are the gateway's."""
+    dropped: frozenset[bytes] = _OURS
     for name, value in headers:
         if name == b"connection":
             dropped = dropped | {token.strip().lower() for token in value.split(b",")}

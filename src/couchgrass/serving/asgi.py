@@ -179,6 +179,8 @@ class Edge(ABC):
     def __init__(self) -> None:
         self.inflight = 0
         self.draining = False
+        self.signature: tuple[Header, ...] = ()
+        """Headers of all answers."""
         self.requests = Requests()
 
     @abstractmethod
@@ -202,6 +204,8 @@ class Edge(ABC):
         try:
             answer = await self._answered(request)
             self.requests.add(request.method, answer.status, time.perf_counter() - began_s)
+            if self.signature:
+                answer.headers = [*answer.headers, *self.signature]
             if self.draining:
                 answer.headers.append((b"connection", b"close"))
             await self._send(request, answer, send)

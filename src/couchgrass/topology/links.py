@@ -26,26 +26,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
 
+from couchgrass.gateway.idempotency import PREFIX, is_looked_for
 from couchgrass.topology.config import Shape, Synced, Topology
 
 USERS: Final = "_users"
 IDENTITY: Final = "couchgrass_identity"
-IDEMPOTENCY: Final = "couchgrass_idempotency-"
-"""Begins the names of the databases with kept answers; a day follows, as 2026-01-31."""
-
-DAYS_KEPT: Final = 2
-"""Databases of kept answers that count: today's and the day's before."""
 
 HEALTH: Final = "couchgrass_health"
 """Where a region's agent tries whether its database takes a write."""
 
 NEVER: Final = frozenset({"whisk_feeds", HEALTH})
 RESERVED: Final = ("whisk_", "couchgrass_")
-
-_DAY: Final = re.compile(re.escape(IDEMPOTENCY) + r"(\d{4})-(\d{2})-(\d{2})")
 
 
 class Way(NamedTuple):
@@ -62,6 +55,8 @@ class Wishes:
         self.regions = topology.names
         self._entries = [(_matcher(entry), _ways(entry, topology.names)) for entry in _entries(topology)]
         self._known: dict[str, frozenset[Way]] = {}
+        self.all_ways: frozenset[Way] = frozenset().union(*(ways for _, ways in self._entries))
+        """Every pair of regions between which some database might be copied."""
 
     def ways(self, database: str) -> frozenset[Way]:
         """The links of one database; none of one that regions do not keep in step."""
@@ -79,11 +74,6 @@ class Wishes:
         """The regions that this one copies anything from."""
         return tuple(one for one in self.regions if Way(one, target) in self.all_ways)
 
-    @property
-    def all_ways(self) -> frozenset[Way]:
-        """Every pair of regions between which some database might be copied."""
-        return frozenset().union(*(ways for _, ways in self._entries))
-
     def keep(self, databases: Iterable[str]) -> None:
         """Forgets the answers about all other databases, so that they do not gather for ever."""
         names = frozenset(databases)
@@ -100,20 +90,13 @@ def matches(pattern: str, database: str) -> bool:
 
 
 def is_expired(database: str, now_s: float) -> bool:
-    """A database of kept answers that count no more: it is not made again, and may be deleted."""
-    found = _DAY.fullmatch(database)
-    if found is None:
-        return False
-    try:
-        day = date(*map(int, found.groups()))
-    except ValueError:
-        return False
-    return day <= datetime.fromtimestamp(now_s, UTC).date() - timedelta(days=DAYS_KEPT)
+    """A database of kept answers in which no key is looked for any more: it is not copied and not made."""
+    return database.startswith(PREFIX) and not is_looked_for(database, now_s)
 
 
 def _entries(topology: Topology) -> list[Synced]:
     signing_in = tuple(region.name for region in topology.regions if region.identity.enabled)
-    built_in = [Synced(IDEMPOTENCY + "*")]
+    built_in = [Synced(PREFIX + "*")]
     if len(signing_in) > 1:
         built_in += [Synced(IDENTITY, regions=signing_in), Synced(USERS, regions=signing_in)]
     return [*topology.databases, *built_in]

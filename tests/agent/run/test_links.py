@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from couchgrass.identity import person
+from couchgrass.identity.claims import User
 from couchgrass.topology.config import Synced
 from tests.agent.run.world import World, all_run, until, world
 
@@ -33,9 +36,7 @@ def test_a_database_of_any_region_is_in_all_within_seconds(three: World) -> None
                 await three.ask(name, "PUT", database)
                 await three.ask(name, "PUT", database, "_security", body=RIGHTS)
                 await three.ask(name, "PUT", database, "one", body={"from": name})
-                began = asyncio.get_running_loop().time()
                 assert (await three.until_there(other, database, "one"))["from"] == name
-                print("took", asyncio.get_running_loop().time() - began)
                 await three.ask(other, "PUT", database, "two", body={"from": other})
                 await three.until_there(name, database, "two")
             await until(lambda: all_run(links))
@@ -159,5 +160,59 @@ def test_a_peer_that_is_down_stops_nothing_else_and_may_come_back_elsewhere(thre
             await three.ask("london", "PUT", "todos-mended", "elsewhere", body={})
             await three.until_there("dallas", "todos-mended", "elsewhere")
             await until(lambda: all_run(links))
+
+    asyncio.run(work())
+
+
+def test_rights_that_are_given_a_moment_after_a_database_was_made_come_along(three: World) -> None:
+    async def work() -> None:
+        async with three.kept(three.topology(TODOS)) as links:
+            await until(lambda: all_run(links))
+            await three.ask("london", "PUT", "todos-late")
+            await three.until_there("dallas", "todos-late")
+            await until(lambda: all_run(links))
+            await three.ask("london", "PUT", "todos-late", "_security", body=RIGHTS)
+
+            async def has_them() -> bool:
+                security = await three.ask("dallas", "GET", "todos-late", "_security")
+                return "todo" in security["members"].get("names", ())
+
+            await until(has_them)
+            await until(lambda: all_run(links))
+
+    asyncio.run(work())
+
+
+def test_sign_in_and_kept_answers_are_in_step_and_old_answers_go(three: World) -> None:
+    today = f"couchgrass_idempotency-{datetime.now(UTC):%Y-%m-%d}"
+    old = "couchgrass_idempotency-2020-01-31"
+
+    async def work() -> None:
+        for name in (today, old, "couchgrass_identity"):
+            await three.ask("london", "PUT", name)
+        user = person.new_doc("app", User("123", "ann@example.org", "Ann", 0), "a password")
+        where = person.doc_id("app", "ann@example.org")
+        await three.ask("london", "PUT", "_users", where, body=user)
+        other = {"type": "user", "name": "todo", "roles": [], "password": "x"}
+        await three.ask("london", "PUT", "_users", "org.couchdb.user:todo", body=other)
+        async with three.kept(three.topology(sign_in=True)) as links:
+            assert (await three.until_there("tokyo", "_users", where))["name"] == "app/ann@example.org"
+            for name in (today, "couchgrass_identity"):
+                await three.until_there("dallas", name)
+
+            async def is_gone() -> bool:
+                return await three.found("london", old) is None
+
+            await until(is_gone)
+            await until(lambda: all_run(links))
+            written = await three.ask("tokyo", "GET", "_users", where)
+            await three.ask("tokyo", "DELETE", "_users", where, rev=written["_rev"])
+
+            async def has_left() -> bool:
+                return await three.found("london", "_users", where) is None
+
+            await until(has_left)
+        assert await three.found("dallas", old) is None
+        assert await three.found("dallas", "_users", "org.couchdb.user:todo") is None
 
     asyncio.run(work())

@@ -37,9 +37,11 @@ class World:
         return reach
 
     @asynccontextmanager
-    async def kept(self, topology: Topology, *names: str) -> AsyncIterator[dict[str, Links]]:
+    async def kept(
+        self, topology: Topology, *names: str, reach: Mapping[str, Callable[[], Address]] | None = None
+    ) -> AsyncIterator[dict[str, Links]]:
         """The links of all regions, or of those named, are kept for the length of a block."""
-        reach = {name: self.reach(name) for name in topology.names}
+        reach = reach or {name: self.reach(name) for name in topology.names}
         links = {name: Links(topology, name, reach) for name in names or topology.names}
         tasks = [asyncio.create_task(one.run()) for one in links.values()]
         try:

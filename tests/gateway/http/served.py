@@ -19,11 +19,15 @@ from couchgrass import json
 from couchgrass.couch.server import CouchServer
 from couchgrass.functions.entity import Identity
 from couchgrass.gateway.forward import Trust
+from couchgrass.gateway.http.agent import LIVE, READY, Agent
 from couchgrass.gateway.http.app import Gateway, Mount
 from couchgrass.gateway.http.backend import Backend
 from couchgrass.gateway.http.keys import Keys
 from couchgrass.gateway.http.management import PREFIX, Management
+from couchgrass.gateway.http.once import Once
+from couchgrass.gateway.standing import Standing
 from couchgrass.gateway.store.apis import Apis
+from couchgrass.gateway.store.idempotency import IdempotencyKeys
 from couchgrass.serving.asgi import Request
 from couchgrass.serving.listen import HttpServer, bind
 from couchgrass.testing.asgi import MovedClock
@@ -70,6 +74,9 @@ class World:
         self.clock = clock
         self.session: aiohttp.ClientSession
         self.backend: Backend
+        self.standing: Standing
+        self.once: Once
+        self.db: CouchServer
 
     async def ask(self, method: str, target: str, body: Any = None, **headers: str) -> Got:
         """A request to the gateway; `headers` have _ for -."""
@@ -131,6 +138,8 @@ async def served(
     answer_s: float = 20.0,
     trusted: tuple[str, ...] = (),
     mounts: Mapping[bytes, Mount] | None = None,
+    region: str = "london",
+    agent_url: str = "",
 ) -> AsyncIterator[World]:
     """The gateway for the length of a block."""
     async with (
@@ -144,14 +153,30 @@ async def served(
         parts = urlsplit(peer.url)
         backend = Backend(parts.hostname or "", parts.port or 0, answer_s=answer_s)
         keys = Keys(clock, identity_url=peer.url + "/oauth/v4")
-        gateway = Gateway(apis, backend, keys, clock, trust=Trust(trusted), mounts=mounts)
+        standing, once = Standing(), Once(IdempotencyKeys(db), clock, region=region)
+        stack.push_async_callback(once.close)
+        agent = Agent(region, lambda: agent_url, standing, clock, reach=backend.reach)
+        agent.start()
+        stack.push_async_callback(agent.close)
+        gateway = Gateway(
+            apis,
+            backend,
+            keys,
+            clock,
+            trust=Trust(trusted),
+            mounts=mounts,
+            probes={LIVE: agent.answer, READY: agent.answer},
+            region=region,
+            standing=standing,
+            once=once,
+        )
         listener = bind("127.0.0.1", 0)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         server = HttpServer(gateway, listener)
         serving = asyncio.create_task(server.serve())
         management = Management(apis, clock, gateway_url=lambda: url, api_url="https://functions.example")
         world = World(url, apis, management, peer, clock)
-        world.backend = backend
+        world.backend, world.standing, world.once, world.db = backend, standing, once, db
         try:
             async with aiohttp.ClientSession(auto_decompress=False) as world.session:
                 yield world

@@ -14,7 +14,7 @@ import msgspec
 from couchgrass.agent.jobs import KEPT_KEY, READER, key_name
 from couchgrass.agent.run.reads import found
 from couchgrass.couch.server import CouchServer, path
-from couchgrass.errors import Conflict, FileExists, NotFound, Unauthorized
+from couchgrass.errors import Conflict, FileExists, Forbidden, NotFound, Unauthorized
 from couchgrass.linking.job import REPLICATOR, Key
 from couchgrass.topology.links import USERS
 
@@ -51,10 +51,11 @@ async def reached_at(target: CouchServer, region: str, at: str) -> None:
 
 
 async def tried(server: CouchServer, key: Key) -> Key:
-    """The key with whether it signs in there."""
+    """The key with whether it signs in there. Not while it is locked out, for somebody tried too often with
+    another password, or when it had no account: its password, given again with a new salt, ends that."""
     try:
         session = await server.ask("GET", "/_session", user=(key.name, key.password))
-    except Unauthorized:
+    except (Unauthorized, Forbidden):
         return Key(key.name, key.password)
     return Key(key.name, key.password, (session.get("userCtx") or {}).get("name") == key.name)
 
@@ -69,7 +70,7 @@ async def make(target: CouchServer, server: CouchServer, *, region: str, reader:
         doc = await found(target, REPLICATOR, "_local", KEPT_KEY + region) or {}
         key = await _written(target, server, region, reader, api_keys=True, rev=str(doc.get("_rev", "")))
     await _note(server, reader, key.name)
-    if not api_keys:
+    if not api_keys and not (old is not None and (await tried(server, key)).signs_in):
         await _account(server, key)
     return Key(key.name, key.password, signs_in=True)
 
@@ -117,12 +118,13 @@ async def _note(server: CouchServer, reader: str, name: str) -> None:
     old = await found(server, *place)
     if old is None or old.get("name") != name:
         rev = {} if old is None else {"_rev": old["_rev"]}
-        await server.ask("PUT", path(*place), {"reader": reader, "name": name, **rev})
+        try:
+            await server.ask("PUT", path(*place), {"reader": reader, "name": name, **rev})
+        except Conflict:
+            return  # somebody else noted the same a moment ago
 
 
 async def _account(server: CouchServer, key: Key) -> None:
-    if (await tried(server, key)).signs_in:
-        return
     await ensure_database(server, USERS)
     old = await found(server, USERS, USER_PREFIX + key.name)
     rev = {} if old is None else {"_rev": old["_rev"]}

@@ -30,6 +30,7 @@ from couchgrass.agent.run.watch import Reach, Watch
 from couchgrass.agent.seen import Link
 from couchgrass.couch.server import path
 from couchgrass.errors import CouchgrassError
+from couchgrass.gateway.idempotency import is_over
 from couchgrass.linking.job import Side
 from couchgrass.topology.config import Topology
 from couchgrass.topology.links import Wishes, is_expired
@@ -211,7 +212,7 @@ class Links:
             server, now = self._own.server, time.time()
             linked = {name for lane in self._lanes for name in self._jobs.of_way(lane.way)}
             for name in sorted(self._own.names or ()):
-                if server is not None and is_expired(name, now) and name not in linked:
+                if server is not None and is_over(name, now) and name not in linked:
                     try:
                         await server.ask("DELETE", path(name))
                         log.info("%s is deleted: its answers count no more", name)

@@ -93,14 +93,15 @@ async def scheduled(server: CouchServer) -> dict[str, LinkRow]:
     while len(rows) < ROWS_MAX:
         query = {"limit": str(PAGE), "skip": str(len(rows))}
         try:
-            page = await server.ask("GET", path("_scheduler", "docs", REPLICATOR), query=query)
+            page = await server.ask("GET", "/_scheduler/docs", query=query)
         except (NotFound, NotImplementedHere):
             break  # no `_replicator` yet, or no scheduler
         rows += page["docs"]
         if len(page["docs"]) < PAGE:
             break
     ours = [row for row in rows if str(row.get("doc_id", "")).startswith(PREFIX)]
-    return {row.name: row for row in link_rows(server.base, ours, ())}
+    rows_of = link_rows(server.base, (row for row in ours if row.get("database") == REPLICATOR), ())
+    return {row.name: row for row in rows_of}
 
 
 async def readers(server: CouchServer) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """The gateway's ASGI application: a request finds its operation, passes its checks, goes to the functions.
 
 Refusals are `{"status": ..., "message": ...}`, as upstream. The order of checks: route, preflight, verb,
-security, rate limit, body. What the functions answer goes back without change, CORS headers apart.
+security, rate limit, body, idempotency key. What the functions answer goes back without change, CORS headers
+apart. A request that is refused because the region can't serve is refused before all of these.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from typing import Final
+from functools import partial
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from couchgrass import json
@@ -26,6 +28,8 @@ from couchgrass.errors import (
 from couchgrass.gateway.api import Api, Cors, Operation
 from couchgrass.gateway.cors import preflight_headers, with_cors
 from couchgrass.gateway.forward import (
+    NOT_RUN,
+    REGION,
     Caller,
     Header,
     Trust,
@@ -36,8 +40,20 @@ from couchgrass.gateway.forward import (
 )
 from couchgrass.gateway.http.backend import Backend, Response, Upload
 from couchgrass.gateway.http.keys import Keys
+from couchgrass.gateway.http.once import Forward, Once
+from couchgrass.gateway.idempotency import (
+    ACTIVATION_ID,
+    FAILURE,
+    HEADER,
+    IDEMPOTENT,
+    StillRunning,
+    fingerprint_of,
+    id_of,
+    key_of,
+)
 from couchgrass.gateway.ratelimit import Buckets, RateExceeded
 from couchgrass.gateway.security import ApiKey, Check, ClientSecret, Demand
+from couchgrass.gateway.standing import NotRun, Standing
 from couchgrass.gateway.store.apis import Apis
 from couchgrass.gateway.subscription import check
 from couchgrass.gateway.token import Refused, challenge
@@ -65,7 +81,9 @@ class ActionFailed(CouchgrassError):
 
 
 class Gateway(Edge):
-    """`mounts`: what is served below a prefix beside the APIs, such as the sign-in service."""
+    """`mounts`: what is served below a prefix beside the APIs, such as the sign-in service; `probes` are the
+    same, and are answered while the region can't serve, too. `region` is named in all answers; without `once`
+    idempotency keys mean nothing."""
 
     def __init__(
         self,
@@ -76,15 +94,22 @@ class Gateway(Edge):
         *,
         trust: Trust | None = None,
         mounts: Mapping[bytes, Mount] | None = None,
+        probes: Mapping[bytes, Mount] | None = None,
+        region: str = "",
+        standing: Standing | None = None,
+        once: Once | None = None,
     ) -> None:
         super().__init__()
+        self.signature = ((REGION, region.encode()),) if region else ()
         self._apis = apis
         self._backend = backend
         self._keys = keys
         self._clock = clock
         self._trust = trust or Trust()
         self._mounts = dict(mounts or {})
-        self._prefixes = tuple(self._mounts)
+        self._probes = dict(probes or {})
+        self._standing = standing or Standing()
+        self._once = once
         self._buckets = Buckets()
 
     async def close(self) -> None:
@@ -95,20 +120,23 @@ class Gateway(Edge):
     async def answer(self, request: Request) -> Answer:
         """The answer to a request. Raises CouchgrassError for what concerns no API."""
         path = request.raw_path
-        if self._prefixes and path.startswith(self._prefixes):
-            for prefix, mount in self._mounts.items():
-                if path.startswith(prefix):
-                    return await mount(request)
+        if (probe := _mounted(self._probes, path)) is not None:
+            return await probe(request)
         if path == HEALTH:
             return self._health()
+        if (mount := _mounted(self._mounts, path)) is not None:
+            self._check_standing()
+            return await mount(request)
         found = self._apis.routes.find(path)
         if found is None:
+            self._check_standing()
             raise NotFound("Not found.")
         resource, below, rest = found
         cors = resource.api.cors
         if cors is Cors.ENABLED and request.method == "OPTIONS":
             return Answer(200, b"", preflight_headers(request.headers))
         try:
+            self._check_standing()
             pair = resource.operations.get(request.method)
             if pair is None:
                 raise NotFound("Whoops. Verb not supported.")
@@ -119,6 +147,10 @@ class Gateway(Edge):
         if cors is not Cors.UNTOUCHED:
             answer.headers = with_cors(cors, answer.headers, request.headers)
         return answer
+
+    def _check_standing(self) -> None:
+        """Raises NotRun while the region can't serve."""
+        self._standing.check(self._clock.monotonic(), is_followed=self._apis.is_current)
 
     async def _forward(
         self, request: Request, api: Api, operation: Operation, below: bytes, rest: bytes
@@ -132,7 +164,8 @@ class Gateway(Edge):
             raise PeerLost("The API's target is no web action")
         headers = request.scope["headers"]
         method = operation.verb or request.method.encode()
-        body, told = await self._body(request)
+        key = self._key(request)
+        body, told = await (self._body(request) if key is None else self._whole(request))
         query = request.query_string
         uri = request.raw_path + b"?" + query if query else request.raw_path
         head = request_head(
@@ -143,7 +176,11 @@ class Gateway(Edge):
             told + forwarded(self._caller(request), request.headers, uri),
             operation,
         )
-        response = await self._backend.ask(method, head, body, told[:1] == [_CHUNKED])
+        forward = partial(self._backend.ask, method, head, body, told[:1] == [_CHUNKED])
+        if key is not None:
+            response = await self._run_once(request, api, subscriber, below, key, forward)
+        else:
+            response = await forward()
         if not isinstance(body, bytes):
             await request.drain()
         if response.status in _FAILED_WITH and (failure := _failure(response.headers)) is not None:
@@ -151,6 +188,32 @@ class Gateway(Edge):
                 await response.pieces.aclose()
             return self._failed(request, response, failure)
         return _answer(request, response)
+
+    def _key(self, request: Request) -> str | None:
+        """The idempotency key, None where none is given or it means nothing. Raises BadRequest."""
+        value = request.headers.get(HEADER)
+        if value is None or self._once is None or request.method in IDEMPOTENT:
+            return None
+        return key_of(value)
+
+    async def _run_once(
+        self, request: Request, api: Api, subscriber: str, below: bytes, key: str, forward: Forward
+    ) -> Response:
+        """Raises what `Once.run` raises."""
+        assert self._once is not None
+        # A key that is reserved in vain would be in the way when the request comes to another region.
+        await self._backend.reach()
+        key_id = id_of(
+            namespace=api.namespace,
+            base_path=api.base_path,
+            caller=subscriber,
+            authorization=request.header(b"authorization") or "",
+            method=request.method,
+            path=below,
+            key=key,
+        )
+        body = await request.body(BODY_BYTES_MAX)
+        return await self._once.run(key_id, fingerprint_of(request.query_string, body), forward)
 
     def _failed(self, request: Request, response: Response, failure: CouchgrassError) -> Answer:
         """The refusal, with the id under which the activation's record and logs are found."""
@@ -172,17 +235,20 @@ class Gateway(Edge):
             if request.method in _BODILESS or request.scope["http_version"].startswith("1"):
                 return b"", []
             # HTTP/2 has an end of a body without any header that tells of it.
-            body = await request.body(BODY_BYTES_MAX)
-            return body, [(b"content-length", b"%d" % len(body))]
+            return await self._whole(request)
         if length is None:
             return request.pieces(BODY_BYTES_MAX), [_CHUNKED]
         size = int(length) if length.isdigit() else 0
         if size > BODY_BYTES_MAX:
             raise TooLarge(f"The body has {size} bytes; {BODY_BYTES_MAX} are allowed")
         if size <= WHOLE_BYTES_MAX:
-            body = await request.body(BODY_BYTES_MAX)
-            return body, [(b"content-length", b"%d" % len(body))]
+            return await self._whole(request)
         return request.pieces(BODY_BYTES_MAX), [(b"content-length", b"%d" % size)]
+
+    async def _whole(self, request: Request) -> tuple[Upload, list[Header]]:
+        """The same, read to its end."""
+        body = await request.body(BODY_BYTES_MAX)
+        return body, [(b"content-length", b"%d" % len(body))]
 
     # --- who may ---------------------------------------------------------------------------------------
 
@@ -218,8 +284,10 @@ class Gateway(Edge):
         headers = [_JSON]
         if isinstance(error, RateExceeded):
             headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.wait_s))))
-        elif isinstance(error, ServiceUnavailable):
+        elif isinstance(error, ServiceUnavailable | StillRunning):
             headers.append((b"retry-after", b"1"))
+            if isinstance(error, NotRun):
+                headers.append(NOT_RUN)
         elif isinstance(error, Unauthorized):
             scheme = challenge(error) if isinstance(error, Refused) else b'ApiKey realm="api"'
             headers.append((b"www-authenticate", scheme))
@@ -229,22 +297,30 @@ class Gateway(Edge):
         return Answer(error.status, json.encode(body), headers)
 
     def _health(self) -> Answer:
-        body = {
+        body: dict[str, Any] = {
             "status": "ok",
             "database": "followed" if self._apis.is_current else "away",
             "broken_apis": len(self._apis.broken),
             "requests": self.inflight,
         }
+        if self._once is not None:
+            body["idempotency"] = self._once.counts.told()
         return Answer(200, json.encode(body), [_JSON, (b"cache-control", b"no-store")])
 
 
-FAILURE: Final = b"x-couchgrass-failure"
-ACTIVATION_ID: Final = b"x-openwhisk-activation-id"
 _FAILED_WITH: Final = frozenset({202, 400})
 """What a web action answers that failed or was not ready; then FAILURE says so."""
 
 _BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _CHUNKED: Final[Header] = (b"transfer-encoding", b"chunked")
+
+
+def _mounted(mounts: Mapping[bytes, Mount], path: bytes) -> Mount | None:
+    """What serves the path, if it begins with the prefix of one."""
+    for prefix, mount in mounts.items():
+        if path.startswith(prefix):
+            return mount
+    return None
 
 
 def _field(request: Request, key: ApiKey) -> str:

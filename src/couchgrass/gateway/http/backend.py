@@ -1,7 +1,8 @@
 """The functions' HTTP server, asked by the gateway: connections that are kept, bodies passed on as they come.
 
 What fails becomes one of three answers: 502 (PeerLost) for an answer that did not come whole, 503
-(ServiceUnavailable) when nobody takes the connection or too many are open, 504 (GatewayTimeout).
+(ServiceUnavailable) when nobody takes the connection or too many are open, 504 (GatewayTimeout). NotRun, a
+503 too, is for the one case in which no byte of a request can have reached the functions.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Final, TypeVar
 
 from couchgrass.errors import GatewayTimeout, PeerLost, ServiceUnavailable
 from couchgrass.gateway.http.connection import Connection, Header
+from couchgrass.gateway.standing import NotRun
 
 T = TypeVar("T")
 
@@ -33,6 +35,12 @@ IDEMPOTENT: Final = frozenset({b"GET", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b
 """Methods that may be sent again (RFC 9110 9.2.2)."""
 
 Upload = bytes | AsyncIterator[bytes]
+
+
+class Overloaded(ServiceUnavailable):
+    """Too many requests are under way; this one was not sent."""
+
+    error = "overloaded"
 
 
 class Response:
@@ -89,15 +97,17 @@ class Backend:
     async def ask(self, method: bytes, head: bytes, body: Upload = b"", chunked: bool = False) -> Response:
         """Sends a request and returns its answer. `head` is all before the body, the empty line included.
 
-        `chunked`: the head says so, and the body has to be sent that way. Raises PeerLost,
-        ServiceUnavailable, GatewayTimeout, and what the body's source raises.
+        `chunked`: the head says so, and the body has to be sent that way. Raises NotRun, Overloaded,
+        PeerLost, ServiceUnavailable, GatewayTimeout, and what the body's source raises.
         """
         if self.open >= self._connections_max:
-            raise ServiceUnavailable("Too many requests are under way")
+            raise Overloaded("Too many requests are under way")
         self.open += 1
+        unreached: type[ServiceUnavailable] = NotRun
         try:
             while True:
-                connection = self._take() or await self._connect()
+                connection = self._take() or await self._connect(unreached)
+                unreached = ServiceUnavailable
                 connection.begin(method == b"HEAD")
                 was_kept = connection.uses > 1
                 try:
@@ -112,6 +122,13 @@ class Backend:
                     raise self._lost(connection)
         finally:
             self.open -= 1
+
+    async def reach(self) -> None:
+        """Returns when there is a connection for the next request. Raises NotRun."""
+        connection = self._take() or await self._connect(NotRun)
+        if connection.failed is None and not self._closed:
+            connection.idle_since = connection.idle_since or connection.loop.time()
+            self._kept.append(connection)
 
     async def _in_time(self, connection: Connection, event: Awaitable[T]) -> T:
         """Waits for the functions, which may be silent for `answer_s`."""
@@ -131,14 +148,15 @@ class Backend:
             connection.fail("unused for long")
         return None
 
-    async def _connect(self) -> Connection:
+    async def _connect(self, unreached: type[ServiceUnavailable]) -> Connection:
+        """Raises `unreached` when nobody takes it."""
         try:
             async with asyncio.timeout(self._connect_s):
                 _, connection = await asyncio.get_running_loop().create_connection(
                     lambda: Connection(self._all.discard), self.host, self.port
                 )
         except (OSError, TimeoutError) as refused:
-            raise ServiceUnavailable("The functions can't be reached") from refused
+            raise unreached("The functions can't be reached") from refused
         if connection.failed is None:
             self._all.add(connection)
         return connection

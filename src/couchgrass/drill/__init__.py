@@ -1,0 +1,1 @@
+"""Breaking things on purpose: what can be broken, and what is seen while it is."""

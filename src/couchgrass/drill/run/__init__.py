@@ -1,0 +1,1 @@
+"""The wires between regions, which a drill can cut."""
