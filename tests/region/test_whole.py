@@ -23,6 +23,7 @@ from couchgrass.testing.server import ServerProcess
 ECHO = {"python": "def main(args): return args", "nodejs": "function main(args) { return args }"}
 KINDS = {"python": "python:3", "nodejs": "nodejs:8"}
 NAP = "import time\ndef main(args):\n    time.sleep(args['s'])\n    return args"
+DICE = "import uuid\ndef main(args):\n    return {'body': {'id': uuid.uuid4().hex}}"
 CLOSED = "whisk internal error"
 
 IN_FLIGHT = 200
@@ -264,6 +265,27 @@ def lives(pid: int) -> bool:
 
 
 # --- the gateway, the supervisor -----------------------------------------------------------------------
+
+
+def test_a_request_with_a_key_runs_once_also_when_the_gateway_dies_meanwhile(region: RegionProcess) -> None:
+    owner = prepared(region)
+    owner.put("dice", KINDS["python"], DICE, web=True)
+    owner.add_api("/dice", "/roll", "dice", method="POST", kind="http")
+
+    def rolled(key: str) -> Reply:
+        headers = {"Idempotency-Key": key}
+        return call(region.gateway, "POST", "/api/guest/dice/roll", {"n": 1}, headers=headers)
+
+    region.until(lambda: rolled("warm-up").status == 200)
+    first = rolled("one")
+    assert (first.status, first.headers["x-couchgrass-region"]) == (200, "local")
+    region.until_again("gateway", region.kill("gateway"))
+    again, other = rolled("one"), rolled("two")
+    assert (again.body, again.headers["idempotency-replayed"]) == (first.body, "true")
+    assert other.status == 200 and other.body != first.body
+    name, *_ = (name for name in call(region.database, "GET", "/_all_dbs").json() if "idempotency" in name)
+    anybody = "http://" + region.database.rpartition("@")[2]
+    assert call(anybody, "GET", f"/{name}/_all_docs").status == 401
 
 
 def test_a_gateway_that_is_killed_is_soon_back(region: RegionProcess) -> None:

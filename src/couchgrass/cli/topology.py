@@ -83,3 +83,7 @@ def _show(topology: Topology) -> None:
             f"balancer {topology.balancer.policy} on {topology.balancer.host}:{topology.balancer.port}"
         )
     out.print("\n".join(told), highlight=False, soft_wrap=True, markup=False)
+
+
+app.command(epilog=flowing(drift.EXAMPLES))(drift.plan)
+app.command(epilog=flowing(drift.EXAMPLES))(drift.apply)

@@ -18,7 +18,6 @@ from couchgrass.cli.down import Dir
 from couchgrass.cli.fleet import up_kept
 from couchgrass.cli.paper import FAILED, complain, errors, out
 from couchgrass.cli.region import read_topology
-from couchgrass.cli.up_deploy import deploying
 from couchgrass.cli.wires import wired
 from couchgrass.errors import CouchgrassError
 from couchgrass.topology.places import DEFAULT_DIR
@@ -102,7 +101,7 @@ def _run(folder: Path, asked: Asked, *, behind: int | None) -> int:
             raise FolderRefused(f"{folder / UP_LOG} can't be written: {refused.strerror}") from refused
 
         async def whole() -> int:
-            fleet = Fleet(folder, topology, wires, journal, deploying(folder) if topology.apps else None)
+            fleet = Fleet(folder, topology, wires, journal)
             return await fleet.run(begun=partial(_let_go, behind), watch=behind is None)
 
         status = asyncio.run(whole())

@@ -9,19 +9,20 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from couchgrass.cli.fleet import BALANCER, WIRES, look, up_kept
+from couchgrass.cli.paper import out
 from couchgrass.cli.up_status import follow
 from couchgrass.cli.up_view import Starting, show_places
+from couchgrass.errors import CouchgrassError
 
 if TYPE_CHECKING:
     from couchgrass.drill.wires import Wires
     from couchgrass.region.restart import Rules
     from couchgrass.region.run.log import Log
-    from couchgrass.region.run.state_file import Seen
     from couchgrass.region.run.supervisor import Spec, Supervisor
     from couchgrass.topology.config import Topology
     from couchgrass.topology.run.journal import Journal
@@ -31,22 +32,20 @@ STOP_S: Final = 30.0
 
 HURRIED_S: Final = 5.0
 READY_MAX_S: Final = 300.0
-Deploy = Callable[[], Awaitable[Sequence[str]]]
-"""Deploys the apps, and says where they are. Raises CouchgrassError."""
+
+
+class DeployRefused(CouchgrassError):
+    """An app could not be deployed, for reasons that were said."""
 
 
 class Fleet:
     """What runs, from its start to its end."""
 
-    def __init__(
-        self, folder: Path, topology: Topology, wires: Wires, journal: Journal, deploy: Deploy | None
-    ) -> None:
+    def __init__(self, folder: Path, topology: Topology, wires: Wires, journal: Journal) -> None:
         self._folder = folder
         self._topology = topology
         self._wires = wires
         self._journal = journal
-        self._deploy = deploy
-        self._regions_ready = asyncio.Event()
         self._all_ready = asyncio.Event()
         self._starting = Starting()
 
@@ -73,15 +72,11 @@ class Fleet:
         from couchgrass.topology.run.look import Look
 
         with self._starting:
-            apps: Sequence[str] = ()
-            await self._regions_ready.wait()
-            if self._deploy is not None:
-                self._starting.say("app", "deploying")
-                apps = await self._deploy()
-                self._starting.say("app", "done")
             await self._all_ready.wait()
+        if self._topology.apps:
+            await self._deploy()
         async with Look() as asking:
-            show_places(self._folder, await look(self._folder, self._topology, asking), apps)
+            show_places(self._folder, await look(self._folder, self._topology, asking))
             begun()
             if watch:
                 await follow(self._folder, self._topology)
@@ -104,15 +99,16 @@ class Fleet:
             rules=rules_of(self._topology, self._wires),
             log=log,
             held=lambda: held(self._folder, names, clock.now()),
-            changed=self._changed,
+            changed=self._starting.changed,
         )
 
-    def _changed(self, seen: Mapping[str, Seen]) -> None:
-        from couchgrass.region.restart import Phase
+    async def _deploy(self) -> None:
+        """What it says goes to the terminal. Raises DeployRefused when it did not do all."""
+        from couchgrass.cli.deploy import deploy_all
 
-        self._starting.changed(seen)
-        if all(seen[name].phase is Phase.READY for name in self._topology.names):
-            self._regions_ready.set()
+        out.print("deploying", highlight=False)
+        if await deploy_all(self._folder):
+            raise DeployRefused("not all of it could be deployed, so it is stopped")
 
 
 def rules_of(topology: Topology, wires: Wires) -> Rules:

@@ -66,23 +66,22 @@ class Starting:
         return table
 
 
-def show_places(folder: Path, status: Status, apps: Sequence[str]) -> None:
+def show_places(folder: Path, status: Status) -> None:
     """The table of URLs, and where the credentials are."""
     rows = [(one.name, one.gateway_url, one.functions_url, one.database_url) for one in status.regions]
     out.print(lines(("region", "gateway", "functions", "database"), rows, whole=("region",)))
     if status.balancer is not None:
         out.print(f"One address for all: {status.balancer.url}", highlight=False, soft_wrap=True)
-    for app in apps:
-        out.print(f"  {app}", highlight=False, soft_wrap=True)
     if status.credentials_file:
         out.print(f"Credentials are in {status.credentials_file}", highlight=False, soft_wrap=True)
     out.print(f"Logs are in {folder / 'up.log'}", highlight=False, soft_wrap=True)
 
 
 class Watching:
-    """The live view; used in `with`."""
+    """The live view, with a line at its foot; used in `with`."""
 
-    def __init__(self) -> None:
+    def __init__(self, foot: str) -> None:
+        self._foot = foot
         self._live = Live(console=out, transient=True, refresh_per_second=REFRESHES_PER_S)
         self._said: tuple[str, ...] | None = None
 
@@ -99,7 +98,7 @@ class Watching:
     def show(self, status: Status, rates: Mapping[str, float]) -> None:
         """How it is now; `rates`: requests a second by region."""
         if out.is_terminal:
-            self._live.update(view(status, rates))
+            self._live.update(view(status, rates, self._foot))
             return
         said = status.wrong or ("all is well",)
         for line in said:
@@ -108,7 +107,7 @@ class Watching:
         self._said = said
 
 
-def view(status: Status, rates: Mapping[str, float]) -> Table:
+def view(status: Status, rates: Mapping[str, float], foot: str = "") -> Table:
     """One screen: regions, the ways between them, and what is wrong."""
     whole = Table.grid(padding=(0, 0, 1, 0))
     admitted = {} if status.balancer is None else status.balancer.regions
@@ -117,24 +116,37 @@ def view(status: Status, rates: Mapping[str, float]) -> Table:
         health = "ready" if one.ready else "live" if one.healthy else "down"
         seen = admitted.get(one.name)
         rate = f"{rates[one.name]:.0f}" if one.name in rates else ""
-        rows.append((one.name, health, seen.state if seen else "", rate, _lag(one.lag_s)))
-    whole.add_row(lines(("region", "health", "balancer", "requests/s", "lag"), rows))
+        actions = "" if one.actions is None else str(one.actions)
+        rows.append((one.name, health, seen.state if seen else "", rate, _lag(one.lag_s), actions))
+    whole.add_row(_without_empty(("region", "health", "balancer", "requests/s", "lag", "actions"), rows))
     if ways := _ways(status):
-        whole.add_row(lines(("link", "databases", "lag", "state"), ways))
+        whole.add_row(lines(("link", "databases", "lag", "pending", "state"), ways))
+    if status.balancer is not None and status.balancer.pid is not None:
+        whole.add_row(Text(f"One address for all: {status.balancer.url}"))
     for line in status.wrong:
         whole.add_row(Text(line, style="yellow"))
-    whole.add_row(Text("Ctrl-C stops it all; the data stays", style="dim"))
+    if foot:
+        whole.add_row(Text(foot, style="dim"))
     return whole
 
 
-def _ways(status: Status) -> list[tuple[str, str, str, str]]:
-    from couchgrass.topology.status import slowest
+def _without_empty(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """The table without the columns that nobody has anything for."""
+    kept = [number for number in range(len(titles)) if any(row[number] for row in rows)]
+    return lines([titles[number] for number in kept], [[row[number] for number in kept] for row in rows])
+
+
+def _ways(status: Status) -> list[tuple[str, str, str, str, str]]:
+    from couchgrass.topology.status import slowest, waiting
 
     rows = []
+    pending = waiting(status.links)
     for (source, target), lag_s in slowest(status.links).items():
         between = [one for one in status.links if (one.source, one.target) == (source, target)]
         states = sorted({one.state for one in between})
-        rows.append((f"{source} -> {target}", str(len(between)), _lag(lag_s), ", ".join(states)))
+        left = pending[source, target]
+        waits = "" if left is None else str(left)
+        rows.append((f"{source} -> {target}", str(len(between)), _lag(lag_s), waits, ", ".join(states)))
     return rows
 
 

@@ -1,1 +1,1 @@
-"""Breaking things on purpose: what can be broken, and what is seen while it is."""
+"""Drills: real load, something breaks, and a report of what was lost."""

@@ -179,9 +179,9 @@ class Edge(ABC):
     def __init__(self) -> None:
         self.inflight = 0
         self.draining = False
+        self.requests = Requests()
         self.signature: tuple[Header, ...] = ()
         """Headers of all answers."""
-        self.requests = Requests()
 
     @abstractmethod
     async def answer(self, request: Request) -> Answer:

@@ -112,7 +112,7 @@ class Balancer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     affinity_minutes: Annotated[int, Meta(ge=1, le=10080)] = 60
     tls: Tls | None = None
     probe_ms: Annotated[int, Meta(ge=50, le=60_000)] = 250
-    probe_timeout_ms: Annotated[int, Meta(ge=50, le=60_000)] = 500
+    probe_timeout_ms: Annotated[int, Meta(ge=50, le=60_000)] = 400
     request_timeout_s: Annotated[float, Meta(gt=0, le=3600)] = 70.0
 
 

@@ -33,7 +33,6 @@ from couchgrass.topology.config import Shape, Synced, Topology
 
 USERS: Final = "_users"
 IDENTITY: Final = "couchgrass_identity"
-
 HEALTH: Final = "couchgrass_health"
 """Where a region's agent tries whether its database takes a write."""
 

@@ -1,4 +1,4 @@
-"""What `couchgrass status` and the live view of `up` show of regions that run on this machine.
+"""What `couchgrass status` and the live view of `up` show of regions, on this machine or elsewhere.
 
 Pure. `topology/run/look.py` asks the agents and the balancer; what supervisors wrote down is added to it. The
 JSON of `couchgrass status --json` has these values' names.
@@ -17,7 +17,8 @@ GOOD_LINKS = frozenset({"running", "pending", "initializing", "completed"})
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where a region's processes are reached, as far as it is known, and which processes they are."""
+    """Where a region's processes are reached, as far as it is known, and which processes they are. What is
+    not `here`, but on a machine of its own, is asked at its gateway."""
 
     name: str
     urls: Mapping[str, str] = {}
@@ -25,9 +26,12 @@ class Place(msgspec.Struct, frozen=True):
     running: bool = False
     """All its processes are ready."""
 
+    here: bool = True
+
 
 class RegionStatus(msgspec.Struct, frozen=True):
-    """One region. `ready` and `healthy`: its agent says so, and that it is live. `reasons`: what is wrong."""
+    """One region. `ready` and `healthy`: its agent says so, and that it is live. `reasons`: what is wrong.
+    `actions`: how many there are in the namespaces whose keys are known; None: nobody asked, or no answer."""
 
     name: str
     database_url: str
@@ -39,6 +43,7 @@ class RegionStatus(msgspec.Struct, frozen=True):
     healthy: bool
     lag_s: float | None = None
     reasons: tuple[str, ...] = ()
+    actions: int | None = None
 
 
 class Admitted(msgspec.Struct, frozen=True):
@@ -50,16 +55,17 @@ class Admitted(msgspec.Struct, frozen=True):
 
 
 class BalancerStatus(msgspec.Struct, frozen=True):
-    """The balancer; without `pid` it does not run, or does not answer."""
+    """The balancer; without `pid` it does not run, or does not answer. `here`: it should, on this machine."""
 
     url: str
     metrics_url: str = ""
     pid: int | None = None
     regions: dict[str, Admitted] = {}
+    here: bool = True
 
 
 class Status(msgspec.Struct, frozen=True):
-    """All that runs in a folder of `up`."""
+    """All regions of a file. `pid`: the `up` that runs them here. `running`: it does, or none is needed."""
 
     dir: str
     running: bool
@@ -85,7 +91,7 @@ class Status(msgspec.Struct, frozen=True):
         found += [f"{_shown(one)}: {_trouble(one)}" for one in self.links if _trouble(one)]
         if self.balancer is not None:
             if self.balancer.pid is None:
-                found.append("the balancer does not answer")
+                found += ["the balancer does not answer"] * self.balancer.here
             elif not any(one.state == "serving" for one in self.balancer.regions.values()):
                 found.append("the balancer has no region to send requests to")
         return tuple(found)
@@ -99,16 +105,18 @@ def region_status(place: Place, health: Mapping[str, object] | None) -> RegionSt
     reasons = told.get("reasons")
     words = tuple(map(str, reasons)) if isinstance(reasons, list | tuple) else ()
     if health is None:
-        words = ("its agent does not answer",) if place.running else ("it does not run",)
+        who = "its agent" if place.here else "its gateway"
+        words = (f"{who} does not answer",) if place.running or not place.here else ("it does not run",)
+    database = place.urls.get("database", "")
     return RegionStatus(
         name=place.name,
-        database_url=place.urls.get("database", ""),
+        database_url=database,
         functions_url=place.urls.get("functions", ""),
         gateway_url=place.urls.get("gateway", ""),
-        dashboard_url=place.urls.get("dashboard"),
+        dashboard_url=f"{database}/_utils/" if database else None,
         pids=dict(place.pids),
         ready=ready,
-        healthy=live and place.running,
+        healthy=live and (place.running or not place.here),
         lag_s=float(lag) if isinstance(lag, int | float) else None,
         reasons=words,
     )
@@ -121,6 +129,16 @@ def slowest(links: tuple[Link, ...]) -> dict[tuple[str, str], float | None]:
         pair = (link.source, link.target)
         known = found.get(pair, 0.0)
         found[pair] = None if known is None or link.lag_s is None else max(known, link.lag_s)
+    return found
+
+
+def waiting(links: tuple[Link, ...]) -> dict[tuple[str, str], int | None]:
+    """The changes that wait between each ordered pair of regions; None when a link does not know."""
+    found: dict[tuple[str, str], int | None] = {}
+    for link in links:
+        pair = (link.source, link.target)
+        known = found.get(pair, 0)
+        found[pair] = None if known is None or link.pending is None else known + link.pending
     return found
 
 

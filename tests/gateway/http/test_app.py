@@ -266,8 +266,44 @@ def test_functions_that_are_not_there(couch_server: ServerProcess, db_name: str)
         world.backend.port = closed_port()
         got = await world.ask("GET", "/v1/todo")
         assert (got.status, got.headers["retry-after"]) == (503, "1")
+        assert got.headers["x-couchgrass-not-run"] == "1"
 
     with_gateway(couch_server, db_name, work)
+
+
+@pytest.mark.parametrize("play", [hangs_up, is_silent, answers(503, {"error": "x"})])
+def test_only_what_reached_nobody_is_said_not_to_have_run(
+    couch_server: ServerProcess, db_name: str, play: Any
+) -> None:
+    async def work(world: World) -> None:
+        await world.api(TODOS)
+        for method, body in (("POST", b"{}"), ("POST", b"x" * 200_000), ("GET", None)):
+            got = await world.ask(method, "/v1/todo", body)
+            assert got.status in (502, 503, 504) and "x-couchgrass-not-run" not in got.headers
+
+    with_gateway(couch_server, db_name, work, play, answer_s=0.1 if play is is_silent else 20.0)
+
+
+def test_every_answer_names_the_region_and_no_action_speaks_for_the_gateway(
+    couch_server: ServerProcess, db_name: str
+) -> None:
+    lies = {"x_couchgrass_region": "dallas", "x_couchgrass_not_run": "1", "idempotency_replayed": "true"}
+
+    async def work(world: World) -> None:
+        await world.api(TODOS)
+        for method, target in (
+            ("GET", "/v1/todo"),
+            ("POST", "/v1/todo"),
+            ("GET", "/v1/nope"),
+            ("OPTIONS", "/v1/todo"),
+            ("DELETE", "/"),
+            ("GET", HEALTH.decode()),
+        ):
+            got = await world.ask(method, target)
+            assert got.headers["x-couchgrass-region"] == "london", target
+            assert not {"x-couchgrass-not-run", "idempotency-replayed"} & set(got.headers)
+
+    with_gateway(couch_server, db_name, work, answers(503, b"", **lies))
 
 
 def test_an_api_that_leads_to_no_web_action(couch_server: ServerProcess, db_name: str) -> None:

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from couchgrass.errors import CouchgrassError, GatewayTimeout, PeerLost, ServiceUnavailable
 from couchgrass.gateway.http.backend import Backend, Response
 from couchgrass.gateway.http.connection import AHEAD_BYTES_MAX, WHOLE_BYTES_MAX
+from couchgrass.gateway.standing import NotRun
 from couchgrass.testing.scripted import Exchange, Play, Scripted, answers, hangs_up, is_silent, scripted
+from tests.couch.asking import closed_port
 
 Work = Callable[[Backend, Scripted], Awaitable[None]]
 
@@ -226,10 +228,33 @@ def test_nobody_is_there() -> None:
     async def run() -> None:
         async with scripted(answers(200)) as peer:
             port = urlsplit(peer.url).port or 0
-        with pytest.raises(ServiceUnavailable):
+        with pytest.raises(NotRun):
             await get(Backend("127.0.0.1", port))
+        with pytest.raises(NotRun):
+            await Backend("127.0.0.1", port).reach()
 
     asyncio.run(run())
+
+
+def test_who_was_sent_something_before_is_not_said_to_have_got_nothing() -> None:
+    async def work(backend: Backend, peer: Scripted) -> None:
+        await get(backend)
+        backend.port = closed_port()
+        with pytest.raises(ServiceUnavailable) as refused:
+            await get(backend)
+        assert not isinstance(refused.value, NotRun) and len(peer.seen) == 2
+
+    with_backend(work, answers(200, b"x"), hangs_up)
+
+
+def test_a_connection_that_was_looked_for_is_used() -> None:
+    async def work(backend: Backend, peer: Scripted) -> None:
+        for _ in range(3):
+            await backend.reach()
+            assert (await get(backend)).body == b"x"
+        assert peer.connections == 1 and len(peer.seen) == 3
+
+    with_backend(work, answers(200, b"x"))
 
 
 def test_too_many_at_once_are_refused() -> None:

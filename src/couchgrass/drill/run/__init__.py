@@ -1,1 +1,1 @@
-"""The wires between regions, which a drill can cut."""
+"""What a drill does to processes, wires and databases."""

@@ -46,6 +46,7 @@ from couchgrass.gateway.idempotency import (
     FAILURE,
     HEADER,
     IDEMPOTENT,
+    REPLAYED,
     StillRunning,
     fingerprint_of,
     id_of,
@@ -350,6 +351,8 @@ def _failure(headers: Sequence[Header]) -> CouchgrassError | None:
 
 def _answer(request: Request, response: Response) -> Answer:
     headers = answer_headers(response.headers)
+    if response.is_replayed:
+        headers.append(REPLAYED)
     pieces = response.pieces
     if pieces is None and request.method == "HEAD":
         # How long the body would be is what the functions said, or is not told.

@@ -44,9 +44,10 @@ class Overloaded(ServiceUnavailable):
 
 
 class Response:
-    """An answer: `body` when it is whole, else `pieces` that have to be read or closed."""
+    """An answer: `body` when it is whole, else `pieces` that have to be read or closed. `is_replayed`: it is
+    one that was given before."""
 
-    __slots__ = ("body", "headers", "pieces", "status")
+    __slots__ = ("body", "headers", "is_replayed", "pieces", "status")
 
     def __init__(
         self,
@@ -59,6 +60,7 @@ class Response:
         self.headers = headers
         self.body = body
         self.pieces = pieces
+        self.is_replayed = False
 
 
 class Backend:

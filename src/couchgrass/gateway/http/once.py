@@ -17,7 +17,6 @@ from couchgrass.errors import Conflict, CouchgrassError
 from couchgrass.gateway.http.backend import Overloaded, Response
 from couchgrass.gateway.idempotency import (
     BODY_BYTES_MAX,
-    REPLAYED,
     RESERVED_S,
     End,
     Kept,
@@ -210,7 +209,9 @@ class Once:
 
 def _again(answer: Kept) -> Response:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
-    return Response(answer.status, [*headers, REPLAYED], answer.body or b"")
+    response = Response(answer.status, headers, answer.body or b"")
+    response.is_replayed = True
+    return response
 
 
 async def _gathered(response: Response) -> tuple[Response, bytes | None]:

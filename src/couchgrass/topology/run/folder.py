@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
@@ -11,12 +12,11 @@ from typing import Final
 
 from couchgrass.drill.wires import Wires, WiresRefused, read_wires, wires_text, with_ports
 from couchgrass.errors import CouchgrassError
-from couchgrass.region.config import LOOPBACK
+from couchgrass.region.config import LOOPBACK, places_of
 from couchgrass.serving.files import replace_file
 from couchgrass.topology.config import Topology
 from couchgrass.topology.generate import Asked, account_for, contradicted, generated, ports_for
 from couchgrass.topology.holds import holds, read_hold
-from couchgrass.topology.listens import Listens, listens
 from couchgrass.topology.places import APPS, CONFIG, HOLDS, WIRES
 
 TODO: Final = "todo"
@@ -80,16 +80,25 @@ def check_app(folder: Path) -> None:
 
 def check_ports(folder: Path, topology: Topology) -> None:
     """Raises FolderRefused when one of the file's ports is taken."""
-    taken = [one for one in listens(topology) if one.port and port_taken(one.host, one.port)]
+    taken = [(key, port) for key, host, port in _listens(topology) if port_taken(host, port)]
     if taken:
-        raise FolderRefused(
-            f"{_ports(taken)} taken: stop what listens there, or choose another in {folder / CONFIG}"
-        )
+        shown = ", ".join(f"{port} ({key})" for key, port in taken)
+        which = f"port {shown} is" if len(taken) == 1 else f"ports {shown} are"
+        raise FolderRefused(f"{which} taken: stop what listens there, or choose another in {folder / CONFIG}")
 
 
-def _ports(taken: Sequence[Listens]) -> str:
-    shown = ", ".join(f"{one.port} ({one.key})" for one in taken)
-    return f"port {shown} is" if len(taken) == 1 else f"ports {shown} are"
+def _listens(topology: Topology) -> list[tuple[str, str, int]]:
+    """(key, host, port) of all that the file names."""
+    found = [
+        (f"regions.{region.name}.{process}.port", host, port)
+        for region in topology.regions
+        for process, host, port in places_of(region)
+    ]
+    balancer = topology.balancer
+    if balancer is not None:
+        found.append(("balancer.port", balancer.host, balancer.port))
+        found.append(("balancer.metrics_port", balancer.host, balancer.metrics_port))
+    return [one for one in found if one[2]]
 
 
 def ready_wires(folder: Path, topology: Topology, regions: Sequence[str]) -> Wires:
@@ -103,7 +112,7 @@ def ready_wires(folder: Path, topology: Topology, regions: Sequence[str]) -> Wir
         raise FolderRefused(f"{place} can't be read: {refused.strerror}") from refused
     except WiresRefused as bad:
         raise FolderRefused(f"{bad.reason}. Remove the file; it is made again") from bad
-    kept = [one.port for one in listens(topology)]
+    kept = [port for _, _, port in _listens(topology)]
     found = with_ports(known, regions, lambda port: port_taken(LOOPBACK, port), kept)
     try:
         replace_file(place, wires_text(found))
@@ -139,15 +148,15 @@ def lives(pid: int) -> bool:
 
 
 def port_taken(host: str, port: int) -> bool:
-    """Whether somebody listens there now."""
+    """Whether somebody else has it now. An address that is not this machine's is the process's to refuse."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             trial.bind((host, port))
             trial.listen()
-        except OSError:
-            return True
+        except OSError as refused:
+            return refused.errno == errno.EADDRINUSE
     return False
 
 

@@ -17,6 +17,8 @@ from couchgrass.topology.status import Admitted, BalancerStatus, Place, RegionSt
 
 ANSWER_S: Final = 2.0
 ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
+NOT_READY: Final = 503
+"""A region that is not ready answers so, and says why."""
 
 _COUNTER: Final = re.compile(
     r"^couchgrass_balancer_requests_total\{(?P<labels>[^}]*)\} (?P<value>[0-9.e+]+)$", re.MULTILINE
@@ -36,7 +38,7 @@ class Look:
 
     async def regions(self, places: Sequence[Place]) -> tuple[tuple[RegionStatus, ...], tuple[Link, ...]]:
         """Each region, and the links that its agent keeps."""
-        told = await asyncio.gather(*(self._told(place.urls.get("agent", "")) for place in places))
+        told = await asyncio.gather(*(self._told(place) for place in places))
         links: list[Link] = []
         for one in told:
             try:
@@ -44,8 +46,7 @@ class Look:
             except msgspec.ValidationError:
                 continue
         return tuple(
-            region_status(place, one.get("health") if one is not None else None)
-            for place, one in zip(places, told, strict=True)
+            region_status(place, _health(one)) for place, one in zip(places, told, strict=True)
         ), tuple(links)
 
     async def balancer(self, url: str, metrics_url: str) -> BalancerStatus:
@@ -66,11 +67,16 @@ class Look:
                 counted[region[1]] = counted.get(region[1], 0.0) + float(found["value"])
         return counted
 
-    async def _told(self, url: str) -> Mapping[str, Any] | None:
-        return await self._json(f"{url}/_couchgrass/status") if url else None
+    async def _told(self, place: Place) -> Mapping[str, Any] | None:
+        """What the agent reports. Elsewhere only the gateway is reached, which tells the region's health."""
+        agent, gateway = place.urls.get("agent", ""), place.urls.get("gateway", "")
+        if place.here:
+            return await self._json(f"{agent}/_couchgrass/status") if agent else None
+        health = await self._json(f"{gateway}/_couchgrass/ready", also=NOT_READY) if gateway else None
+        return None if health is None or "ready" not in health else {"health": health}
 
-    async def _json(self, url: str) -> Mapping[str, Any] | None:
-        text = await self._text(url)
+    async def _json(self, url: str, *, also: int = 0) -> Mapping[str, Any] | None:
+        text = await self._text(url, also=also)
         if text is None:
             return None
         try:
@@ -79,10 +85,11 @@ class Look:
             return None
         return found if isinstance(found, dict) else None
 
-    async def _text(self, url: str) -> bytes | None:
+    async def _text(self, url: str, *, also: int = 0) -> bytes | None:
+        """The answer, if it is no error, or the one that is meant `also`."""
         try:
             async with self._session.get(url, allow_redirects=False) as answer:
-                if answer.status >= 400:
+                if answer.status >= 400 and answer.status != also:
                     return None
                 text = b""
                 async for piece in answer.content.iter_any():
@@ -92,6 +99,11 @@ class Look:
                 return text
         except (aiohttp.ClientError, TimeoutError, OSError):
             return None
+
+
+def _health(told: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    health = (told or {}).get("health")
+    return health if isinstance(health, dict) else None
 
 
 class _Told(msgspec.Struct, frozen=True):
