@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check bench bench-replication bench-functions
+.PHONY: help setup run region test check bench bench-replication bench-functions
 
 PYTHON ?= python3
 ARGS ?=
@@ -31,11 +31,14 @@ endef
 
 help: ## show the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
-	@echo "  ARGS=\"...\" is passed on: make test ARGS=\"-k conflict\", make run ARGS=my.toml"
+	@echo "  ARGS=\"...\" is passed on: make test ARGS=\"-k conflict\", make run ARGS=\"--regions london,tokyo\""
 
 setup: $(VENV)/.installed ## make .venv/bin/couchgrass
 
-run: setup $(VENV)/.node $(REGION) ## start a region: database, functions and API gateway, with its files in .couchgrass
+run: setup $(VENV)/.node ## London and Dallas with the todo app behind one address, all in .couchgrass
+	@exec env $(WITH_NODE) $(BIN)/couchgrass up $(ARGS)
+
+region: setup $(VENV)/.node $(REGION) ## one region alone: database, functions and API gateway
 	@exec env $(WITH_NODE) $(BIN)/couchgrass region $(or $(ARGS),$(REGION))
 
 test: setup $(VENV)/.dev $(CLIENTS)/node_modules/.installed ## run the tests, real clients included

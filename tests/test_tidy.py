@@ -31,6 +31,7 @@ FUNCTION_LINES_MAX = 60
 
 CLIENTS = frozenset({"couch", "whisk", "serving"})
 SUBFOLDER_USES = {
+    ("agent", "http"): frozenset({"run"}),
     ("docdb", "http"): frozenset({"sqlite", "javascript"}),
     ("replication", "http"): frozenset({"run"}),
     ("functions", "store"): frozenset({"runtimes"}),
@@ -47,9 +48,9 @@ KERNEL_MAY_BRING = frozenset({"msgspec"})
 _PURE_LIBRARY = """
     __future__ abc array ast base64 binascii bisect collections contextlib copy cronsim dataclasses datetime
     decimal difflib email.message enum fnmatch fractions functools graphlib hashlib heapq hmac html
-    http.HTTPStatus icu ipaddress itertools joserfc json keyword math msgspec numbers operator
+    http.HTTPStatus icu io.BytesIO ipaddress itertools joserfc json keyword math msgspec numbers operator
     pathlib.PurePath re re2 string struct sys.float_info textwrap tomllib types typing unicodedata
-    urllib.parse zlib
+    urllib.parse yaml zipfile zlib
 """
 PURE_MAY_IMPORT = frozenset(_PURE_LIBRARY.split())
 """All that a pure file may import from outside: nothing that reads a clock, a file, a socket or a dice."""
@@ -61,6 +62,16 @@ _EFFECTS = """
 PURE_MAY_NOT_CALL = frozenset(_EFFECTS.split())
 
 TESTED_BY: dict[str, str] = {
+    "deploy/files/tree.py": "tests/deploy/files/test_pack.py",
+    "deploy/refused.py": "tests/deploy/test_manifest.py",
+    "deploy/scope.py": "tests/deploy/test_resolve.py",
+    "deploy/wanted.py": "tests/deploy/test_resolve.py",
+    "agent/run/apply.py": "tests/agent/run/test_whole.py",
+    "agent/run/lane.py": "tests/agent/run/test_links.py",
+    "agent/run/own.py": "tests/agent/run/test_links.py",
+    "agent/run/reads.py": "tests/agent/run/test_whole.py",
+    "agent/run/watch.py": "tests/agent/run/test_links.py",
+    "agent/seen.py": "tests/agent/run/test_links.py",
     "functions/runtimes/cell.py": "tests/functions/runtimes/test_local.py",
     "functions/runtimes/spawn.py": "tests/functions/runtimes/test_process_cell.py",
     "functions/runtimes/watch.py": "tests/functions/runtimes/test_hostile.py",

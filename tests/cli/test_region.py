@@ -183,6 +183,8 @@ def test_functions_and_gateway_on_free_ports_keep_them(tmp_path: Path) -> None:
 SEVERAL = """\
 [regions.london.database]
 port = 0
+[regions.dallas]
+agent.port = 3245
 [regions.dallas.functions]
 url = "https://whisk.example"
 [regions.dallas.gateway]

@@ -11,14 +11,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from couchgrass import json
 from couchgrass.docdb.stats import (
-    Family,
     ProcessFacts,
-    Sample,
     Stats,
     prometheus_answer,
     stats_answer,
     system_answer,
-)  # fmt: skip
+)
+from couchgrass.exposition import Family, Sample
 
 FACTS = ProcessFacts(
     uptime_s=61.5,

@@ -23,7 +23,6 @@ from couchgrass.functions.runtimes.packages import put as put_packages
 from couchgrass.identity.store.directory import Directory
 from couchgrass.region.places import RUNTIMES, TENANTS
 from couchgrass.testing.call import Reply, call
-from couchgrass.testing.manifest import Deployer
 from couchgrass.testing.region import Owner, RegionProcess, running_region
 from couchgrass.testing.todo_backend import RULES, Api
 
@@ -56,24 +55,15 @@ def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegionProcess]:
         yield found
 
 
-def deployed(region: RegionProcess, app: str, namespace: str) -> App:
+def deployed(region: RegionProcess, app: str, namespace: str, **env: str) -> App:
     """The app in a namespace. All use one account, as the apps of one Cloudant account did."""
-    owner, account = region.owner(namespace), region.account("acme")
-    env = {
-        "CLOUDANT_USERNAME": account.name,
-        "CLOUDANT_PASSWORD": account.password,
-        "CLOUDANT_URL": region.url("database"),
-    }
-
-    async def deploy() -> str:
-        async with aiohttp.ClientSession() as session:
-            manifest = ROOT / "examples" / "todo" / app / "manifest.yaml"
-            urls = await Deployer(region.functions, owner.key, session).deploy(manifest, env)
-            return urls["todos"]
-
-    url = asyncio.run(deploy())
+    owner = region.owner(namespace)
+    region.account("acme")
+    urls = region.deploy(ROOT / "examples" / "todo" / app, namespace, "acme", **env)
+    url = urls["get get_todo"].removesuffix("/todo")
     # The gateway learns of the API by the database's feed of changes.
-    region.until(lambda: call(url, "GET", urllib.parse.urlsplit(url).path + "/todo").status == 200)
+    expected = 401 if env else 200
+    region.until(lambda: call(url, "GET", urllib.parse.urlsplit(url).path + "/todo").status == expected)
     return App(owner, url)
 
 
@@ -170,35 +160,9 @@ def other_regions_token(region: RegionProcess, users: dict[str, Any]) -> str:
 
 @pytest.fixture(scope="module")
 def members(region: RegionProcess, users: dict[str, Any], other_regions_token: str) -> dict[str, App]:
-    """The apps again, each with its API put back as one for people who are signed in."""
-    found = {app: deployed(region, app, f"members-{app}") for app in APPS}
-    for app in found.values():
-        secured(region, app)
-    return found
-
-
-def secured(region: RegionProcess, app: App) -> None:
-    management = "/api/v1/web/whisk.system/apimgmt"
-    login = app.owner.url.replace("://", f"://{app.owner.key}@")
-    got = call(login, "GET", f"{management}/getApi.http?basepath=todos&accesstoken=DUMMY+TOKEN").json()
-    (swagger,) = [one["value"]["apidoc"] for one in got["apis"]]
-    provider = {"name": "app-id", "params": {"tenantId": TENANT}}
-    swagger["securityDefinitions"] = {
-        "app-id": {
-            "type": "oauth2",
-            "flow": "application",
-            "tokenUrl": "",
-            "x-provider": provider,
-            "x-tokenintrospect": {"url": None},
-        }
-    }
-    swagger["security"] = [{"$$label": "client_id", "app-id": []}]
-    body = {"apidoc": {"namespace": "_", "swagger": json.dumps(swagger)}}
-    put = call(login, "POST", f"{management}/createApi.http?accesstoken=DUMMY+TOKEN", body)
-    assert put.status == 200, put
-    assert put.json()["apidoc"]["security"] == swagger["security"]
-    assert put.json()["gwApiUrl"] == app.url
-    region.until(lambda: todos(app).status == 401)
+    """The apps again, each with its API for people who are signed in."""
+    signed_in = {"API_USE_APPID": "true", "API_APPID_TENANTID": TENANT}
+    return {app: deployed(region, app, f"members-{app}", **signed_in) for app in APPS}
 
 
 def todos(app: App, token: str = "", method: str = "GET", body: Any = None) -> Reply:

@@ -130,6 +130,7 @@ MEMORY_MB = 1024
 KINDS = [
     wanted(name, memory_mb, namespace=namespace, made=made)
     for namespace, name, memory_mb, made in (
+        ("own", "canary", 0, 0),
         ("n1", "a", 128, 0),
         ("n1", "a", 128, 1),
         ("n1", "b", 256, 0),
@@ -365,3 +366,14 @@ def test_a_ticket_that_asks_again_comes_first() -> None:
     assert pool.end(1, 0) == [Close(1)]
     assert pool.ask(1, wanted("a"), 0, again=True) == []
     assert pool.closed(1, 0) == [Start(1, 2)]
+
+
+def test_a_cell_without_memory_waits_for_none_and_makes_no_room_by_going() -> None:
+    world = World(Pool(256))
+    canary = wanted("canary", 0, namespace="own")
+    world.ask(wanted("long"))
+    world.ask(wanted("waits"))
+    cell = world.warm(canary)  # all memory is taken, and somebody waits for it
+    assert cell in world.idle, "it does not yield to who waits for memory"
+    world.ask(wanted("more"))
+    assert world.ask(canary) == world.running[cell]

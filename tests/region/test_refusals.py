@@ -34,6 +34,9 @@ def test_mistakes_of_toml(text: str, told: str) -> None:
         ("1", dict[str, int], "must be a table, not text in quotes"),
         (1, list[int], "must be a list, not a whole number"),
         ("x", tuple[int, int], "must be a list, not text in quotes"),
+        ("x", tuple[int, int] | None, "must be a list, not text in quotes"),
+        (..., float, "must be a number, not inf or nan"),
+        ({}, msgspec.defstruct("S", [("a", int)]), "has no a"),
     ],
 )
 def test_values_of_another_kind(value: object, kind: type, told: str) -> None:

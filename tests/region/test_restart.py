@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from couchgrass.region.restart import (
     HEALTHY_S,
+    HELD_LOOK_S,
     HURRIED_S,
     PATIENCE_S,
     READY_MAX_S,
@@ -21,6 +22,7 @@ from couchgrass.region.restart import (
     Kill,
     Phase,
     Ready,
+    Rules,
     Say,
     Start,
     State,
@@ -220,3 +222,68 @@ def test_nothing_runs_twice_and_a_stop_always_ends(script: list[tuple[int, str, 
 @given(st.integers(-5, 10_000))
 def test_a_rest_is_bounded(failures: int) -> None:
     assert 0 < rest_s(failures) <= REST_MAX_S
+
+
+# --- regions, which wait for nobody and stop together
+
+UP = ("wires", "london", "dallas", "balancer")
+W, L, A, B = UP
+TOGETHER = Rules(whole="couchgrass up", at_once=True, groups=((W,), (L, A), (B,)), stop_s=30.0)
+
+
+class Fleet(Script):
+    def __init__(self) -> None:
+        super().__init__()
+        self.state = first(UP, self.now, TOGETHER)
+        self.held: frozenset[str] = frozenset()
+
+    def play(self, *events: Event, after_s: float = 0.0) -> list[Command]:
+        self.now += after_s
+        done: list[Command] = []
+        for event in events:
+            self.state, commands = step(self.state, event, self.now, self.held)
+            done += [command for command in commands if not isinstance(command, Say)]
+            self.said += [command.text for command in commands if isinstance(command, Say)]
+        return done
+
+
+def test_regions_start_at_once() -> None:
+    assert Fleet().play(Began()) == [Start(name) for name in UP]
+
+
+def test_a_group_stops_together_and_after_the_one_behind_it() -> None:
+    fleet = Fleet()
+    fleet.play(Began(), *(Ready(name, f"http://{name}") for name in UP))
+    assert fleet.play(Told()) == [Terminate(B)]
+    assert fleet.play(Ended(B, 0)) == [Terminate(L), Terminate(A)]
+    assert fleet.play(Ended(A, 0)) == []
+    assert fleet.play(Elapsed(), after_s=30.0) == [Kill(L)]
+    assert fleet.play(Ended(L, -9)) == [Terminate(W)]
+    assert fleet.play(Ended(W, 0)) == [Exit(0)]
+
+
+def test_a_region_that_can_not_start_stops_all() -> None:
+    fleet = Fleet()
+    fleet.play(Began())
+    assert fleet.play(Ended(L, 1)) == [Terminate(B)]
+    assert fleet.said == ["london could not start, its own words are above; couchgrass up stops"]
+
+
+def test_what_is_held_is_not_started_until_it_is_let_go() -> None:
+    fleet = Fleet()
+    fleet.play(Began(), *(Ready(name, f"http://{name}") for name in UP))
+    fleet.held = frozenset({L})
+    assert fleet.play(Ended(L, -9)) == []
+    assert fleet.play(Elapsed(), after_s=60.0) == []
+    assert next_at(fleet.state, fleet.now, fleet.held) == fleet.now + HELD_LOOK_S
+    fleet.held = frozenset()
+    assert fleet.play(Elapsed()) == [Start(L)]
+
+
+def test_what_is_held_from_the_beginning_waits_and_can_be_stopped() -> None:
+    fleet = Fleet()
+    fleet.held = frozenset({L})
+    assert Start(L) not in fleet.play(Began())
+    fleet.play(*(Ready(name, f"http://{name}") for name in (W, A, B)))
+    fleet.play(Told(), Ended(B, 0), Ended(A, 0))
+    assert fleet.play(Ended(W, 0)) == [Exit(0)]

@@ -33,6 +33,11 @@ port = 2
 one = 1
 [[many]]
 two = 2
+[many.in]
+three = 3.5
+[[many.more]]
+four = 2001-02-03 04:05:06
+[[many.more]]
 [last]
 '''.replace("'it''s'", "'its'")
 
@@ -43,7 +48,10 @@ two = 2
         (("name",), 2),
         (("quoted key", "inner"), 3),
         (("list",), 7),
-        (("list", "b"), 10),
+        (("list", "0"), 8),
+        (("list", "1"), 10),
+        (("list", "1", "b"), 10),
+        (("inline", "deep", "er", "1"), 12),
         (("inline",), 12),
         (("inline", "deep", "last"), 12),
         (("inline", "end"), 12),
@@ -51,9 +59,14 @@ two = 2
         (("regions", "london"), 15),
         (("regions", "london", "data"), 16),
         (("regions", "london", "database", "port"), 18),
-        (("many", "one"), 20),
-        (("many", "two"), 22),
-        (("last",), 23),
+        (("many",), 19),
+        (("many", "0", "one"), 20),
+        (("many", "1"), 21),
+        (("many", "1", "two"), 22),
+        (("many", "1", "in", "three"), 24),
+        (("many", "1", "more", "0", "four"), 26),
+        (("many", "1", "more", "1"), 27),
+        (("last",), 28),
     ],
 )
 def test_a_key_has_its_line(path: tuple[str, ...], line: int) -> None:
@@ -71,11 +84,12 @@ def test_a_key_that_is_not_there_has_the_line_of_its_table() -> None:
     assert line_of(lines, ("nowhere",)) == 1
 
 
-@pytest.mark.parametrize("text", [TEXT, EXAMPLE, "a=1", "[a]", "", "a={}\nb=[]\n[c]\n"])
+@pytest.mark.parametrize("text", [TEXT, EXAMPLE, "a=1", "[a]", "", "a={}\nb=[]\n[c]\n", "[[ a . b ]]\nc.d=1"])
 def test_the_keys_are_those_that_tomllib_finds(text: str) -> None:
     def paths(value: Any, above: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
         if isinstance(value, list):
-            return set().union(*(paths(one, above) for one in value)) if value else set()
+            whole = {(*above, str(number)) for number in range(len(value))}
+            return whole.union(*(paths(one, (*above, str(n))) for n, one in enumerate(value)))
         if not isinstance(value, dict):
             return set()
         return {(*above, key) for key in value}.union(*(paths(v, (*above, k)) for k, v in value.items()))

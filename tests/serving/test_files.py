@@ -24,6 +24,17 @@ def test_a_secret_is_made_once(tmp_path: Path) -> None:
     assert kept_secret(tmp_path / "secret", lambda: next(made)) == "first"
 
 
+def test_of_two_that_make_a_secret_at_once_both_have_that_of_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+
+    def outrun() -> str:
+        kept_secret(path, lambda: "first")
+        return "second"
+
+    assert kept_secret(path, outrun) == "first"
+    assert [found.name for found in tmp_path.iterdir()] == ["secret"]
+
+
 def test_a_folder_that_is_missing_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     put_file(tmp_path / "a" / "key", b"one")
     put_file(tmp_path / "a" / "key", b"two")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AsyncExitStack
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,8 @@ import aiohttp
 
 from couchgrass.clock import SystemClock
 from couchgrass.couch.server import CouchServer
-from couchgrass.functions import cloudant
+from couchgrass.exposition import Family
+from couchgrass.functions import cloudant, metrics
 from couchgrass.functions.http.app import App, Mounted
 from couchgrass.functions.http.authn import identified
 from couchgrass.functions.http.collections import collections
@@ -23,8 +25,10 @@ from couchgrass.functions.http.web import WebActions
 from couchgrass.functions.kinds import Kinds
 from couchgrass.functions.limits import MB, SYSTEM_LIMITS, Range, SystemLimits
 from couchgrass.functions.run.alarms import AlarmFeed
+from couchgrass.functions.run.canary import Canary, with_canary
 from couchgrass.functions.run.changes import ChangesFeed
 from couchgrass.functions.run.controller import Controller
+from couchgrass.functions.run.counted import Counted
 from couchgrass.functions.run.door import opened as open_door
 from couchgrass.functions.run.feeding import Feeding
 from couchgrass.functions.run.feeds import FeedDocuments, Feeds
@@ -50,6 +54,7 @@ from couchgrass.region.config import Region
 from couchgrass.region.run.account import database_access, gateway_url
 from couchgrass.serving.asgi import Answer, Request
 from couchgrass.serving.files import kept_secret
+from couchgrass.serving.inner import CANARY, METRICS, Inner, json_answer, metrics_route, region_secret
 
 log = logging.getLogger("couchgrass.functions")
 
@@ -83,7 +88,7 @@ async def opened(region: Region, url: str, stack: AsyncExitStack) -> App:
     stack.push_async_callback(runtimes.close)
     invoker = Invoker(
         runtimes,
-        kept.directory.code,
+        with_canary(kept.directory.code),
         kept.records,
         clock,
         memory_mb=region.functions.memory_mb,
@@ -96,7 +101,7 @@ async def opened(region: Region, url: str, stack: AsyncExitStack) -> App:
     controller = Controller(
         kept.directory,
         invoker,
-        kept.records,
+        Counted(kept.records, invoker.counts),
         throttle=Throttle(
             Allowed(limits.actions_per_minute, limits.triggers_per_minute, limits.concurrent_actions)
         ),
@@ -112,8 +117,9 @@ async def opened(region: Region, url: str, stack: AsyncExitStack) -> App:
     feeding.start()
     stack.push_async_callback(feeding.close)
     about = About(kinds, limits, confinement=runtimes.confinement.value)
-
-    return App(
+    canary = Canary(invoker, clock)
+    stack.push_async_callback(canary.close)
+    app = App(
         subjects=kept.subjects,
         about=about,
         collections=collections(
@@ -121,7 +127,25 @@ async def opened(region: Region, url: str, stack: AsyncExitStack) -> App:
         ),
         web=WebActions(controller, kept.subjects).answer,
         mounts={MANAGEMENT: await _management(region, url, couch, kept.subjects, stack)},
+        inner=_inner(region, canary, lambda: _metrics(invoker, app)),
     )
+    return app
+
+
+def _inner(region: Region, canary: Canary, families: Callable[[], Iterable[Family]]) -> Inner:
+    """What the agent asks for."""
+
+    async def sing(_: Request) -> Answer:
+        sung = await canary.sing()
+        return json_answer(200 if sung.ok else 503, sung)
+
+    secret = region_secret(Path(region.data) / places.SHARED)
+    return Inner(secret, {("POST", CANARY): sing, ("GET", METRICS): metrics_route(families)})
+
+
+def _metrics(invoker: Invoker, app: App) -> Iterator[Family]:
+    yield from metrics.families(invoker.counts, invoker.pool)
+    yield from app.requests.families("couchgrass_functions")
 
 
 async def _management(

@@ -58,8 +58,9 @@ async def _serve(region: Region, file: Path) -> None:
     from couchgrass.gateway.http.keys import Keys
     from couchgrass.gateway.standing import Standing
     from couchgrass.gateway.store.apis import Apis
-    from couchgrass.region.places import GATEWAY
+    from couchgrass.region.places import GATEWAY, SHARED
     from couchgrass.region.run.account import database_access, served_at
+    from couchgrass.serving.inner import METRICS, Inner, metrics_route, region_secret
     from couchgrass.serving.listen import bind
     from couchgrass.serving.process import allow_files, serve_until_told, url_of
 
@@ -79,6 +80,10 @@ async def _serve(region: Region, file: Path) -> None:
         )
         stack.push_async_callback(apis.close)
         mounts = await _sign_in(region, couch, folder, url, stack) if region.identity.enabled else {}
+        inner = Inner(
+            region_secret(Path(region.data) / SHARED),
+            {("GET", METRICS): metrics_route(lambda: app.requests.families("couchgrass_gateway"))},
+        )
         backend, standing = Backend(functions.hostname or "", functions.port or 0), Standing()
         agent = Agent(region.name, lambda: served_at(region, "agent"), standing, clock, reach=backend.reach)
         agent.start()
@@ -89,7 +94,7 @@ async def _serve(region: Region, file: Path) -> None:
             Keys(clock, identity_url=f"{url}/oauth/v4" if mounts else ""),
             clock,
             trust=Trust(region.gateway.trusted_proxies),
-            mounts=mounts,
+            mounts={**mounts, METRICS: inner.answer},
             probes={LIVE: agent.answer, READY: agent.answer},
             region=region.name,
             standing=standing,

@@ -54,7 +54,7 @@ DEFAULT_FILE = Path("region.toml")
 DEFAULT_TOPOLOGY = Path("couchgrass.toml")
 CONFIG_VARIABLE = "COUCHGRASS_CONFIG"
 
-PROCESSES = ("functions", "gateway")
+PROCESSES = ("functions", "gateway", "agent")
 """A region's processes besides the database, in the order in which they start: each a command of its name."""
 
 Port = Annotated[int | None, typer.Option("--port", hidden=True)]
@@ -286,3 +286,6 @@ def _show(file: Path, wanted: Region, urls: Mapping[str, str]) -> None:
     if not (Path(wanted.data) / KEYS).exists():
         at = "" if file == DEFAULT_FILE else f" --region {shlex.quote(str(file))}"
         typer.echo(f"Next: couchgrass key create guest{at} makes a namespace and the key to deploy with")
+    if serves := shown.get("gateway") or shown.get("functions"):
+        # The supervisor of several regions takes this line for the word that it is ready.
+        typer.echo(f"couchgrass region {wanted.name} serves at {serves}")

@@ -1,16 +1,19 @@
-"""``couchgrass status``: what runs in a region, and what is wrong."""
+"""``couchgrass status``: what runs in a region or in several, and what is wrong."""
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from couchgrass.cli.paper import FAILED, complain, lines, out, run
-from couchgrass.cli.region import DEFAULT_FILE, RegionPlace, read_region
+from couchgrass.cli.paper import FAILED, complain, lines, misused, out, run
+from couchgrass.cli.region import CONFIG_VARIABLE, DEFAULT_FILE, DEFAULT_TOPOLOGY, RegionPlace, read_region
+from couchgrass.cli.up_status import show_fleet
 from couchgrass.errors import CouchgrassError
+from couchgrass.topology.places import CONFIG, DEFAULT_DIR
 
 if TYPE_CHECKING:
     from couchgrass.region.run.look import Line, Status
@@ -19,17 +22,43 @@ EXAMPLES = """[bold]Try it[/]
 
   [cyan]couchgrass status[/]                             [dim]# of the region of ./region.toml[/]
   [cyan]couchgrass status --region london.toml --json[/]
+  [cyan]couchgrass status --dir .couchgrass --watch[/]   [dim]# of all that couchgrass up runs[/]
+  [cyan]couchgrass status -c couchgrass.toml[/]          [dim]# of all regions of a file, wherever they run[/]
+
+Without an option it is the region of ./region.toml, else all of ./couchgrass.toml (or of the file that
+[cyan]COUCHGRASS_CONFIG[/] names), else what couchgrass up runs in ./.couchgrass.
 
 It ends with 0 when all is ready and answers, and with 1 when something does not."""
 
+UP_DIR = Path(DEFAULT_DIR)
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 
 
 def status(
     data: RegionPlace = DEFAULT_FILE,
+    folder: Annotated[
+        Path | None, typer.Option("--dir", help="The folder of couchgrass up.", metavar="DIR")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="A file with several regions.", metavar="FILE")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Look again each second; of several regions.")
+    ] = False,
 ) -> None:
-    """Show a region's processes: ready or not, restarts, URLs, and how actions are kept apart."""
+    """Show what runs, and what is wrong: of one region its processes, of several also links and balancer.
+
+    Of one region: ready or not, restarts, URLs, and how actions are kept apart.
+    """
+    if (folder is not None) + (config is not None) + (data != DEFAULT_FILE) > 1:
+        misused("status", "name one of --region, --dir and --config")
+    if data == DEFAULT_FILE and (several := _several(folder, config)) is not None:
+        file, needs_up = several
+        show_fleet(file, needs_up=needs_up, as_json=as_json, watch=watch)
+        return
+    if watch:
+        misused("status", "--watch is for several regions: name their file with -c, or a folder with --dir")
     from couchgrass.region.run.look import look
 
     seen = run("status", look(data_folder("status", data)))
@@ -41,6 +70,22 @@ def status(
         _print(seen)
     if not seen.well:
         raise typer.Exit(FAILED)
+
+
+def _several(folder: Path | None, config: Path | None) -> tuple[Path, bool] | None:
+    """The file of several regions that is meant, and whether `couchgrass up` should run them; None: one
+    region's is."""
+    if folder is not None:
+        return folder / CONFIG, True
+    if config is not None:
+        return config, False
+    if DEFAULT_FILE.exists():
+        return None
+    if named := os.environ.get(CONFIG_VARIABLE):
+        return Path(named), False
+    if DEFAULT_TOPOLOGY.is_file():
+        return DEFAULT_TOPOLOGY, False
+    return (UP_DIR / CONFIG, True) if (UP_DIR / CONFIG).is_file() else None
 
 
 def data_folder(command: str, place: Path) -> Path:

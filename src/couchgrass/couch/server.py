@@ -19,8 +19,9 @@ from yarl import URL
 from couchgrass import json
 from couchgrass.couch.auth import Auth, basic
 from couchgrass.couch.pace import Pace
-from couchgrass.couch.transport import FAILURES, TOO_MANY, HttpTransport, query_text, why
+from couchgrass.couch.transport import TOO_MANY, HttpTransport, query_text
 from couchgrass.errors import BadRequest, CouchgrassError, PeerLost, TooLarge, from_answer
+from couchgrass.serving.lost import FAILURES, why
 
 TIMEOUT_S: Final = 30.0
 CONNECT_S: Final = 10.0

@@ -7,7 +7,6 @@ chunks, and both raise PeerLost for whatever keeps the whole answer from coming.
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -22,6 +21,8 @@ from couchgrass.couch.auth import Auth
 from couchgrass.couch.pace import Pace
 from couchgrass.couch.upload import PIECE_BYTES, Pieces, Upload, sliced
 from couchgrass.errors import NotImplementedHere, PeerLost, TooLarge
+from couchgrass.serving.lost import FAILURES as FAILURES
+from couchgrass.serving.lost import why as why
 
 Body = bytes | AsyncIterator[bytes | memoryview] | None
 Query = Sequence[tuple[str, str]]
@@ -41,10 +42,6 @@ ATTEMPTS = 3
 UNAUTHORIZED, EXPECTATION_FAILED, TOO_MANY = 401, 417, 429
 SERVER_GONE = frozenset({502, 503, 504})
 """Statuses of a gateway whose server does not answer, or of a server that can't do it now."""
-
-FAILURES = (aiohttp.ClientError, TimeoutError, OSError, UnicodeError)
-"""UnicodeError: a host that no name can be."""
-"""What aiohttp raises when an answer does not come."""
 
 
 class Reply(Protocol):
@@ -306,30 +303,3 @@ class HttpTransport:
 
 def _quoted(text: str) -> str:
     return quote(text, safe="")
-
-
-def why(broken: BaseException) -> str:
-    """What went wrong, in few words and without a URL, which might hold a secret."""
-    if isinstance(broken, aiohttp.ClientConnectorCertificateError):
-        return f"its TLS certificate is refused: {broken.certificate_error}"
-    if isinstance(broken, aiohttp.ClientConnectorDNSError):
-        return "the name can't be resolved"
-    if isinstance(broken, aiohttp.ClientConnectorSSLError):
-        return "no TLS is spoken there: is it http:// instead of https://?"
-    if isinstance(broken, aiohttp.ClientConnectorError):
-        # asyncio's own text repeats the address instead of saying what is wrong.
-        number = broken.os_error.errno
-        return (os.strerror(number) if number else "connection failed").lower()
-    if isinstance(broken, TimeoutError):
-        return "no answer in time"
-    if isinstance(broken, aiohttp.ClientConnectionError | ConnectionError):
-        return "the connection was closed"
-    if isinstance(broken, aiohttp.InvalidURL | UnicodeError):
-        return "the URL is not valid"
-    if isinstance(broken, aiohttp.ClientHttpProxyError):
-        return f"the proxy answered {broken.status}"
-    if isinstance(broken, aiohttp.ClientResponseError):
-        return "its answer is no HTTP"
-    if isinstance(broken, aiohttp.ClientPayloadError):
-        return "the answer is not whole"
-    return type(broken).__name__

@@ -12,14 +12,14 @@ go back, and the process is also shown under the names that every Prometheus cli
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 import msgspec
 
 from couchgrass.docdb.histogram import PERCENTILES, Histogram
+from couchgrass.exposition import Family, Sample, exposition
 
 PROMETHEUS_CONTENT_TYPE = "text/plain; version=2.0"
 """What CouchDB says; the text is Prometheus' format 0.0.4 all the same."""
@@ -164,44 +164,10 @@ def system_answer(facts: ProcessFacts) -> dict[str, Any]:
     }
 
 
-class Sample(NamedTuple):
-    """One number of a metric. `suffix` is the ending that its name has, such as ``_sum``."""
-
-    value: float
-    labels: Mapping[str, str] = {}
-    suffix: str = ""
-
-
-class Family(NamedTuple):
-    """What Prometheus takes as one metric. `kind`: counter (its name ends in _total), gauge or summary."""
-
-    name: str
-    kind: str
-    desc: str
-    samples: Sequence[Sample]
-
-
 def prometheus_answer(stats: Stats, facts: ProcessFacts, *, at_s: float, more: Iterable[Family] = ()) -> str:
     """The answer of ``_prometheus``, of the type `PROMETHEUS_CONTENT_TYPE`, with `more` at its end."""
-    lines: list[str] = []
     own = (*_count_families(stats, facts), *_summaries(stats, at_s), *_process_families(facts))
-    for family in (*own, *more):
-        lines.append(f"# HELP {family.name} {_escaped(family.desc)}\n# TYPE {family.name} {family.kind}\n")
-        lines.extend(_sample_line(family.name, sample) for sample in family.samples)
-    return "".join(lines)
-
-
-def _sample_line(name: str, sample: Sample) -> str:
-    labels = ",".join(f'{label}="{_escaped(text, quotes=True)}"' for label, text in sample.labels.items())
-    value = sample.value
-    number = str(value) if math.isfinite(value) else "NaN" if math.isnan(value) else f"{value:+}".title()
-    return f"{name}{sample.suffix}{'{' + labels + '}' if labels else ''} {number}\n"
-
-
-def _escaped(text: str, *, quotes: bool = False) -> str:
-    """Text as Prometheus' format takes it, on one line."""
-    text = text.replace("\\", r"\\").replace("\n", r"\n")
-    return text.replace('"', r"\"") if quotes else text
+    return exposition((*own, *more))
 
 
 def _counts(stats: Stats, facts: ProcessFacts) -> Iterator[_Count]:

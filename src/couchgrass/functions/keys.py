@@ -15,6 +15,9 @@ from typing import Any, Final
 
 import msgspec
 
+DATABASE: Final = "whisk_subjects"
+"""Where subjects are, each in a document of its namespace's name."""
+
 SECRET_LENGTH: Final = 64
 RANDOM_BYTES: Final = 16 + SECRET_LENGTH
 """For one key: the uuid, and a byte for each letter of the secret."""

@@ -19,6 +19,7 @@ Rules
   several times that much is left to others (the dynamic threshold of switches' shared buffers), so a slow
   action can't take all. An action without a cell waits for memory in turn, namespace by namespace, and when
   nothing is idle, an action with more than one cell, or whose cell had its turn, has to give one up.
+- A cell without memory is the platform's own (its canary). It waits for none, and makes no room by going.
 - The queue is bounded, and nobody can fill it: an action may take half of it, a namespace two thirds.
 """
 
@@ -67,7 +68,8 @@ _RECENT: Final = 0.2
 
 class Wanted(msgspec.Struct, frozen=True):
     """What a ticket wants a cell of. `key` is the action in one version with all that its process is started
-    with; `path` the action in any version, `made` when this version was made: cells of older ones go."""
+    with; `path` the action in any version, `made` when this version was made: cells of older ones go.
+    `memory_mb` is 0 for what is the platform's own."""
 
     key: Hashable
     namespace: str
@@ -330,7 +332,10 @@ class Pool:
 
     def _grow(self, action: _Action, now: float, out: list[Command]) -> None:
         if action.waiting and not action.claims and self._wants_more(action, now):
-            self._claim(action)
+            if action.wanted.memory_mb:
+                self._claim(action)
+            else:
+                self._start(action, now, out)
         self._serve(now, out)
 
     def _wants_more(self, action: _Action, now: float) -> bool:
@@ -364,8 +369,10 @@ class Pool:
                 continue
             need = action.wanted.memory_mb
             if self.memory_mb - self.used_mb < need:
-                while self._idle and self.memory_mb - self.used_mb + self._closing_mb < need:
-                    self._close(next(iter(self._idle.values())), out)
+                while self._idle_mb and self.memory_mb - self.used_mb + self._closing_mb < need:
+                    self._close(
+                        next(cell for cell in self._idle.values() if cell.action.wanted.memory_mb), out
+                    )
                 return
             self._unclaim(action)
             if action.namespace in self._ring:
@@ -387,7 +394,8 @@ class Pool:
         """An action without any cell needs the memory of this one, which has just ended a run."""
         head = self._head()
         coming_mb = self.memory_mb - self.used_mb + self._closing_mb
-        if head.cells or self._idle or coming_mb >= head.wanted.memory_mb:
+        has_none_to_give = not cell.action.wanted.memory_mb
+        if has_none_to_give or head.cells or self._idle_mb or coming_mb >= head.wanted.memory_mb:
             return False
         return cell.action.cells > 1 or now - cell.since >= TURN_S
 

@@ -15,6 +15,9 @@ import msgspec
 
 from couchgrass.errors import BadRequest
 
+DATABASE: Final = "couchgrass_identity"
+"""Where tenants are, each in the document tenant:ID."""
+
 TENANT_ID: Final = re.compile(r"[0-9a-zA-Z][0-9a-zA-Z_-]{0,63}")
 ACCESS_S: Final = 3600
 REFRESH_S: Final = 30 * 24 * 3600

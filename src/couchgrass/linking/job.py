@@ -59,7 +59,8 @@ class Key(msgspec.Struct, frozen=True):
 
 
 class Job(msgspec.Struct, frozen=True):
-    """From `source` to `target`, run by `host`, which is one of them."""
+    """From `source` to `target`, run by `host`, which is one of them. `name` is its id where that does not
+    follow from the two URLs."""
 
     db: str
     source: Server
@@ -67,10 +68,11 @@ class Job(msgspec.Struct, frozen=True):
     host: Server
     selector: Mapping[str, Any] | None = None
     design: bool = True
+    name: str = ""
 
     @property
     def id(self) -> str:
-        return job_id(self.source.base, self.target.base, self.db)
+        return self.name or job_id(self.source.base, self.target.base, self.db)
 
     def server(self, end: End) -> Server:
         return self.source if end is End.SOURCE else self.target

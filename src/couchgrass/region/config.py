@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import math
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+import types
+import typing
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -35,7 +38,16 @@ AGENT_PORT = 3235
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Count = Annotated[int, Meta(ge=1)]
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+Coordinates = tuple[Annotated[float, Meta(ge=-90, le=90)], Annotated[float, Meta(ge=-180, le=180)]]
+"""Degrees north and degrees east."""
+
+NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"
+Name = Annotated[str, Meta(pattern=NAME_PATTERN)]
+
+
+NAME_RULE: Final = "must begin with a letter or digit and go on with these, or . _ -, 63 at the most"
+
+T = TypeVar("T")
 
 
 class Database(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -115,7 +127,7 @@ class Region(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: Name = "local"
     location: str = ""
-    coordinates: tuple[float, float] | None = None
+    coordinates: Coordinates | None = None
     data: str = "couchgrass-data"
     addresses: tuple[str, ...] = ()
     database: Database = Database()
@@ -151,13 +163,19 @@ class Where(msgspec.Struct, frozen=True):
 
 def parse_region(text: str, folder: str, source: str) -> Region:
     """The region of a file in `folder`. Raises ConfigRefused, whose text begins with `source`:LINE."""
-    return region_of(parse_toml(text, source), folder, Where(source, key_lines(text)))
+    table, where = parse_toml(text, source), Where(source, key_lines(text))
+    if isinstance(several := table.get("regions"), Mapping) and several:
+        first = f"{source}#{next(iter(several))}"
+        raise where.refusal(("regions",), f"the file has several regions: name one, as in {first}")
+    return region_of(table, folder, where)
 
 
 def parse_toml(text: str, source: str) -> dict[str, Any]:
     """Raises ConfigRefused with the line of the mistake."""
     try:
-        return tomllib.loads(text)
+        return tomllib.loads(text, parse_float=_finite)
+    except RecursionError:
+        raise ConfigRefused("brackets stand in one another too deep", source=source, line=1) from None
     except tomllib.TOMLDecodeError as bad:
         place = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", str(bad))
         line = int(place[1]) if place and place[1] else text.count("\n") + 1
@@ -165,15 +183,16 @@ def parse_toml(text: str, source: str) -> dict[str, Any]:
         raise ConfigRefused(in_toml(reason), source=source, line=line) from None
 
 
+def _finite(text: str) -> Any:
+    """A number. What is none becomes a value that is refused wherever it stands."""
+    number = float(text)
+    return number if math.isfinite(number) else ...
+
+
 def region_of(table: Mapping[str, Any], folder: str, where: Where) -> Region:
     """The region that a table describes. Raises ConfigRefused."""
-    _refuse_unknown(Region, table, (), where)
-    try:
-        region = msgspec.convert(dict(table), Region)
-    except msgspec.ValidationError as bad:
-        reason, _, place = str(bad).partition(" - at `")
-        path = tuple(re.findall(r"[^.$`\[\]]+", place.replace("[...]", "")))
-        raise where.refusal(path, _told(path, reason)) from None
+    refuse_unknown(Region, table, (), where)
+    region = converted(dict(table), Region, where)
     _check_database(table.get("database", {}), region.database, where)
     _check_elsewhere(table, region, where)
     _check_ports(region, where)
@@ -209,9 +228,19 @@ def _whole(region: Region, folder: PurePath) -> Region:
     )
 
 
+def converted(value: Any, kind: type[T], where: Where) -> T:
+    """The value as one of this kind. Raises ConfigRefused."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as bad:
+        reason, _, place = str(bad).partition(" - at `")
+        path = tuple(re.findall(r"[^.$`\[\]]+", place.replace("[...]", "")))
+        raise where.refusal(path, _told(path, reason)) from None
+
+
 def _told(path: Path, reason: str) -> str:
     if path == ("name",) and "regex" in reason:
-        return "must begin with a letter or digit and go on with these, or . _ -, 63 at the most"
+        return NAME_RULE
     return in_value(reason)
 
 
@@ -259,7 +288,7 @@ def _check_elsewhere(table: Mapping[str, Any], region: Region, where: Where) -> 
         _check_url(part.url, (name, "url"), where)
         for key in table.get(name, {}):
             if part.url and key not in allowed:
-                raise where.refusal((name, key), f"is of {name} that run here, but there is a url")
+                raise where.refusal((name, key), f"is of the {name} here, but there is a url")
     if region.functions.key and not region.functions.url:
         raise where.refusal(("functions", "key"), "is for functions with a url")
     if region.functions.url and not region.gateway.url:
@@ -300,16 +329,30 @@ def _check_networks(networks: Iterable[str], where: Where) -> None:
             raise where.refusal(path, "no network: it must look like 10.0.0.0/8 or 10.1.2.3") from None
 
 
-def _refuse_unknown(kind: type[msgspec.Struct], table: Mapping[str, Any], path: Path, where: Where) -> None:
+def refuse_unknown(kind: type[msgspec.Struct], table: Mapping[str, Any], path: Path, where: Where) -> None:
     """Walks the tables for keys that there are not, the first in the file first."""
     fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
     unknown = [key for key in table if key not in fields]
     for key in sorted(unknown, key=lambda key: line_of(where.lines, (*where.above, *path, key))):
         raise where.refusal((*path, key), f"there is no such key{_meant(key, fields)}")
     for key, value in table.items():
-        inner = fields[key]
-        if isinstance(value, Mapping) and isinstance(inner, type) and issubclass(inner, msgspec.Struct):
-            _refuse_unknown(inner, value, (*path, key), where)
+        inner = next(_structs_of(fields[key]), None)
+        if inner is None:
+            continue
+        if isinstance(value, Mapping):
+            refuse_unknown(inner, value, (*path, key), where)
+        for number, one in enumerate(value if isinstance(value, list) else ()):
+            if isinstance(one, Mapping):
+                refuse_unknown(inner, one, (*path, key, str(number)), where)
+
+
+def _structs_of(kind: Any) -> Iterator[type[msgspec.Struct]]:
+    """The kinds of tables that a field's type allows, also in a list or when it may be left out."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        yield kind
+    elif typing.get_origin(kind) in (tuple, types.UnionType, typing.Union):
+        for inner in typing.get_args(kind):
+            yield from _structs_of(inner)
 
 
 def _meant(key: str, fields: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ Pure: names only.
     DATA/accounts/        credentials of the database's accounts that were made here
     DATA/tenants/         credentials of apps whose users sign in
     DATA/gateway/         what the gateway keeps for a start without the database, and its signing key
+    DATA/agent/           the agent's; the secret that the region's processes share
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ KEYS: Final = "keys"
 ACCOUNTS: Final = "accounts"
 TENANTS: Final = "tenants"
 GATEWAY: Final = "gateway"
+AGENT: Final = "agent"
+SHARED: Final = "agent/secret"
 
 ACCOUNT_NAME: Final = "couchgrass-functions"
 

@@ -19,6 +19,7 @@ KINDS: Final = {
     "datetime": "a date",
     "date": "a date",
     "time": "a time",
+    "ellipsis": "inf or nan",
 }
 
 _TOML: Final[tuple[tuple[str, Callable[[re.Match[str]], str]], ...]] = (
@@ -40,9 +41,16 @@ def in_toml(reason: str) -> str:
 
 def in_value(reason: str) -> str:
     """What `msgspec` said, without the place: Expected `int` <= 5, or Expected `int`, got `str`."""
-    told = re.sub(r"`(\w+)`", lambda it: KINDS.get(it[1], it[1]), reason)
+    if missing := re.fullmatch(r"Object missing required field `(\w+)`", reason):
+        return f"has no {missing[1]}"
+    told = re.sub(r"`([\w| ]+)`", lambda it: _kinds(it[1]), reason)
     told = re.sub(r"^Expected (.*), got (.*)$", r"must be \1, not \2", told)
     return re.sub(r"^Expected ", "must be ", told)
+
+
+def _kinds(names: str) -> str:
+    """Of `array | null`: what may be left out is null there."""
+    return " or ".join(KINDS.get(name, name) for name in names.split(" | ") if name != "null")
 
 
 def _dotted(names: str) -> str:

@@ -1,6 +1,7 @@
-"""When a region's processes are started, started again, and ended: (state, event, now) to (state, commands).
+"""When processes are started, started again, and ended: (state, event, now) to (state, commands).
 
-Pure; `region/run/supervisor.py` carries out the commands and reports what happens.
+Pure; `region/run/supervisor.py` carries out the commands and reports what happens. The processes are those of
+a region, or regions themselves: `Rules` say how they hang together.
 
     waiting ──► starting ──► ready          a process waits until those before it are ready, or PATIENCE_S
                  ▲   │         │
@@ -9,7 +10,8 @@ Pure; `region/run/supervisor.py` carries out the commands and reports what happe
     told to stop: the last one first, ready ──► stopping ──► killed (after STOP_S) ──► stopped
 
 A process that ends by itself with an error in its very first start will not do better the next time: a port
-is taken, a folder is another's. Then the region stops and says so. Once it was ready, it is never given up.
+is taken, a folder is another's. Then all stop and it is said. Once it was ready, it is never given up.
+One that is held (`held`, its name) is not started; when that ends it is, at once.
 """
 
 from __future__ import annotations
@@ -27,6 +29,9 @@ HEALTHY_S: Final = 60.0
 PATIENCE_S: Final = 20.0
 """How long a process waits for those before it; functions can serve without a database."""
 
+HELD_LOOK_S: Final = 0.1
+"""How often it is to be looked whether one is still held."""
+
 READY_MAX_S: Final = 120.0
 """How long a start may take; a large database looks through its files."""
 
@@ -34,7 +39,7 @@ STOP_S: Final = 12.0
 """How long a process may take to stop; they promise to take about half of it."""
 
 HURRIED_S: Final = 3.0
-"""The same when the region is told a second time."""
+"""The same when they are told a second time."""
 
 _DOUBLINGS_MAX: Final = 16
 
@@ -62,17 +67,35 @@ class Process(msgspec.Struct, frozen=True):
     url: str = ""
 
 
+class Rules(msgspec.Struct, frozen=True):
+    """How processes hang together. `whole` is what people are told that they are. `at_once`: none waits for
+    another to start. `groups`: the ones that stop together, in the order of their start; empty: each alone.
+    """
+
+    whole: str = "the region"
+    at_once: bool = False
+    groups: tuple[tuple[str, ...], ...] = ()
+    ready_max_s: float = READY_MAX_S
+    stop_s: float = STOP_S
+    hurried_s: float = HURRIED_S
+
+
+ALONE: Final = Rules()
+"""Each waits for the one before it, and stops before that."""
+
+
 class State(msgspec.Struct, frozen=True):
     """The processes, in the order in which they start."""
 
     processes: dict[str, Process]
+    rules: Rules = ALONE
     stopping: bool = False
     hurried: bool = False
     failed: bool = False
 
 
 class Began(msgspec.Struct, frozen=True):
-    """The region is to run."""
+    """They are to run."""
 
 
 class Ready(msgspec.Struct, frozen=True):
@@ -94,7 +117,7 @@ class Elapsed(msgspec.Struct, frozen=True):
 
 
 class Told(msgspec.Struct, frozen=True):
-    """The region is told to stop, for the first or another time."""
+    """They are told to stop, for the first or another time."""
 
 
 Event = Began | Ready | Ended | Elapsed | Told
@@ -133,9 +156,9 @@ class Exit(msgspec.Struct, frozen=True):
 Command = Start | Terminate | Kill | Say | Exit
 
 
-def first(names: tuple[str, ...], now: float) -> State:
+def first(names: tuple[str, ...], now: float, rules: Rules = ALONE) -> State:
     """The state before anything runs."""
-    return State({name: Process(Phase.WAITING, now) for name in names})
+    return State({name: Process(Phase.WAITING, now) for name in names}, rules)
 
 
 def rest_s(failures: int) -> float:
@@ -143,7 +166,9 @@ def rest_s(failures: int) -> float:
     return min(REST_MAX_S, FIRST_S * 2.0 ** min(max(failures - 1, 0), _DOUBLINGS_MAX))
 
 
-def step(state: State, event: Event, now: float) -> tuple[State, list[Command]]:
+def step(
+    state: State, event: Event, now: float, held: frozenset[str] = frozenset()
+) -> tuple[State, list[Command]]:
     """What an event, and the time until it, lead to."""
     commands: list[Command] = []
     match event:
@@ -155,13 +180,20 @@ def step(state: State, event: Event, now: float) -> tuple[State, list[Command]]:
             state = _told(state, now, commands)
         case Began() | Elapsed():
             pass
-    advance = _stop_on if state.stopping else _run_on
-    return advance(state, now, commands), commands
+    if state.stopping:
+        return _stop_on(state, now, commands), commands
+    return _run_on(state, now, held, commands), commands
 
 
-def next_at(state: State) -> float | None:
+def next_at(state: State, now: float = 0.0, held: frozenset[str] = frozenset()) -> float | None:
     """When `Elapsed` is due, unless something else happens before; None: never."""
-    times = [at for process in state.processes.values() if (at := _due_at(state, process)) is not None]
+    times = []
+    for name, process in state.processes.items():
+        at = _due_at(state, process)
+        if name in held and process.phase in (Phase.WAITING, Phase.RESTING):
+            at = now + HELD_LOOK_S
+        if at is not None:
+            times.append(at)
     return min(times, default=None)
 
 
@@ -170,13 +202,13 @@ def _due_at(state: State, process: Process) -> float | None:
         case Phase.WAITING:
             return process.since + PATIENCE_S
         case Phase.STARTING:
-            return process.since + READY_MAX_S
+            return process.since + state.rules.ready_max_s
         case Phase.RESTING:
             return process.since + rest_s(process.failures)
         case Phase.READY if process.failures:
             return process.since + HEALTHY_S
         case Phase.STOPPING:
-            return process.since + (HURRIED_S if state.hurried else STOP_S)
+            return process.since + (state.rules.hurried_s if state.hurried else state.rules.stop_s)
         case _:
             return None
 
@@ -206,7 +238,7 @@ def _ended(state: State, name: str, status: int, now: float, commands: list[Comm
             commands.append(Say(f"{name} did not stop in time and was killed"))
         return _with(state, name, _moved(process, Phase.STOPPED, now))
     if process.phase is Phase.STARTING and not process.was_ready and not process.restarts and status > 0:
-        commands.append(Say(f"{name} could not start, its own words are above; the region stops"))
+        commands.append(Say(f"{name} could not start, its own words are above; {state.rules.whole} stops"))
         state = _with(state, name, _moved(process, Phase.STOPPED, now))
         return msgspec.structs.replace(state, stopping=True, failed=True)
     recovered = process.phase is Phase.READY and now - process.since >= HEALTHY_S
@@ -229,13 +261,15 @@ def _told(state: State, now: float, commands: list[Command]) -> State:
     return msgspec.structs.replace(state, hurried=True)
 
 
-def _run_on(state: State, now: float, commands: list[Command]) -> State:
+def _run_on(state: State, now: float, held: frozenset[str], commands: list[Command]) -> State:
     before_ready = True
     for name, process in state.processes.items():
         due_at = _due_at(state, process)
         due = due_at is not None and now >= due_at
         match process.phase:
-            case Phase.WAITING if before_ready or due:
+            case Phase.WAITING | Phase.RESTING if name in held:
+                pass
+            case Phase.WAITING if before_ready or due or state.rules.at_once:
                 commands.append(Start(name))
                 process = _moved(process, Phase.STARTING, now)
             case Phase.RESTING if due:
@@ -244,7 +278,7 @@ def _run_on(state: State, now: float, commands: list[Command]) -> State:
                     msgspec.structs.replace(process, restarts=process.restarts + 1), Phase.STARTING, now
                 )
             case Phase.STARTING if due:
-                commands += [Say(f"{name} was not ready within {READY_MAX_S:g} s"), Kill(name)]
+                commands += [Say(f"{name} was not ready within {state.rules.ready_max_s:g} s"), Kill(name)]
                 process = _moved(process, Phase.KILLED, now)
             case Phase.READY if due:
                 process = msgspec.structs.replace(process, failures=0)
@@ -256,24 +290,27 @@ def _run_on(state: State, now: float, commands: list[Command]) -> State:
 
 
 def _stop_on(state: State, now: float, commands: list[Command]) -> State:
-    """The last that runs is stopped first; those before it go on until it is gone."""
-    for name, process in reversed(state.processes.items()):
-        match process.phase:
-            case Phase.WAITING | Phase.RESTING:
-                state = _with(state, name, _moved(process, Phase.STOPPED, now))
-                continue
-            case Phase.STOPPED:
-                continue
-            case Phase.STARTING | Phase.READY:
-                commands.append(Terminate(name))
-                state = _with(state, name, _moved(process, Phase.STOPPING, now))
-            case Phase.STOPPING if now >= (_due_at(state, process) or now):
-                commands.append(Kill(name))
-                state = _with(state, name, _moved(process, Phase.KILLED, now))
-            case _:
-                pass
-        if not state.hurried:
+    """The last that run are stopped first; those before them go on until they are gone."""
+    for group in reversed(state.rules.groups or tuple((name,) for name in state.processes)):
+        for name in group:
+            state = _with(state, name, _stop_one(state, name, now, commands))
+        if not state.hurried and any(state.processes[name].phase is not Phase.STOPPED for name in group):
             return state
     if all(process.phase is Phase.STOPPED for process in state.processes.values()):
         commands.append(Exit(1 if state.failed else 0))
     return state
+
+
+def _stop_one(state: State, name: str, now: float, commands: list[Command]) -> Process:
+    process = state.processes[name]
+    match process.phase:
+        case Phase.WAITING | Phase.RESTING:
+            return _moved(process, Phase.STOPPED, now)
+        case Phase.STARTING | Phase.READY:
+            commands.append(Terminate(name))
+            return _moved(process, Phase.STOPPING, now)
+        case Phase.STOPPING if now >= (_due_at(state, process) or now):
+            commands.append(Kill(name))
+            return _moved(process, Phase.KILLED, now)
+        case _:
+            return process

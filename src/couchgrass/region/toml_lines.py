@@ -24,15 +24,13 @@ _TOKEN: Final = re.compile(
 Token = tuple[str, str, int]
 """(kind, text, line)."""
 
+_END: Final[Token] = ("end", "", 0)
+
 
 def key_lines(text: str) -> Mapping[Path, int]:
-    """The line, from 1, of each key and each table's header. Keys in an array of tables have the line of the
-    first of them that has it."""
-    found: dict[Path, int] = {}
-    for path, line in _keys(text):
-        for length in range(1, len(path) + 1):
-            found.setdefault(path[:length], line)
-    return found
+    """The line, from 1, of each key, each table's header, and each element of a list: its number, from 0, is
+    the last part of its path."""
+    return _Reader(text).read()
 
 
 def line_of(lines: Mapping[Path, int], path: Path) -> int:
@@ -51,61 +49,103 @@ def _tokens(text: str) -> Iterator[Token]:
         line += token[0].count("\n")
 
 
-def _keys(text: str) -> Iterator[tuple[Path, int]]:
-    """Each key's whole path with its line. `open_tables` is the stack of what is open: the path of an inline
-    table, or None for an array."""
-    table: Path = ()
-    open_tables: list[Path | None] = []
-    key: list[str] = []
-    at, in_value, in_header = 0, False, False
-    for kind, token, line in _tokens(text):
-        if in_header:
-            if kind == "line":
-                table, in_header, key = tuple(key), False, []
-                yield table, at
-            elif kind != "mark":
-                key.append(_name(kind, token))
-        elif kind == "line":
-            if not open_tables:
-                in_value, key = False, []
-        elif not in_value:
-            at = line if not key else at
-            if token == "=":  # noqa: S105
-                in_value = True
-                yield _prefix(table, open_tables) + tuple(key), at
-            elif token == "[" and kind == "mark" and not open_tables:  # noqa: S105
-                in_header, key, at = True, [], line
-            elif token == "}" and kind == "mark":  # noqa: S105
-                open_tables.pop()
-                in_value, key = True, []
-            elif kind != "mark":
-                key.append(_name(kind, token))
-        elif kind == "mark":
-            in_value, key = _in_value(token, open_tables, _prefix(table, open_tables) + tuple(key), key)
-    if in_header:
-        yield tuple(key), at
+class _Reader:
+    """Reads a text once. `_many` counts the elements of each array of tables so far."""
 
+    def __init__(self, text: str) -> None:
+        self._tokens = [*_tokens(text), _END]
+        self._at = 0
+        self._found: dict[Path, int] = {}
+        self._many: dict[Path, int] = {}
 
-def _in_value(
-    token: str, open_tables: list[Path | None], path: Path, key: list[str]
-) -> tuple[bool, list[str]]:
-    """What a mark in a value does: (still in a value, the key that it belongs to)."""
-    if token == "{":  # noqa: S105
-        open_tables.append(path)
-        return False, []
-    if token == "[":  # noqa: S105
-        open_tables.append(None)
-    elif token in ("]", "}") and open_tables:
-        open_tables.pop()
-    elif token == "," and open_tables and open_tables[-1] is not None:  # noqa: S105
-        return False, []
-    return True, key
+    def read(self) -> Mapping[Path, int]:
+        table: Path = ()
+        while self._tokens[self._at] is not _END:
+            if self._is("line"):
+                self._at += 1
+            elif self._is("mark", "["):
+                table = self._header()
+            else:
+                self._pair(table)
+        return self._found
 
+    def _is(self, kind: str, text: str = "") -> bool:
+        token = self._tokens[self._at]
+        return token[0] == kind and (not text or token[1] == text)
 
-def _prefix(table: Path, open_tables: list[Path | None]) -> Path:
-    """The path of the table that a key stands in."""
-    inline = [path for path in open_tables if path is not None]
-    return inline[-1] if inline else table
+    def _header(self) -> Path:
+        """[a.b] or [[a.b]]: the table's path. A part that is an array of tables means its last element."""
+        line = self._tokens[self._at][2]
+        is_many = self._tokens[self._at + 1][:2] == ("mark", "[")
+        self._at += 2 if is_many else 1
+        path: Path = ()
+        for name in self._name_parts():
+            path = self._last(path)
+            path += (name,)
+        if is_many:
+            self._many[path] = self._many.get(path, 0) + 1
+            self._note(path, line)
+        path = self._last(path)
+        self._note(path, line)
+        self._at += 2 if is_many else 1
+        return path
+
+    def _last(self, path: Path) -> Path:
+        return (*path, str(self._many[path] - 1)) if path in self._many else path
+
+    def _name_parts(self) -> list[str]:
+        """The names of a dotted key, up to the mark that ends it."""
+        names = []
+        while not self._is("mark") or self._is("mark", "."):
+            kind, text, _ = self._tokens[self._at]
+            if kind != "mark":
+                names.append(_name(kind, text))
+            self._at += 1
+        return names
+
+    def _pair(self, table: Path) -> None:
+        """A key and its value."""
+        line = self._tokens[self._at][2]
+        path = (*table, *self._name_parts())
+        self._note(path, line)
+        self._at += 1
+        self._value(path)
+
+    def _value(self, path: Path) -> None:
+        if self._is("mark", "["):
+            self._list(path)
+        elif self._is("mark", "{"):
+            self._at += 1
+            while not self._is("mark", "}"):
+                if self._is("mark", ","):
+                    self._at += 1
+                else:
+                    self._pair(path)
+            self._at += 1
+        else:
+            while not (self._is("line") or self._is("end") or self._ends()):
+                self._at += 1
+
+    def _list(self, path: Path) -> None:
+        self._at += 1
+        number = 0
+        while not self._is("mark", "]"):
+            if self._is("line") or self._is("mark", ","):
+                self._at += 1
+                continue
+            element = (*path, str(number))
+            self._note(element, self._tokens[self._at][2])
+            self._value(element)
+            number += 1
+        self._at += 1
+
+    def _ends(self) -> bool:
+        """A mark after a value; the dot of a number does not end it."""
+        return self._is("mark") and not self._is("mark", ".")
+
+    def _note(self, path: Path, line: int) -> None:
+        for length in range(1, len(path) + 1):
+            self._found.setdefault(path[:length], line)
 
 
 def _name(kind: str, token: str) -> str:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from couchgrass.errors import BadRequest, CouchgrassError, RequestTimeout, TooLarge
+from couchgrass.serving.counted import Requests
 
 log = logging.getLogger("couchgrass.http")
 
@@ -171,11 +173,13 @@ class Answer:
 
 
 class Edge(ABC):
-    """An ASGI application around `answer`; a subclass brings `answer`, `refuse` and `close`."""
+    """An ASGI application around `answer`; a subclass brings `answer`, `refuse` and `close`. `requests` are
+    counted."""
 
     def __init__(self) -> None:
         self.inflight = 0
         self.draining = False
+        self.requests = Requests()
         self.signature: tuple[Header, ...] = ()
         """Headers of all answers."""
 
@@ -196,8 +200,10 @@ class Edge(ABC):
             return
         request = Request(scope, receive)
         self.inflight += 1
+        began_s = time.perf_counter()
         try:
             answer = await self._answered(request)
+            self.requests.add(request.method, answer.status, time.perf_counter() - began_s)
             if self.signature:
                 answer.headers = [*answer.headers, *self.signature]
             if self.draining:

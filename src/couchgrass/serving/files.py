@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -35,7 +36,12 @@ def put_file(path: Path, content: bytes) -> None:
 
 
 def kept_secret(path: Path, make: Callable[[], str]) -> str:
-    """The secret in the file, without the line's end; `make` makes it when there is none yet."""
+    """The secret in the file, without the line's end; `make` makes it when there is none yet. Of several that
+    make it at the same time one does, and all have that one. Raises OSError."""
     if not path.exists():
-        replace_file(path, make().encode() + b"\n")
+        beside = path.with_name(f"{path.name}.{os.getpid()}.new")
+        replace_file(beside, make().encode() + b"\n")
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(beside)
+        beside.unlink()
     return path.read_text(encoding="utf-8").rstrip("\n")

@@ -27,7 +27,7 @@ POLL_S = 0.01
 STARTS_MAX = 3
 """Between our choice of a port and its use somebody else may take it."""
 
-SERVERS = ("database", "functions", "gateway")
+SERVERS = ("database", "functions", "gateway", "agent")
 
 
 class RegionDied(Exception):
@@ -184,7 +184,7 @@ class RegionProcess:
     # --- who uses it
 
     def url(self, name: str) -> str:
-        """Of "database", "functions" or "gateway"."""
+        """Of "database", "functions", "gateway" or "agent"."""
         return f"http://127.0.0.1:{self.ports[name]}" if self.ports[name] else self.seen(name).url
 
     @property
@@ -200,6 +200,10 @@ class RegionProcess:
     @property
     def gateway(self) -> str:
         return self.url("gateway")
+
+    @property
+    def agent(self) -> str:
+        return self.url("agent")
 
     @property
     def admin(self) -> Login:
@@ -224,6 +228,31 @@ class RegionProcess:
             self.command("account", "create", name, "--region", str(self.file))
         told = json.loads(file.read_text())
         return Login(told["username"], told["password"])
+
+    def topology(self, name: str) -> str:
+        """The table of a file with several regions that has this one under `name`."""
+        own: dict[str, dict[str, Any]] = {key: {"port": port} for key, port in self.ports.items()}
+        for key, table in self._tables.items():
+            own[key] = {**own.get(key, {}), **table}
+        lines = [f"[regions.{name}]", f"data = {json.dumps(str(self.data))}"]
+        for key, table in own.items():
+            lines += [f"[regions.{name}.{key}]", *(f"{one} = {json.dumps(value)}" for one, value in table.items())]
+        return "\n".join(lines) + "\n"
+
+    def deploy(self, app: Path, namespace: str, account: str, **env: str) -> dict[str, str]:
+        """An app deployed to this region; the URL of each of its operations by "verb action"."""
+        place = self.folder / namespace
+        place.mkdir(exist_ok=True)
+        told = {"folder": str(app), "namespace": namespace, "account": account}
+        if env:
+            told["env_file"] = "local.env"
+            (place / "local.env").write_text("".join(f"{key}={value}\n" for key, value in env.items()))
+        entry = "".join(f"{key} = {json.dumps(value)}\n" for key, value in told.items())
+        file = place / "couchgrass.toml"
+        file.write_text(f"{self.topology('local')}[[apps]]\n{entry}", encoding="utf-8")
+        said = json.loads(self.command("deploy", "-c", str(file), "--yes", "--json"))
+        (region,) = said["apps"][0]["regions"]
+        return {f"{api['verb']} {api['action']}": api["url"] for api in region["apis"]}
 
     def command(self, *arguments: str, stdin: str = "", status: int = 0) -> str:
         """What ``couchgrass`` with these arguments prints; it must end with `status`."""

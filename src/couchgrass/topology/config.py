@@ -7,6 +7,7 @@ said with the line and the key. Paths are relative to the file's folder; no secr
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 from enum import StrEnum
@@ -16,17 +17,36 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
-from couchgrass.region.config import LOOPBACK, Port, Region, Where, parse_toml, region_of
-from couchgrass.region.refusals import in_value
-from couchgrass.region.toml_lines import key_lines
+from couchgrass.functions.names import is_name
+from couchgrass.region.config import (
+    LOOPBACK,
+    NAME_PATTERN,
+    NAME_RULE,
+    Coordinates,
+    Port,
+    Region,
+    Where,
+    converted,
+    parse_toml,
+    refuse_unknown,
+    region_of,
+)
+from couchgrass.region.toml_lines import Path, key_lines
+from couchgrass.topology import apart
+from couchgrass.topology.geo import place
+from couchgrass.topology.patterns import problem_of
 
 BALANCER_PORT: Final = 8080
 METRICS_PORT: Final = 8081
 REGIONS_MAX: Final = 32
 
+_ACCOUNT: Final = r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,127}"
+_LABEL: Final = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOSTNAME: Final = rf"(\*\.)?{_LABEL}(\.{_LABEL})*"
+
 
 class Shape(StrEnum):
-    """Who copies from whom: everybody from everybody; each from the one before; all by way of one."""
+    """Who copies from whom: everybody from everybody; each from its neighbours; all by way of one."""
 
     MESH = "mesh"
     RING = "ring"
@@ -72,6 +92,9 @@ class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key: str
 
 
+Weight = Annotated[int, Meta(ge=0, le=1000)]
+
+
 class Balancer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where it listens and how it picks. `affinity`: a cookie keeps a client in its region as long as that
     serves. `probe_ms`: how often each region is asked, and `probe_timeout_ms` how long it may take."""
@@ -82,14 +105,14 @@ class Balancer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hostname: str = ""
     data: str = "balancer"
     policy: Policy = Policy.FAILOVER
-    weights: dict[str, Annotated[int, Meta(ge=0, le=1000)]] = {}
+    weights: dict[str, Weight] = {}
     location: str = ""
-    coordinates: tuple[float, float] | None = None
+    coordinates: Coordinates | None = None
     affinity: bool = False
     affinity_minutes: Annotated[int, Meta(ge=1, le=10080)] = 60
     tls: Tls | None = None
     probe_ms: Annotated[int, Meta(ge=50, le=60_000)] = 250
-    probe_timeout_ms: Annotated[int, Meta(ge=50, le=60_000)] = 500
+    probe_timeout_ms: Annotated[int, Meta(ge=50, le=60_000)] = 400
     request_timeout_s: Annotated[float, Meta(gt=0, le=3600)] = 70.0
 
 
@@ -113,7 +136,9 @@ class Topology(msgspec.Struct, frozen=True):
         return tuple(one.name for one in self.regions)
 
 
-class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The file's tables. What stands below a region's name is a region's own file."""
+
     databases: tuple[Synced, ...] = ()
     apps: tuple[App, ...] = ()
     balancer: Balancer | None = None
@@ -123,31 +148,147 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def parse_topology(text: str, folder: str, source: str) -> Topology:
     """The topology of a file in `folder`. Raises ConfigRefused, whose text begins with `source`:LINE."""
     table = parse_toml(text, source)
-    lines = key_lines(text)
-    where = Where(source, lines)
-    try:
-        file = msgspec.convert(table, _File)
-    except msgspec.ValidationError as bad:
-        reason, _, place = str(bad).partition(" - at `")
-        path = tuple(re.findall(r"[^.$`\[\]]+", place.replace("[...]", "")))
-        raise where.refusal(path, in_value(reason)) from None
+    where = Where(source, key_lines(text))
+    refuse_unknown(File, table, (), where)
+    _check_choices(table, where)
+    file = converted(table, File, where)
     if not file.regions:
         raise where.refusal(("regions",), "there is no region: begin with [regions.london]")
+    if len(file.regions) > REGIONS_MAX:
+        raise where.refusal(("regions",), f"{len(file.regions)} are too many: {REGIONS_MAX} at the most")
     regions = tuple(
-        _region(name, table, folder, Where(source, lines, ("regions", name)))
-        for name, table in file.regions.items()
+        _region(name, one, folder, msgspec.structs.replace(where, above=("regions", name)))
+        for name, one in file.regions.items()
     )
-    return Topology(
+    topology = Topology(
         regions,
         file.databases,
         tuple(_app(one, folder) for one in file.apps),
         None if file.balancer is None else _balancer(file.balancer, folder),
+    )
+    _check_databases(topology, where)
+    _check_apps(topology, where)
+    if topology.balancer is not None:
+        _check_balancer(topology, topology.balancer, where)
+    _check_apart(topology, where)
+    return topology
+
+
+def _check_choices(table: Mapping[str, Any], where: Where) -> None:
+    """Words of which there are few, and numbers by region: what a converter says of them is not enough."""
+    balancer, databases = table.get("balancer"), table.get("databases")
+    choices: list[tuple[Path, Any, type[StrEnum]]] = []
+    if isinstance(balancer, Mapping):
+        choices.append((("balancer", "policy"), balancer.get("policy"), Policy))
+        weights = balancer.get("weights")
+        for name, weight in weights.items() if isinstance(weights, Mapping) else ():
+            converted(weight, Weight, msgspec.structs.replace(where, above=("balancer", "weights", name)))
+    for number, one in enumerate(databases if isinstance(databases, list) else ()):
+        if isinstance(one, Mapping):
+            choices.append((("databases", str(number), "shape"), one.get("shape"), Shape))
+    for path, word, kind in choices:
+        if isinstance(word, str) and word not in (words := [str(one) for one in kind]):
+            raise where.refusal(path, f"there is no {word or 'empty one'}; there are {', '.join(words)}")
+
+
+def _check_databases(topology: Topology, where: Where) -> None:
+    """Patterns, and the regions that they name."""
+    seen: set[str] = set()
+    for number, entry in enumerate(topology.databases):
+        at = ("databases", str(number))
+        if problem := problem_of(entry.match):
+            raise where.refusal((*at, "match"), f"{entry.match}: {problem}")
+        if entry.match in seen:
+            raise where.refusal((*at, "match"), f"{entry.match} stands there twice; the first one counts")
+        seen.add(entry.match)
+        _check_regions(entry.regions, topology, (*at, "regions"), where)
+        if len(entry.regions) == 1:
+            raise where.refusal((*at, "regions"), "two at least are kept in step; without this key all are")
+        among = entry.regions or topology.names
+        for key, name in (("hub", entry.hub), ("source", entry.source)):
+            if name and name not in among:
+                raise where.refusal((*at, key), _unknown(name, among))
+        if entry.shape is Shape.HUB and not entry.hub:
+            raise where.refusal((*at, "shape"), "a hub needs the region in the middle: hub = NAME")
+        if entry.hub and entry.shape is not Shape.HUB:
+            raise where.refusal((*at, "hub"), 'is for shape = "hub"')
+
+
+def _check_apps(topology: Topology, where: Where) -> None:
+    seen: set[tuple[str, str]] = set()
+    for number, app in enumerate(topology.apps):
+        at = ("apps", str(number))
+        _check_regions(app.regions, topology, (*at, "regions"), where)
+        if not is_name(app.namespace):
+            raise where.refusal((*at, "namespace"), "no name: letters, digits and _ @ . & -")
+        if app.account and not re.fullmatch(_ACCOUNT, app.account):
+            raise where.refusal((*at, "account"), "no name: a letter or digit, then these or _ . @ -")
+        if (app.folder, app.namespace) in seen:
+            raise where.refusal((*at, "folder"), f"{app.folder} is deployed to {app.namespace} already")
+        seen.add((app.folder, app.namespace))
+
+
+def _check_balancer(topology: Topology, balancer: Balancer, where: Where) -> None:
+    for name in balancer.weights:
+        if name not in topology.names:
+            raise where.refusal(("balancer", "weights", name), _unknown(name, topology.names))
+    weighted = balancer.policy is Policy.WEIGHTED
+    if balancer.weights and not weighted:
+        raise where.refusal(("balancer", "weights"), 'are for policy = "weighted"')
+    if weighted and not any(balancer.weights.get(name, 1) for name in topology.names):
+        raise where.refusal(("balancer", "weights"), "all are 0: no region would get a request")
+    if balancer.hostname and not re.fullmatch(_HOSTNAME, balancer.hostname):
+        raise where.refusal(("balancer", "hostname"), "no name of a host: it must look like todo.example.org")
+    if balancer.policy is not Policy.GEO:
+        return
+    needed: list[tuple[Path, str, Coordinates | None]] = [
+        (("balancer",), balancer.location, balancer.coordinates)
+    ]
+    needed += [(("regions", one.name), one.location, one.coordinates) for one in topology.regions]
+    for path, location, coordinates in needed:
+        if coordinates is None and place(location) is None:
+            told = f"nobody knows where {location} is" if location else "it is not said where this is"
+            key = "location" if location else "coordinates"
+            raise where.refusal((*path, key), f'{told}: policy = "geo" needs coordinates = [NORTH, EAST]')
+
+
+def _check_apart(topology: Topology, where: Where) -> None:
+    claims = [claim for region in topology.regions for claim in apart.claims_of(region)]
+    folders = [apart.folder_of(region) for region in topology.regions]
+    if (balancer := topology.balancer) is not None:
+        claims += [
+            apart.Claim(("balancer", key), what, "", balancer.host, port)
+            for key, what, port in (
+                ("port", "the balancer", balancer.port),
+                ("metrics_port", "the balancer's metrics", balancer.metrics_port),
+            )
+            if port
+        ]
+        folders.append(apart.Folder(("balancer", "data"), "the balancer", "", balancer.data))
+    for path, reason in apart.clashes(claims, folders):
+        raise where.refusal(path, reason)
+
+
+def _check_regions(names: tuple[str, ...], topology: Topology, path: Path, where: Where) -> None:
+    for number, name in enumerate(names):
+        if name not in topology.names:
+            raise where.refusal((*path, str(number)), _unknown(name, topology.names))
+        if name in names[:number]:
+            raise where.refusal((*path, str(number)), f"{name} stands there twice")
+
+
+def _unknown(name: str, names: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"there is no region {name}; " + (
+        f"did you mean {near[0]}?" if near else f"there is {', '.join(names)}"
     )
 
 
 def _region(name: str, table: Any, folder: str, where: Where) -> Region:
     if not isinstance(table, Mapping):
         raise where.refusal((), "must be a table")
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise where.refusal((), f"a region's name {NAME_RULE}")
     if "name" in table:
         raise where.refusal(("name",), "the table's name is the region's")
     return region_of({"data": name, **table, "name": name}, folder, where)

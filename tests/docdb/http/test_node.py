@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from couchgrass.docdb.http.settings_file import read_sections
-from couchgrass.docdb.stats import Family, Sample
+from couchgrass.exposition import Family, Sample
 from couchgrass.testing.asgi import ADMIN, Asked, asking
 from couchgrass.testing.call import Reply, call
 from couchgrass.testing.in_process import Served, served, until

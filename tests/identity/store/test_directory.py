@@ -11,7 +11,6 @@ import pytest
 from couchgrass.couch.server import CouchServer
 from couchgrass.errors import BadRequest, Conflict, NotFound
 from couchgrass.identity.store.directory import (
-    DATABASE,
     KEY_S,
     PUBLISHED_S,
     Directory,
@@ -21,7 +20,7 @@ from couchgrass.identity.store.directory import (
     list_tenants,
     put_tenant,
 )
-from couchgrass.identity.tenant import Client, Tenant
+from couchgrass.identity.tenant import DATABASE, Client, Tenant
 from couchgrass.testing.asgi import MovedClock
 from couchgrass.testing.in_process import ADMIN, served, until
 

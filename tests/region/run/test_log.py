@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
+
+from couchgrass.region.run.log import Log
 
 SCRIPT = """
 import sys
@@ -35,3 +38,11 @@ def test_lines_have_the_name_of_who_said_them_and_a_stalled_reader_stops_nobody(
     lines = error.splitlines()
     assert lines[:2] == ["database  | line 0", "database  | line 1"]
     assert len(lines) < 30_000
+
+
+def test_another_stream_and_another_name() -> None:
+    stream = io.StringIO()
+    log = Log("up", stream)
+    log.add(log.own, "all is well")
+    log.close()
+    assert stream.getvalue() == "up        | all is well\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from couchgrass.region.restart import Phase
 from couchgrass.region.run.state_file import (
     FolderTaken,
     Hold,
+    Kept,
     RegionState,
     Seen,
+    holder,
     is_held,
     read_state,
     remove_state,
@@ -73,3 +76,23 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_not_held(tmp_path: Path) -> None:
     assert not is_held(tmp_path / "none")
+
+
+def test_the_holder_is_known_without_a_state(tmp_path: Path) -> None:
+    assert holder(tmp_path) is None
+    hold = Hold(tmp_path)
+    assert holder(tmp_path) == os.getpid()
+    hold.close()
+    assert holder(tmp_path) is None
+
+
+def test_two_kinds_of_supervisors_may_share_a_folder(tmp_path: Path) -> None:
+    kept = Kept("up.json", "up.lock", "is in use: end what runs there")
+    region, above = Hold(tmp_path), Hold(tmp_path, kept)
+    with pytest.raises(FolderTaken, match="is in use: end what runs there"):
+        Hold(tmp_path, kept)
+    assert is_held(tmp_path, kept)
+    above.close()
+    assert not is_held(tmp_path, kept)
+    assert is_held(tmp_path)
+    region.close()

@@ -23,7 +23,8 @@ from couchgrass.docdb.settings import snapshot
 from couchgrass.docdb.sqlite.database import Database
 from couchgrass.docdb.sqlite.store import Store
 from couchgrass.docdb.sqlite.writer import Commit
-from couchgrass.docdb.stats import Family, Stats
+from couchgrass.docdb.stats import Stats
+from couchgrass.exposition import Family
 
 BACKGROUND_MAX = 1000
 """Writes of ``batch=ok`` that may be under way; past it the request waits for its own."""

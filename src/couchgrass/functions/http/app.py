@@ -23,6 +23,8 @@ from couchgrass.functions.store.subjects import Subjects
 from couchgrass.functions.throttle import Throttled
 from couchgrass.ids import new_id
 from couchgrass.serving.asgi import Answer, Edge, Header, Request, unquoted
+from couchgrass.serving.inner import PREFIX as INNER
+from couchgrass.serving.inner import Inner
 
 Mounted = Callable[[Request, str], Awaitable[Answer]]
 """Serves whole requests below a path; the text is the transaction id."""
@@ -51,8 +53,8 @@ WEB_CORS: Final[Sequence[Header]] = (
 
 class App(Edge):
     """`collections`: the routes of all of them. `web` serves the web actions; `mounts` are served in front of
-    it, by the first prefix of the path (below /api/v1/web/) that fits. `on_close` ends what
-    runs behind it."""
+    it, by the first prefix of the path (below /api/v1/web/) that fits. `inner` is for the region's other
+    processes. `on_close` ends what runs behind it."""
 
     def __init__(
         self,
@@ -62,12 +64,14 @@ class App(Edge):
         collections: Sequence[Routes],
         web: Mounted | None = None,
         mounts: Mapping[bytes, Mounted] | None = None,
+        inner: Inner | None = None,
         on_close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         super().__init__()
         self._subjects = subjects
         self._about = about
         self._web = web
+        self._inner = inner
         self._on_close = on_close
         self._mounts = tuple((mounts or {}).items())
         self._routes: dict[Shape, Mapping[str, Endpoint]] = {
@@ -112,6 +116,8 @@ class App(Edge):
 
     async def _rest(self, request: Request, transaction_id: str) -> Answer:
         parts = request.raw_path.split(b"/")
+        if self._inner is not None and request.raw_path.startswith(INNER):
+            return await self._inner.answer(request)
         if request.method == "OPTIONS":
             answer = Answer(200)
         elif parts[1:3] != _API:

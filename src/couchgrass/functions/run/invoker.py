@@ -24,6 +24,7 @@ from couchgrass.functions.activation import Activation, Status
 from couchgrass.functions.entity import Action, Identity, Limits
 from couchgrass.functions.kinds import cell_kind
 from couchgrass.functions.loglines import LogLines
+from couchgrass.functions.metrics import Counts
 from couchgrass.functions.pool import Close, Command, Pool, Refuse, Run, Start, Wanted, Why
 from couchgrass.functions.response import Response, failed
 from couchgrass.functions.run import response
@@ -49,7 +50,8 @@ class Job(msgspec.Struct):
     """One invocation of an action. `value`: the merged parameters, a JSON object or array. `init_env`: what
     the process is started with besides `__OW_*`. `identity`: the owner of the activation. `annotations`: more
     of them for the record (causedBy, binding). `accounts`: see `Runtimes.cell`. `durable`: the caller has
-    nothing but the id, so the record must come even if this process is killed."""
+    nothing but the id, so the record must come even if this process is killed. `canary`: a look at ourselves,
+    which leaves no record, is not counted and takes none of the pool's memory."""
 
     action: Action
     value: Any
@@ -62,6 +64,7 @@ class Job(msgspec.Struct):
     api_key: str | None = None
     accounts: tuple[str, ...] = ()
     durable: bool = False
+    canary: bool = False
 
 
 class _Turn:
@@ -112,6 +115,7 @@ class Invoker:
         self._stopping: asyncio.Event | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_s = 0.0
+        self.counts = Counts()
 
     @property
     def pool(self) -> Pool:
@@ -130,8 +134,10 @@ class Invoker:
         commands = self._pool.ask(ticket, wanted, turn.asked)
         if commands and isinstance(last := commands[-1], Refuse) and last.why is Why.FULL:
             self._do(commands)
+            self.counts.refused += 1
             raise ServiceUnavailable(response.OVERLOADED)
-        self._activations.begin(_activation(turn), durable=job.durable)
+        if not job.canary:
+            self._activations.begin(_activation(turn), durable=job.durable)
         self._under_way += 1
         ended = _CANCELLED
         try:
@@ -142,7 +148,15 @@ class Invoker:
             ended = failed(Status.INTERNAL_ERROR, response.NO_RESPONSE)
         finally:
             activation = _activation(turn, ended)
-            self._activations.put(activation)
+            if not job.canary:
+                self._activations.put(activation)
+                self.counts.ran(
+                    job.action.exec.kind,
+                    ended.status,
+                    wait_s=turn.began - turn.asked,
+                    init_ms=turn.init_ms,
+                    run_s=turn.over - turn.began,
+                )
             self._under_way -= 1
             if self._stopping is not None and not self._under_way:
                 self._stopping.set()
@@ -352,7 +366,7 @@ def _wanted(job: Job) -> Wanted:
     path = action.path
     namespace = job.identity.namespace
     key = (namespace, path, version, action.exec.kind, action.limits, job.accounts, env)
-    return Wanted(key, namespace, path, action.limits.memory, action.updated)
+    return Wanted(key, namespace, path, 0 if job.canary else action.limits.memory, action.updated)
 
 
 def _message_fields(job: Job, now: float) -> dict[str, str]:

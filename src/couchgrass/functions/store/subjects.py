@@ -22,8 +22,6 @@ from couchgrass.functions.keys import Key, Subject
 from couchgrass.functions.names import check_namespace
 from couchgrass.serving.files import kept_secret
 
-DATABASE: Final = "whisk_subjects"
-
 INTERNAL_KEYS_MAX: Final = 10_000
 """Those that are remembered: most invocations want one."""
 
@@ -78,7 +76,7 @@ class Subjects:
         cls,
         server: CouchServer,
         *,
-        database: str = DATABASE,
+        database: str = keys.DATABASE,
         cache: Path,
         secret_file: Path,
         clock: Clock,

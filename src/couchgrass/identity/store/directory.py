@@ -19,12 +19,11 @@ from couchgrass.couch.followed import Doc, Followed
 from couchgrass.couch.server import CouchServer, path
 from couchgrass.errors import Conflict, CouchgrassError, FileExists, NotFound
 from couchgrass.identity.keyset import KeySet, Signer, new_private
-from couchgrass.identity.tenant import Tenant, check, from_doc, to_doc
+from couchgrass.identity.tenant import DATABASE, Tenant, check, from_doc, to_doc
 from couchgrass.serving.files import replace_file
 
 log = logging.getLogger("couchgrass.identity")
 
-DATABASE: Final = "couchgrass_identity"
 START_S: Final = 20.0
 TENANTS_MAX: Final = 10_000
 KEY_S: Final = 90 * 24 * 3600

@@ -17,7 +17,12 @@ from couchgrass.region.run.state_file import RegionState, read_state
 ANSWER_S: Final = 3.0
 ANSWER_BYTES_MAX: Final = 1024 * 1024
 
-_ASKED: Final = {"database": "/_up", "functions": "/api/v1", "gateway": "/.well-known/couchgrass/gateway"}
+_ASKED: Final = {
+    "database": "/_up",
+    "functions": "/api/v1",
+    "gateway": "/.well-known/couchgrass/gateway",
+    "agent": "/_couchgrass/status",
+}
 """What each is asked for. Any answer below 500 shows that it is there."""
 
 CONFINEMENT: Final = "confinement"

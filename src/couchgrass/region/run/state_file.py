@@ -1,7 +1,8 @@
 """DATA/region.json: what runs in a region now, for `couchgrass status` and for the region's own processes.
 
 The lock beside it is held as long as the supervisor lives, so that a file that was left by a killed one is
-known as old, and two supervisors never share a folder.
+known as old, and two supervisors never share a folder. A supervisor of regions keeps the same under other
+names (`Kept`).
 """
 
 from __future__ import annotations
@@ -43,6 +44,17 @@ class RegionState(msgspec.Struct, frozen=True):
     version: int = VERSION
 
 
+class Kept(msgspec.Struct, frozen=True):
+    """The names of the two files, and what people are told when the folder is taken."""
+
+    state: str = STATE
+    lock: str = LOCK
+    taken: str = "is in use by another region: stop it or name another folder"
+
+
+REGION_KEPT = Kept()
+
+
 class FolderTaken(CouchgrassError):
     """Another supervisor has the data folder, or it can't be used; `reason` says so."""
 
@@ -50,52 +62,65 @@ class FolderTaken(CouchgrassError):
 class Hold:
     """The lock, held until `close`."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, kept: Kept = REGION_KEPT) -> None:
         """Makes the folder. Raises FolderTaken."""
         try:
             data.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._descriptor = os.open(data / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._descriptor = os.open(data / kept.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as refused:
             raise FolderTaken(f"{data} can't be used: {refused.strerror}") from refused
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as held:
             os.close(self._descriptor)
-            raise FolderTaken(f"{data} is in use by another region: stop it or name another folder") from held
+            raise FolderTaken(f"{data} {kept.taken}") from held
+        # For whoever finds the lock held and no state beside it.
+        os.truncate(self._descriptor, 0)
+        os.write(self._descriptor, b"%d\n" % os.getpid())
         # What one that was killed left there would be taken for what runs now.
-        remove_state(data)
+        remove_state(data, kept)
 
     def close(self) -> None:
         """Lets it go."""
         os.close(self._descriptor)
 
 
-def write_state(data: Path, state: RegionState) -> None:
+def write_state(data: Path, state: RegionState, kept: Kept = REGION_KEPT) -> None:
     """Raises OSError."""
-    replace_file(data / STATE, msgspec.json.format(msgspec.json.encode(state)) + b"\n")
+    replace_file(data / kept.state, msgspec.json.format(msgspec.json.encode(state)) + b"\n")
 
 
-def remove_state(data: Path) -> None:
+def remove_state(data: Path, kept: Kept = REGION_KEPT) -> None:
     """At the end of a region."""
-    (data / STATE).unlink(missing_ok=True)
+    (data / kept.state).unlink(missing_ok=True)
 
 
-def read_state(data: Path) -> RegionState | None:
+def read_state(data: Path, kept: Kept = REGION_KEPT) -> RegionState | None:
     """What runs; None when nothing does. Raises FolderTaken when the file can't be read."""
-    if not is_held(data):
+    if not is_held(data, kept):
         return None
     try:
-        return msgspec.json.decode((data / STATE).read_bytes(), type=RegionState)
+        return msgspec.json.decode((data / kept.state).read_bytes(), type=RegionState)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.DecodeError) as bad:
-        raise FolderTaken(f"{data / STATE} can't be read: {bad}") from bad
+        raise FolderTaken(f"{data / kept.state} can't be read: {bad}") from bad
 
 
-def is_held(data: Path) -> bool:
+def holder(data: Path, kept: Kept = REGION_KEPT) -> int | None:
+    """The process that has the folder; None when nobody has."""
+    if not is_held(data, kept):
+        return None
+    try:
+        return int((data / kept.lock).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+
+
+def is_held(data: Path, kept: Kept = REGION_KEPT) -> bool:
     """True when a supervisor has the folder."""
     try:
-        descriptor = os.open(data / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(data / kept.lock, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return False
     try:

@@ -1,4 +1,4 @@
-"""Runs a region's processes as `restart.py` decides, passes their logs on, and writes down what runs.
+"""Runs processes as `restart.py` decides, passes their logs on, and writes down what runs.
 
 Each process is in a session of its own, so that a Ctrl-C reaches the supervisor only, and dies with it (Linux
 kills it then). It is ready when a line of its stdout ends with ``at URL``.
@@ -20,7 +20,14 @@ from couchgrass.clock import Clock
 from couchgrass.errors import CouchgrassError
 from couchgrass.region import restart
 from couchgrass.region.run.log import Log
-from couchgrass.region.run.state_file import RegionState, Seen, remove_state, write_state
+from couchgrass.region.run.state_file import (
+    REGION_KEPT,
+    Kept,
+    RegionState,
+    Seen,
+    remove_state,
+    write_state,
+)
 
 LINE_BYTES_MAX: Final = 64 * 1024
 """Of a longer line in a log the parts are lines of their own."""
@@ -51,16 +58,26 @@ class Spec(msgspec.Struct, frozen=True):
 
 
 class Told(msgspec.Struct, frozen=True):
-    """About the region, for the state file. `database_url` is that of a database that is not run here."""
+    """For the state file. `database_url` is that of a database that is not run here."""
 
     name: str
     file: str
     data: Path
     database_url: str = ""
+    kept: Kept = REGION_KEPT
+
+
+def _nobody() -> frozenset[str]:
+    return frozenset()
+
+
+def _unheard(seen: Mapping[str, Seen]) -> None:
+    """Nobody follows what becomes of the processes."""
 
 
 class Supervisor:
-    """One region's processes. `ready` gets the URLs when all are ready the first time."""
+    """Processes that run together. `ready` gets the URLs when all are ready the first time, `changed` what is
+    written down, each time. `held` names those that must not be started for now."""
 
     def __init__(
         self,
@@ -69,12 +86,19 @@ class Supervisor:
         clock: Clock,
         *,
         ready: Callable[[Mapping[str, str]], None],
+        rules: restart.Rules = restart.ALONE,
+        log: Log | None = None,
+        held: Callable[[], frozenset[str]] = _nobody,
+        changed: Callable[[Mapping[str, Seen]], None] = _unheard,
     ) -> None:
         self._specs = {spec.name: spec for spec in specs}
         self._told = told
         self._clock = clock
-        self._log = Log()
+        self._rules = rules
+        self._log = log or Log()
         self._ready = ready
+        self._held = held
+        self._changed = changed
         self._events: asyncio.Queue[restart.Event] = asyncio.Queue()
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._watches: set[asyncio.Task[None]] = set()
@@ -85,16 +109,17 @@ class Supervisor:
         self._pid = os.getpid()
 
     async def run(self) -> int:
-        """Until the region is told to stop or can't start; the exit status."""
+        """Until it is told to stop or something can't start; the exit status."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._events.put_nowait, restart.Told())
-        state = restart.first(tuple(self._specs), self._clock.monotonic())
+        state = restart.first(tuple(self._specs), self._clock.monotonic(), self._rules)
         event: restart.Event = restart.Began()
         try:
             while True:
                 before = state
-                state, commands = restart.step(state, event, self._clock.monotonic())
+                held = self._held_of(state)
+                state, commands = restart.step(state, event, self._clock.monotonic(), held)
                 if state != before:
                     # Before anything starts: functions read the database's URL there.
                     self._write(state)
@@ -105,14 +130,22 @@ class Supervisor:
                 if commands:
                     self._write(state)
                 self._show(state)
-                event = await self._next(state)
+                event = await self._next(state, held)
         finally:
             await self._end_all()
             self._log.close()
-            remove_state(self._told.data)
+            remove_state(self._told.data, self._told.kept)
 
-    async def _next(self, state: restart.State) -> restart.Event:
-        at = restart.next_at(state)
+    def stop(self) -> None:
+        """As a signal does."""
+        self._events.put_nowait(restart.Told())
+
+    def _held_of(self, state: restart.State) -> frozenset[str]:
+        idle = (restart.Phase.WAITING, restart.Phase.RESTING)
+        return self._held() if any(one.phase in idle for one in state.processes.values()) else frozenset()
+
+    async def _next(self, state: restart.State, held: frozenset[str]) -> restart.Event:
+        at = restart.next_at(state, self._clock.monotonic(), held)
         left_s = None if at is None else max(0.0, at - self._clock.monotonic())
         try:
             async with asyncio.timeout(left_s):
@@ -129,7 +162,7 @@ class Supervisor:
             case restart.Kill(name):
                 self._signal(name, signal.SIGKILL)
             case restart.Say(text):
-                self._log.add("region", text)
+                self._log.add(self._log.own, text)
             case restart.Exit(status):
                 self._exit = status
 
@@ -146,7 +179,7 @@ class Supervisor:
                 preexec_fn=self._die_with_us,
             )
         except OSError as refused:
-            self._log.add("region", f"{spec.name} can't be run: {command[0]}: {refused.strerror}")
+            self._log.add(self._log.own, f"{spec.name} can't be run: {command[0]}: {refused.strerror}")
             self._events.put_nowait(restart.Ended(spec.name, SPAWN_FAILED))
             return
         self._processes[spec.name] = process
@@ -194,7 +227,7 @@ class Supervisor:
             except (CouchgrassError, OSError) as refused:
                 if str(refused) != told:
                     told = str(refused)
-                    self._log.add("region", f"{spec.name} can't be used yet: {told}")
+                    self._log.add(self._log.own, f"{spec.name} can't be used yet: {told}")
             await asyncio.sleep(PREPARE_AGAIN_S)
         self._events.put_nowait(restart.Ready(spec.name, url))
 
@@ -224,10 +257,13 @@ class Supervisor:
         told = self._told
         try:
             write_state(
-                told.data, RegionState(told.name, told.file, os.getpid(), self._started_at, url, seen)
+                told.data,
+                RegionState(told.name, told.file, os.getpid(), self._started_at, url, seen),
+                told.kept,
             )
         except OSError as refused:
-            self._log.add("region", f"what runs can't be written down: {refused}")
+            self._log.add(self._log.own, f"what runs can't be written down: {refused}")
+        self._changed(seen)
 
     def _show(self, state: restart.State) -> None:
         if not self._shown and all(one.phase is restart.Phase.READY for one in state.processes.values()):

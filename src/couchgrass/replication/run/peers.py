@@ -22,10 +22,11 @@ import msgspec
 
 from couchgrass.couch.auth import Auth
 from couchgrass.couch.pace import Pace
-from couchgrass.couch.transport import SERVER_GONE, TOO_MANY, HttpTransport, why
+from couchgrass.couch.transport import SERVER_GONE, TOO_MANY, HttpTransport
 from couchgrass.errors import CouchgrassError
 from couchgrass.replication.address import Address
 from couchgrass.replication.backoff import probe_delay_s
+from couchgrass.serving.lost import why
 
 log = logging.getLogger("couchgrass.replication")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from couchgrass.docdb.stats import Family, Sample
+from couchgrass.exposition import Family, Sample
 from couchgrass.replication.run.documents import Documents, Entry
 from couchgrass.replication.run.job import Job
 from couchgrass.replication.run.replicator import Replicator

@@ -1,0 +1,1 @@
+"""What keeps a region's links: looks at servers, applies plans, goes on for ever."""

@@ -1,0 +1,162 @@
+"""Which app goes where: what ``couchgrass deploy`` makes of its options and the file with all regions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import msgspec
+
+from couchgrass.cli.region import CONFIG_VARIABLE, DEFAULT_TOPOLOGY, read_topology
+from couchgrass.errors import CouchgrassError
+
+if TYPE_CHECKING:
+    from couchgrass.deploy.apply.place import Place
+    from couchgrass.deploy.needs import Needs
+    from couchgrass.region.config import Region
+    from couchgrass.topology.config import App, Balancer, Topology
+
+DEFAULT_DIR = Path(".couchgrass")
+
+
+def topology_file(config: Path | None, folder: Path | None) -> Path:
+    """The file that is meant: the one named, the folder's, $COUCHGRASS_CONFIG's, ./couchgrass.toml, or that
+    of `couchgrass up` in this folder."""
+    from couchgrass.topology.places import CONFIG
+
+    if config is not None and folder is not None:
+        raise CouchgrassError("--config and --dir name the same thing: give one of them")
+    if config is not None:
+        return config
+    if folder is not None:
+        return folder / CONFIG
+    if named := os.environ.get(CONFIG_VARIABLE):
+        return Path(named)
+    of_up = DEFAULT_DIR / CONFIG
+    return of_up if of_up.is_file() and not DEFAULT_TOPOLOGY.is_file() else DEFAULT_TOPOLOGY
+
+
+def apps_of(topology: Topology, folder: Path | None, *, namespace: str, env_file: Path | None) -> list[App]:
+    """The apps that are meant: all of the file, or the one in `folder`, with what the file says of it."""
+    from couchgrass.topology.config import App
+
+    found = list(topology.apps)
+    if folder is not None:
+        here = folder.resolve()
+        found = [one for one in topology.apps if Path(one.folder).resolve() == here] or [App(str(here))]
+    if not found:
+        raise CouchgrassError(
+            "no app: name its folder with -p, or write [[apps]] into the file of the regions"
+        )
+    changes = {"namespace": namespace} if namespace else {}
+    if env_file is not None:
+        changes["env_file"] = str(env_file)
+    return [msgspec.structs.replace(one, **changes) for one in found]
+
+
+def regions_of(topology: Topology, app: App, named: Sequence[str]) -> list[Region]:
+    """The regions that are meant, in the file's order."""
+    if unknown := [name for name in named if name not in topology.names]:
+        raise CouchgrassError(f"there is no region {unknown[0]}: there is {', '.join(topology.names)}")
+    return [
+        one
+        for one in topology.regions
+        if (not named or one.name in named) and (not app.regions or one.name in app.regions)
+    ]
+
+
+def databases_of(topology: Topology) -> tuple[str, ...]:
+    """Databases that the file names without a pattern: an app's, to be made for it."""
+    return tuple(dict.fromkeys(one.match for one in topology.databases if "*" not in one.match))
+
+
+async def place_of(region: Region, needs: Needs, stack: AsyncExitStack) -> Place:
+    """A region, ready to be asked as long as `stack` is open. Raises AccessRefused."""
+    from couchgrass.deploy.apply.credentials import key_of_file
+    from couchgrass.deploy.apply.place import Place
+    from couchgrass.region.places import account_file, key_file
+    from couchgrass.region.run.account import AccessRefused, api_host, peer_access, served_at
+
+    key = None
+    if region.functions.url:
+        key = key_of_file(Path(region.functions.key))
+        if key is None:
+            raise AccessRefused(
+                f"{region.functions.key} holds no key of the OpenWhisk at {region.functions.url}"
+            )
+    return Place(
+        name=region.name,
+        couch=await stack.enter_async_context(peer_access(region).server()),
+        database_url=_inner_url(region),
+        functions_url=api_host(region),
+        agent_url=served_at(region, "agent"),
+        key=key,
+        is_embedded=not region.database.url,
+        signs_in=region.identity.enabled,
+        key_file=Path(key_file(region.data, needs.namespace)),
+        account_file=Path(account_file(region.data, needs.account)) if needs.account else None,
+    )
+
+
+def _inner_url(region: Region) -> str:
+    """Where actions, which run on the region's own machine, reach its database."""
+    from couchgrass.region.config import LOOPBACK
+    from couchgrass.region.run.account import peer_access
+
+    database = region.database
+    if database.url:
+        return database.url
+    if not database.public_url:
+        return peer_access(region).url
+    host = LOOPBACK if database.host in ("0.0.0.0", "::") else database.host  # noqa: S104
+    return f"http://{f'[{host}]' if ':' in host else host}:{database.port}"
+
+
+def balancer_url(balancer: Balancer | None) -> str:
+    """Where the balancer serves; "" without one."""
+    from couchgrass.region.config import LOOPBACK
+
+    if balancer is None or not balancer.port:
+        return ""
+    host = LOOPBACK if balancer.host in ("0.0.0.0", "::") else balancer.host  # noqa: S104
+    shown = balancer.hostname or (f"[{host}]" if ":" in host else host)
+    scheme, usual = ("https", 443) if balancer.tls is not None else ("http", 80)
+    return f"{scheme}://{shown}" + ("" if balancer.port == usual else f":{balancer.port}")
+
+
+def behind(url: str, balancer: str) -> str:
+    """The URL of the same thing at the balancer."""
+    return balancer + urlsplit(url).path
+
+
+def ways_of(
+    topology: Topology, databases: Iterable[str], regions: Iterable[str]
+) -> list[tuple[str, str, str]]:
+    """(database, source, target) of the links that there should be between these regions."""
+    from couchgrass.topology.links import Wishes
+
+    wishes, chosen = Wishes(topology), frozenset(regions)
+    return [
+        (database, way.source, way.target)
+        for database in databases
+        for way in wishes.ways(database)
+        if way.source in chosen and way.target in chosen
+    ]
+
+
+def read_selection(
+    config: Path | None, folder: Path | None, app: Path | None, *, namespace: str, env_file: Path | None
+) -> tuple[Path, Topology, list[App]]:
+    """(file, topology, apps) that the options mean. Raises CouchgrassError."""
+    file = topology_file(config, folder)
+    topology = read_topology(file)
+    return file, topology, apps_of(topology, app, namespace=namespace, env_file=env_file)
+
+
+def outer_environment() -> Mapping[str, str]:
+    """The environment around the env file."""
+    return dict(os.environ)

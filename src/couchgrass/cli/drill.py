@@ -1,0 +1,260 @@
+"""``couchgrass drill``: breaks something under load, heals it, and reports what was lost."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from couchgrass.cli.paper import FAILED, complain, errors, lines, misused, out, run
+from couchgrass.cli.region import read_topology
+from couchgrass.drill.plan import How, Kind
+from couchgrass.errors import BadRequest, CouchgrassError
+from couchgrass.topology.places import BALANCER_STATE, CONFIG, DEFAULT_DIR
+
+if TYPE_CHECKING:
+    from couchgrass.drill.report import Fault, Report
+    from couchgrass.drill.run.place import UpSite
+    from couchgrass.drill.run.watch import Watch
+    from couchgrass.topology.config import Topology
+
+EXAMPLES = """[bold]Try it[/]
+
+  [cyan]couchgrass drill[/]                                  [dim]# kills the region that serves[/]
+  [cyan]couchgrass drill --fault database --how pause[/]     [dim]# its database hangs[/]
+  [cyan]couchgrass drill --fault link --seconds 120[/]       [dim]# the regions can't see each other[/]
+  [cyan]couchgrass drill --fault all --html report.html[/]   [dim]# each in turn, with charts[/]
+
+It needs a running [cyan]couchgrass up[/] with the todo app, makes todos of its own and removes them again.
+It ends with 0 when all promises were kept: no GET failed, service within a second, nothing lost."""
+
+WELL_S = 90.0
+"""How long a drill waits before it begins, and between two, for all regions to be ready."""
+
+SECONDS_MIN = 4.0
+RATE_MAX = 5000.0
+
+
+def drill(
+    folder: Annotated[Path, typer.Option("--dir", help="The folder of couchgrass up.", metavar="DIR")] = Path(
+        DEFAULT_DIR
+    ),
+    fault: Annotated[Kind, typer.Option(help="What breaks.")] = Kind.REGION,
+    how: Annotated[
+        How | None, typer.Option(help="How it breaks. [dim]\\[default: kill; cut for a link][/]")
+    ] = None,
+    region: Annotated[
+        str, typer.Option(help="Which region. [dim]\\[default: the one that serves][/]", metavar="NAME")
+    ] = "",
+    load: Annotated[float, typer.Option(help="Requests a second.", metavar="N")] = 200.0,
+    seconds: Annotated[float, typer.Option(help="How long each drill's load lasts.", metavar="S")] = 20.0,
+    api: Annotated[
+        str, typer.Option(help="The path of the todos. [dim]\\[default: of the first app][/]", metavar="PATH")
+    ] = "",
+    database: Annotated[str, typer.Option(help="The database of the todos.", metavar="NAME")] = "todos",
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the reports there.", metavar="FILE")
+    ] = None,
+    html_file: Annotated[
+        Path | None, typer.Option("--html", help="Write a page with charts there.", metavar="FILE")
+    ] = None,
+) -> None:
+    """Break something under real load, heal it, and measure what users saw and what was lost."""
+    from couchgrass.drill.report import broken_promises
+
+    if not (seconds >= SECONDS_MIN and 0 < load <= RATE_MAX):
+        misused("drill", f"--seconds is {SECONDS_MIN:.0f} at least, and --load above 0 up to {RATE_MAX:.0f}")
+    for file in filter(None, (json_file, html_file)):
+        if not file.absolute().parent.is_dir():
+            misused("drill", f"{file.absolute().parent} is no folder")
+    try:
+        plan = _Plan(folder, fault, how, region, load, seconds, api, database)
+    except CouchgrassError as refused:
+        complain("drill", refused.reason)
+        raise typer.Exit(FAILED) from refused
+    reports = run("drill", plan.run())
+    _write(reports, json_file, html_file)
+    if any(broken_promises(report) for report in reports):
+        raise typer.Exit(FAILED)
+
+
+class _Plan:
+    """The drills that were asked for, against what runs now."""
+
+    def __init__(
+        self,
+        folder: Path,
+        kind: Kind,
+        how: How | None,
+        region: str,
+        rate: float,
+        seconds: float,
+        api: str,
+        database: str,
+    ) -> None:
+        from couchgrass.drill.plan import faults
+
+        self._topology = read_topology(folder / CONFIG)
+        names = self._topology.names
+        if region and region not in names:
+            raise BadRequest(f"there is no region {region}: there is {', '.join(names)}")
+        self._balancer = _balancer(self._topology)
+        self._faults = faults(kind, how, region or _serving(self._balancer, names), names)
+        self._site = _site(folder, self._topology)
+        self._rate = rate
+        self._seconds = seconds
+        namespace = self._topology.apps[0].namespace if self._topology.apps else "guest"
+        self._api = "/" + (api or f"api/{namespace}/v1/todo").strip("/")
+        self._database = database
+
+    async def run(self) -> list[Report]:
+        """All drills, one after the other."""
+        reports = []
+        for fault in self._faults:
+            await self._well()
+            reports.append(await self._one(fault))
+            _show(reports[-1])
+        return reports
+
+    async def _well(self) -> None:
+        from couchgrass.drill.run.drill import settled
+
+        async def ready() -> bool:
+            seen = await asyncio.gather(*(self._site.health(name) for name in self._site.regions))
+            return all(one is not None and one.ready for one in seen)
+
+        if not await settled(ready, time.monotonic, limit_s=WELL_S):
+            raise BadRequest("not all regions are ready: couchgrass status says what is wrong")
+
+    async def _one(self, fault: Fault) -> Report:
+        from couchgrass.drill.ops import Load
+        from couchgrass.drill.run.drill import Drill
+        from couchgrass.drill.run.load import Driver
+
+        seed = secrets.SystemRandom()
+        began = time.monotonic()
+
+        def now() -> float:
+            return time.monotonic() - began
+
+        async with AsyncExitStack() as stack:
+            watches = await self._watches(stack)
+            urls = await self._urls(fault)
+            driver = Driver(urls, Load(seed.randrange), now, mark=f"drill {secrets.token_hex(4)}")
+            tell: Callable[[str], None] = lambda text: errors.print(  # noqa: E731
+                f"[dim]{now():6.1f} s[/]  {escape(text)}", highlight=False
+            )
+            report = await Drill(self._site, driver, watches, now, tell).run(fault, self._rate, self._seconds)
+            first = next(iter(watches.values()))
+            await first.remove({one.doc for one in driver.outcomes if one.doc})
+        return report
+
+    async def _watches(self, stack: AsyncExitStack) -> dict[str, Watch]:
+        from couchgrass.drill.run.watch import Watch
+        from couchgrass.region.run.account import peer_access
+
+        found = {}
+        for one in self._topology.regions:
+            server = await stack.enter_async_context(peer_access(one).server())
+            found[one.name] = Watch(server, self._database)
+        return found
+
+    async def _urls(self, fault: Fault) -> Sequence[str]:
+        """Where the load goes: to the balancer; when a link breaks, to each region, as from users of both."""
+        from couchgrass.drill.run.probe import check_todos
+        from couchgrass.region.run.account import gateway_url
+
+        if fault.kind == Kind.LINK.value:
+            urls = [gateway_url(self._topology.region(name)) for name in (fault.region, fault.other)]
+        else:
+            urls = [str(self._balancer["url"])]
+        urls = [url.rstrip("/") + self._api for url in urls]
+        await asyncio.gather(*(check_todos(url) for url in urls))
+        return urls
+
+
+def _balancer(topology: Topology) -> Mapping[str, Any]:
+    """What the balancer wrote down. Raises BadRequest when none runs."""
+    import msgspec
+
+    if topology.balancer is None:
+        raise BadRequest("the topology has no [balancer]")
+    file = Path(topology.balancer.data) / BALANCER_STATE
+    try:
+        found: Mapping[str, Any] = msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
+    except OSError as refused:
+        raise BadRequest(f"no balancer runs ({file} is not there): couchgrass up starts all") from refused
+    except msgspec.DecodeError as bad:
+        raise BadRequest(f"{file} can't be read: {bad}") from bad
+    return found
+
+
+def _serving(balancer: Mapping[str, Any], names: Sequence[str]) -> str:
+    regions = balancer.get("regions", {})
+    return next((name for name in names if regions.get(name, {}).get("state") == "serving"), names[0])
+
+
+def _site(folder: Path, topology: Topology) -> UpSite:
+    from couchgrass.drill.run.place import UpSite
+    from couchgrass.region.run.account import served_at
+    from couchgrass.region.run.state_file import read_state
+
+    def pids(name: str) -> Mapping[str, int]:
+        state = read_state(Path(topology.region(name).data))
+        if state is None:
+            return {}
+        parts = {part: seen.pid for part, seen in state.processes.items() if seen.pid is not None}
+        return {"supervisor": state.pid, **parts}
+
+    def balancer_pid() -> int | None:
+        found = _balancer(topology).get("pid")
+        return found if isinstance(found, int) else None
+
+    return UpSite(
+        folder,
+        topology.names,
+        pids=pids,
+        health_url=lambda name: served_at(topology.region(name), "agent"),
+        balancer_pid=balancer_pid,
+    )
+
+
+def _show(report: Report) -> None:
+    from couchgrass.drill.report import broken_promises, facts
+
+    out.print()
+    out.print(lines(("", ""), facts(report)))
+    broken = broken_promises(report)
+    for word in broken:
+        out.print(f"[bold red]not kept:[/] {escape(word)}", highlight=False, soft_wrap=True)
+    if not broken:
+        out.print("[bold green]All promises were kept.[/]")
+
+
+def _write(reports: Sequence[Report], json_file: Path | None, html_file: Path | None) -> None:
+    import msgspec
+
+    from couchgrass.drill.page import page
+    from couchgrass.drill.report import broken_promises
+
+    told = [{**msgspec.to_builtins(one), "broken_promises": broken_promises(one)} for one in reports]
+    contents: list[tuple[Path | None, bytes]] = [
+        (json_file, msgspec.json.format(msgspec.json.encode(told)) + b"\n"),
+        (html_file, page(reports, title="couchgrass drill").encode()),
+    ]
+    for file, content in contents:
+        if file is None:
+            continue
+        try:
+            file.write_bytes(content)
+        except OSError as refused:
+            complain("drill", f"{file} can't be written: {refused.strerror}")
+            raise typer.Exit(FAILED) from refused
+        out.print(f"Written: {file}", highlight=False, soft_wrap=True)

@@ -1,0 +1,89 @@
+"""``couchgrass topology``: the file with all regions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from couchgrass.cli import drift
+from couchgrass.cli.paper import FAILED, complain, flowing, lines, out
+from couchgrass.cli.region import DEFAULT_TOPOLOGY, TopologyFile, read_topology
+from couchgrass.errors import CouchgrassError
+
+if TYPE_CHECKING:
+    from couchgrass.topology.config import Topology
+
+EXAMPLES = """[bold]Try it[/]
+
+  [cyan]couchgrass topology example > couchgrass.toml[/]          [dim]# two regions on this machine[/]
+  [cyan]couchgrass topology check[/]                              [dim]# of ./couchgrass.toml[/]
+  [cyan]couchgrass topology schema > couchgrass.schema.json[/]    [dim]# for editors[/]
+
+The same file serves a laptop and a fleet. [cyan]COUCHGRASS_CONFIG[/] names another than ./couchgrass.toml."""
+
+app = typer.Typer(
+    help="The file with all regions: what stands in it, and whether they are as it says.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    epilog=flowing(EXAMPLES),
+)
+
+
+app.command(epilog=flowing(drift.EXAMPLES))(drift.plan)
+app.command(epilog=flowing(drift.EXAMPLES))(drift.apply)
+
+
+@app.command()
+def example() -> None:
+    """Print a file to begin with: two regions on this machine, and all settings with their defaults."""
+    from couchgrass.topology.example import EXAMPLE
+
+    typer.echo(EXAMPLE, nl=False)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the file, by which editors complete and check it."""
+    import msgspec
+
+    from couchgrass.topology.schema import schema as whole
+
+    typer.echo(msgspec.json.format(msgspec.json.encode(whole())).decode())
+
+
+@app.command()
+def check(config: TopologyFile = DEFAULT_TOPOLOGY) -> None:
+    """Check a file, and show what it says. Nothing is asked over the network and nothing is changed."""
+    try:
+        topology = read_topology(config)
+    except CouchgrassError as refused:
+        complain("topology check", refused.reason)
+        raise typer.Exit(FAILED) from refused
+    _show(topology)
+
+
+def _show(topology: Topology) -> None:
+    rows = [
+        (
+            region.name,
+            region.location,
+            region.database.url or region.database.public_url or f"port {region.database.port}",
+            region.functions.url or region.functions.public_url or f"port {region.functions.port}",
+            region.gateway.url or region.gateway.public_url or f"port {region.gateway.port}",
+            region.data,
+        )
+        for region in topology.regions
+    ]
+    out.print(lines(("region", "location", "database", "functions", "gateway", "data"), rows))
+    told = [f"databases {', '.join(one.match for one in topology.databases) or 'none'}"]
+    told.append(f"apps {', '.join(one.folder for one in topology.apps) or 'none'}")
+    if topology.balancer is not None:
+        told.append(
+            f"balancer {topology.balancer.policy} on {topology.balancer.host}:{topology.balancer.port}"
+        )
+    out.print("\n".join(told), highlight=False, soft_wrap=True, markup=False)
+
+
+app.command(epilog=flowing(drift.EXAMPLES))(drift.plan)
+app.command(epilog=flowing(drift.EXAMPLES))(drift.apply)

@@ -1,0 +1,196 @@
+"""``couchgrass up``: regions, the balancer and the app, all on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from couchgrass.cli.down import Dir
+from couchgrass.cli.fleet import up_kept
+from couchgrass.cli.paper import FAILED, complain, errors, out
+from couchgrass.cli.region import read_topology
+from couchgrass.cli.wires import wired
+from couchgrass.errors import CouchgrassError
+from couchgrass.topology.places import DEFAULT_DIR
+
+if TYPE_CHECKING:
+    from couchgrass.topology.config import Topology
+    from couchgrass.topology.generate import Asked
+
+DEFAULT_REGIONS: Final = "london,dallas"
+LAST_LINES: Final = 20
+RUNS: Final = b"runs"
+
+EXAMPLES = """[bold]Try it[/]
+
+  [cyan]couchgrass up[/]                                     [dim]# London and Dallas with the todo app[/]
+  [cyan]curl http://127.0.0.1:8080/v1/todo[/]                [dim]# in another terminal[/]
+  [cyan]couchgrass up --regions london,dallas,tokyo --dir three[/]
+  [cyan]couchgrass up --app my/app --detach[/]               [dim]# in the background, when all is ready[/]
+  [cyan]couchgrass down[/]
+
+The first start writes DIR/couchgrass.toml; from then on that file is what counts, and each start goes on with
+the data that there is. Ctrl-C stops the balancer, then the regions; a second one hurries them."""
+
+
+def up(
+    folder: Dir = Path(DEFAULT_DIR),
+    regions: Annotated[
+        str | None, typer.Option("--regions", help=f"Their names. [{DEFAULT_REGIONS}]", metavar="NAME,…")
+    ] = None,
+    app: Annotated[
+        Path | None, typer.Option("--app", help="A folder with a manifest. [the todo app]", metavar="PATH")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", help="The balancer's port. [8080]", min=1, max=65535)
+    ] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Return when all is ready, and go on in the background.")
+    ] = False,
+    behind: Annotated[int | None, typer.Option("--behind", hidden=True)] = None,
+) -> None:
+    """Run several regions on this machine, an app in all of them, and a balancer in front.
+
+    A region that dies is started again; the others serve meanwhile.
+    """
+    try:
+        asked = _asked(regions, app, port)
+        if detach:
+            raise typer.Exit(_detached(folder, asked))
+        raise typer.Exit(_run(folder.absolute(), asked, behind=behind))
+    except CouchgrassError as refused:
+        complain("up", refused.reason or refused.error)
+        raise typer.Exit(FAILED) from refused
+
+
+def _asked(regions: str | None, app: Path | None, port: int | None) -> Asked:
+    from couchgrass.topology.generate import Asked, names_of
+    from couchgrass.topology.run.folder import check_app
+
+    if app is not None:
+        check_app(app)
+    return Asked(
+        None if regions is None else names_of(regions), None if app is None else str(app.resolve()), port
+    )
+
+
+def _run(folder: Path, asked: Asked, *, behind: int | None) -> int:
+    from couchgrass.cli.up_run import Fleet
+    from couchgrass.region.run.state_file import Hold
+    from couchgrass.topology.places import UP_LOG
+    from couchgrass.topology.run.folder import FolderRefused, check_ports, ready_wires
+    from couchgrass.topology.run.journal import Journal
+
+    hold = Hold(folder, up_kept())
+    try:
+        topology = _topology(folder, asked)
+        check_ports(folder, topology)
+        wires = ready_wires(folder, topology, wired(topology))
+        try:
+            journal = Journal(folder / UP_LOG)
+        except OSError as refused:
+            raise FolderRefused(f"{folder / UP_LOG} can't be written: {refused.strerror}") from refused
+
+        async def whole() -> int:
+            fleet = Fleet(folder, topology, wires, journal)
+            return await fleet.run(begun=partial(_let_go, behind), watch=behind is None)
+
+        status = asyncio.run(whole())
+        if status:
+            _tell_end(journal.last(LAST_LINES), folder / UP_LOG)
+        journal.close()
+        return status
+    finally:
+        hold.close()
+
+
+def _topology(folder: Path, asked: Asked) -> Topology:
+    """What is to run. The first start writes it down. Raises CouchgrassError."""
+    from couchgrass.topology.cities import meant
+    from couchgrass.topology.generate import names_of
+    from couchgrass.topology.places import CONFIG
+    from couchgrass.topology.run.folder import check_app, check_options, first_file
+
+    file = folder / CONFIG
+    if not file.exists():
+        names = asked.regions or names_of(DEFAULT_REGIONS)
+        for name in names:
+            if city := meant(name):
+                errors.print(f"{name} is no city that is known here; {city} is", highlight=False)
+        first_file(folder, asked, example=example_app(), regions=names)
+        topology = read_topology(file)
+    else:
+        topology = read_topology(file)
+        check_options(folder, topology, asked)
+    for one in topology.apps:
+        check_app(Path(one.folder))
+    return topology
+
+
+def example_app() -> Path:
+    """The todo app, as it was installed, or of the source tree. Raises CouchgrassError."""
+    package = Path(__file__).resolve().parent.parent
+    for place in (package / "examples" / "todo", package.parent.parent / "examples" / "todo" / "python"):
+        if (place / "manifest.yaml").is_file():
+            return place
+    raise CouchgrassError("the todo app is not part of this installation: name another with --app")
+
+
+def _tell_end(last: Sequence[str], log: Path) -> None:
+    for line in last:
+        errors.print(line, highlight=False, soft_wrap=True, markup=False)
+    complain("up", f"it ended; all of its log is in {log}")
+
+
+def _let_go(behind: int | None) -> None:
+    """Whoever waits at the other end of stdout and of this pipe learns that all runs."""
+    if behind is None:
+        return
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    sys.stdout.flush()
+    os.write(behind, RUNS)
+    for descriptor in (1, 2, behind):
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
+def _detached(folder: Path, asked: Asked) -> int:
+    """Passes on what the one in the background says, until it lets go or ends; the exit status."""
+    command = [sys.executable, "-m", "couchgrass", "up", "--dir", str(folder.absolute())]
+    if asked.regions is not None:
+        command.append(f"--regions={','.join(asked.regions)}")
+    if asked.app is not None:
+        command.append(f"--app={asked.app}")
+    if asked.port is not None:
+        command.append(f"--port={asked.port}")
+    reading, writing = os.pipe()
+    behind = subprocess.Popen(  # noqa: S603
+        [*command, f"--behind={writing}"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        pass_fds=(writing,),
+        text=True,
+    )
+    os.close(writing)
+    assert behind.stdout is not None
+    while True:
+        try:
+            for line in behind.stdout:
+                out.print(line, end="", highlight=False, soft_wrap=True, markup=False)
+            break
+        except KeyboardInterrupt:
+            behind.send_signal(signal.SIGTERM)
+    behind.stdout.close()
+    with os.fdopen(reading, "rb") as told:
+        return 0 if told.read() == RUNS else behind.wait()

@@ -1,0 +1,1 @@
+"""Plans made true: reads what regions have, provisions, applies, goes back."""

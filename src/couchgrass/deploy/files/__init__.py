@@ -1,0 +1,1 @@
+"""An app's folder: its manifest, its code, its env file."""

@@ -1,0 +1,1 @@
+"""Drills: real load, something breaks, and a report of what was lost."""

@@ -1,0 +1,1 @@
+"""What a drill does to processes, wires and databases."""

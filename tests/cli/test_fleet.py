@@ -1,0 +1,99 @@
+"""Where the regions of a file are, and how many actions they have."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+
+import msgspec
+
+from couchgrass.cli.fleet import count_actions, look, place_of
+from couchgrass.region.config import Database, Functions, Gateway, Region
+from couchgrass.region.restart import Phase
+from couchgrass.region.run.state_file import Hold, RegionState, Seen, write_state
+from couchgrass.testing.scripted import Exchange, scripted
+from couchgrass.topology.config import Balancer, Topology
+from couchgrass.topology.run.look import Look
+from couchgrass.topology.status import Status
+
+
+def seen(folder: Path, *regions: Region, balancer: Balancer | None = None, needs_up: bool = False) -> Status:
+    async def whole() -> Status:
+        async with Look() as asking:
+            return await look(folder, Topology(regions, balancer=balancer), asking, needs_up=needs_up)
+
+    return asyncio.run(whole())
+
+
+def test_a_region_that_runs_here_is_where_it_says(tmp_path: Path) -> None:
+    hold = Hold(tmp_path)
+    processes = {"database": Seen(Phase.READY, 1.0, 7, "http://127.0.0.1:47")}
+    write_state(tmp_path, RegionState("london", "f", os.getpid(), 1.0, "", processes))
+    public = Database(port=0, public_url="https://l.example")
+    place = place_of(Region(name="london", data=str(tmp_path), database=public))
+    hold.close()
+    assert place.urls["database"] == "http://127.0.0.1:47"
+    assert place.urls["agent"] == "http://127.0.0.1:3235"
+    assert (place.pids, place.running, place.here) == ({"supervisor": os.getpid(), "database": 7}, True, True)
+
+
+def test_a_region_on_another_machine_is_at_its_public_urls(tmp_path: Path) -> None:
+    region = Region(
+        data=str(tmp_path / "none"),
+        database=Database(public_url="https://d.example"),
+        functions=Functions(url="https://f.example"),
+        gateway=Gateway(url="https://g.example", public_url="https://api.example/"),
+    )
+    place = place_of(region)
+    assert [place.urls[name] for name in ("database", "functions", "gateway")] == [
+        "https://d.example",
+        "https://f.example",
+        "https://g.example",
+    ]
+    assert (place.running, place.here) == (False, False)
+
+
+def test_nothing_runs_where_up_should(tmp_path: Path) -> None:
+    assert seen(tmp_path, Region(data=str(tmp_path)), needs_up=True).wrong == (f"nothing runs in {tmp_path}",)
+    assert seen(tmp_path, Region(name="a", data=str(tmp_path), agent=Region().agent)).wrong == (
+        "a: it does not run",
+    )
+
+
+def test_a_balancer_is_missed_only_where_it_was_started(tmp_path: Path) -> None:
+    balancer = Balancer(port=1, metrics_port=1, data=str(tmp_path / "balancer"))
+    elsewhere = seen(tmp_path, balancer=balancer).balancer
+    assert elsewhere is not None and not elsewhere.here
+    (tmp_path / "balancer").mkdir()
+    written = {"pid": 7, "url": "http://127.0.0.1:2", "metrics_url": "http://127.0.0.1:1", "more": 1}
+    (tmp_path / "balancer" / "balancer.json").write_text(json.dumps(written))
+    assert seen(tmp_path, balancer=balancer).wrong == ("the balancer does not answer",)
+
+
+async def counts(exchange: Exchange) -> None:
+    is_known = exchange.headers["authorization"] == "Basic dTpr"
+    assert (exchange.path, exchange.query) == ("/api/v1/namespaces/_/actions", {"count": "true"})
+    await exchange.answer(200 if is_known else 401, {"actions": 3} if is_known else {"error": "no"})
+
+
+def test_actions_are_counted_in_the_namespaces_whose_keys_are_known(tmp_path: Path) -> None:
+    file = tmp_path / "credentials.json"
+
+    async def counted(key: str) -> list[int | None]:
+        file.write_text(json.dumps({"namespaces": {"guest": {"uuid": "u", "key": key}}}))
+        async with scripted(counts) as host:
+            here = Region(
+                name="a",
+                data=str(tmp_path / "a"),
+                functions=Functions(url=host.url),
+                gateway=Gateway(url=host.url),
+            )
+            gone = msgspec.structs.replace(here, functions=Functions(url="http://127.0.0.1:1"))
+            async with Look() as asking:
+                status = await look(tmp_path, Topology((here, gone)), asking, needs_up=False)
+            return [one.actions for one in (await count_actions(status)).regions]
+
+    assert asyncio.run(counted("u:k")) == [3, None]
+    assert asyncio.run(counted("u:other")) == [None, None]

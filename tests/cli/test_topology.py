@@ -1,0 +1,57 @@
+"""``couchgrass topology`` as a user calls it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from couchgrass.cli.region import read_topology
+from couchgrass.topology.schema import schema
+
+
+def called(*arguments: str, cwd: Path, **environment: str) -> tuple[int, str, str]:
+    inherited = {key: value for key, value in os.environ.items() if key != "COUCHGRASS_CONFIG"}
+    done = subprocess.run(
+        [sys.executable, "-m", "couchgrass", "topology", *arguments],
+        env={**inherited, "COLUMNS": "200", **environment},
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_the_example_is_a_file_that_passes_the_check(tmp_path: Path) -> None:
+    status, out, _ = called("example", cwd=tmp_path)
+    assert status == 0
+    (tmp_path / "couchgrass.toml").write_text(out)
+    assert read_topology(tmp_path / "couchgrass.toml").names == ("london", "dallas")
+    status, out, error = called("check", cwd=tmp_path)
+    assert (status, error) == (0, "")
+    rows = [line.split() for line in out.splitlines()]
+    assert ["dallas", "Dallas,", "US", "port", "5994", "port", "3243", "port", "3244"] in [
+        row[:9] for row in rows
+    ]
+    assert ["balancer", "failover", "on", "127.0.0.1:8080"] in rows
+
+
+def test_the_schema_is_printed(tmp_path: Path) -> None:
+    status, out, _ = called("schema", cwd=tmp_path)
+    assert (status, json.loads(out)) == (0, json.loads(json.dumps(schema())))
+
+
+def test_a_mistake_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text("[regions.london]\n\n[balancer]\nprot = 1\n")
+    said = "couchgrass topology check: c.toml:4: balancer.prot: there is no such key; did you mean port?\n"
+    assert called("check", "-c", "c.toml", cwd=tmp_path) == (1, "", said)
+    assert called("check", cwd=tmp_path, COUCHGRASS_CONFIG="c.toml") == (1, "", said)
+
+
+def test_without_a_file_it_says_how_to_get_one(tmp_path: Path) -> None:
+    status, _, error = called("check", cwd=tmp_path)
+    assert status == 1
+    assert "couchgrass.toml is not there: couchgrass topology example > couchgrass.toml makes one" in error

@@ -1,0 +1,128 @@
+"""Two real regions, the balancer and the todo app: up, what dies, down, and up again with the data."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from couchgrass.cli.fleet import up_kept
+from couchgrass.cli.up import example_app
+from couchgrass.drill.wires import Fault
+from couchgrass.region.run.state_file import is_held
+from couchgrass.testing.call import Reply, call
+from couchgrass.testing.up import UpProcess, running_up
+
+TODOS = "/v1/todo"
+STOP_S = 15.0
+"""Regions that do nothing stop within a second or two; the bound is for a busy machine."""
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpProcess]:
+    with running_up(tmp_path_factory.mktemp("up") / "d", app=example_app()) as found:
+        yield found
+
+
+@pytest.fixture
+def up(ran: UpProcess) -> UpProcess:
+    """It, started again when the test before ended it, and well."""
+    assert ran.process is not None
+    if ran.process.poll() is not None:
+        ran.start()
+    ran.until(lambda: ran.status().well)
+    return ran
+
+
+def gateway(up: UpProcess, region: str) -> str:
+    return f"http://127.0.0.1:{up.region(region).gateway.port}"
+
+
+def titles(url: str) -> set[str]:
+    answer = call(url, "GET", TODOS)
+    return {todo["title"] for todo in answer.json()} if answer.status == 200 else set()
+
+
+def post(url: str, title: str) -> Reply:
+    return call(url, "POST", TODOS, {"title": title})
+
+
+def until_everywhere(up: UpProcess, title: str) -> None:
+    for region in up.topology.names:
+        up.until(lambda region=region: title in titles(gateway(up, region)))  # type: ignore[misc]
+
+
+def test_a_todo_is_stored_behind_one_address_and_is_in_both_regions(up: UpProcess) -> None:
+    answer = post(up.url, "water the grass")
+    assert answer.status == 200, answer
+    until_everywhere(up, "water the grass")
+    up.until(lambda: up.status().well)
+    assert {(one.source, one.target) for one in up.status().links} >= {
+        ("london", "dallas"),
+        ("dallas", "london"),
+    }
+
+
+def test_a_region_that_is_killed_is_back_when_nobody_holds_it_any_more(up: UpProcess) -> None:
+    hold = up.hold("london", time.time() + 60)
+    former = up.kill_region("london")
+    up.until(lambda: up.state.processes["london"].phase.value == "resting")
+    up.until(lambda: post(up.url, "while london is away").status == 200)
+    assert up.state.processes["london"].pid is None
+    hold.unlink()
+    up.until_back("london", former)
+    until_everywhere(up, "while london is away")
+
+
+def test_a_wire_that_is_cut_holds_changes_up_until_it_is_healed(up: UpProcess) -> None:
+    up.set_faults(london_dallas=Fault(cut=True))
+    up.until(lambda: any(not one.peer_reachable or one.error for one in up.status().links))
+    assert post(gateway(up, "london"), "not seen yet").status == 200
+    assert "not seen yet" not in titles(gateway(up, "dallas"))
+    up.set_faults()
+    until_everywhere(up, "not seen yet")
+
+
+def test_all_stop_in_order_and_go_on_with_their_data(up: UpProcess) -> None:
+    assert post(up.url, "kept").status == 200
+    pids = [pid for one in up.status().regions for pid in one.pids.values()]
+    began = time.monotonic()
+    assert up.stop() == 0
+    assert time.monotonic() - began < STOP_S
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    said = up.said.read_text()
+    order = [said.index(f"{name}: stopped") for name in ("balancer", "london", "wires")]
+    assert order == sorted(order)
+    environment: dict[str, Any] = {**os.environ, "COLUMNS": "200"}
+    command = [sys.executable, "-m", "couchgrass"]
+    started = subprocess.run(
+        [*command, "up", "--dir", str(up.folder), "--detach"],
+        env=environment, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert started.returncode == 0, started.stdout + started.stderr
+    assert "Nothing changes" in started.stdout
+    assert "kept" in titles(up.url)
+    ended = subprocess.run(
+        [*command, "down", "--dir", str(up.folder)], env=environment, capture_output=True, timeout=120
+    )
+    assert ended.returncode == 0
+    assert not is_held(up.folder, up_kept())
+
+
+def test_nothing_is_left_of_one_that_is_killed(up: UpProcess) -> None:
+    assert up.process is not None
+    pids = [up.process.pid, *(pid for one in up.status().regions for pid in one.pids.values())]
+    up.process.send_signal(signal.SIGKILL)
+    up.process.wait()
+    deadline = time.monotonic() + STOP_S
+    while any(Path(f"/proc/{pid}").exists() for pid in pids):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert not is_held(up.folder, up_kept())

@@ -1,0 +1,145 @@
+"""A load against an app, and the databases watched meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from couchgrass.couch.server import CouchServer, path
+from couchgrass.drill.ledger import missing
+from couchgrass.drill.ops import Load
+from couchgrass.drill.run.load import Driver
+from couchgrass.drill.run.watch import Watch
+from couchgrass.testing.listening import listening
+from couchgrass.testing.server import ServerProcess
+from tests.drill.run.todos import Todos
+
+ENOUGH = 120
+WAIT_S = 20
+
+
+def load() -> Load:
+    return Load(random.Random(1).randrange)
+
+
+async def until(done: Callable[[], bool]) -> None:
+    async with asyncio.timeout(WAIT_S):
+        while not done():
+            await asyncio.sleep(0.01)
+
+
+async def with_todos(
+    server: ServerProcess, database: str, work: Callable[[CouchServer, Todos, str], Awaitable[None]]
+) -> None:
+    async with CouchServer(server.url, server.user, server.password) as couch:
+        await couch.ask("PUT", path(database))
+        app = Todos(couch, database, "london")
+        async with listening(app) as url:
+            await work(couch, app, f"{url}/todo")
+
+
+def test_all_that_was_acknowledged_is_found_in_the_database(
+    couch_server: ServerProcess, db_name: str
+) -> None:
+    async def work(couch: CouchServer, app: Todos, url: str) -> None:
+        await couch.ask("POST", path(db_name), {"_id": "old"})
+        watch = Watch(couch, db_name)
+        await watch.begin()
+        now = asyncio.get_running_loop().time
+        driver = Driver([url], load(), now, mark="drill")
+        running = asyncio.create_task(driver.run(400))
+        await until(lambda: len(driver.outcomes) >= ENOUGH)
+        driver.end()
+        await running
+        methods = Counter(one.op.method.value for one in driver.outcomes)
+        assert set(methods) == {"GET", "POST", "PATCH", "DELETE"}
+        assert {one.region for one in driver.outcomes} == {"london"}
+        assert not any(one.failed for one in driver.outcomes)
+        assert await watch.look()
+        assert missing(driver.outcomes, watch.leaves, until_s=now()) == []
+        assert "old" not in watch.leaves
+        digest = await watch.digest()
+        await watch.remove({one.doc for one in driver.outcomes if one.doc})
+        await watch.look()
+        assert all(leaf.deleted for leaves in watch.leaves.values() for leaf in leaves)
+        assert await watch.digest() != digest
+
+    asyncio.run(with_todos(couch_server, db_name, work))
+
+
+def test_a_write_that_the_database_lost_is_found(couch_server: ServerProcess, db_name: str) -> None:
+    async def work(couch: CouchServer, app: Todos, url: str) -> None:
+        watch = Watch(couch, db_name)
+        await watch.begin()
+        now = asyncio.get_running_loop().time
+        driver = Driver([url], load(), now, mark="drill")
+        running = asyncio.create_task(driver.run(300))
+        await until(lambda: sum(one.acknowledged for one in driver.outcomes) >= 20)
+        driver.end()
+        await running
+        await watch.look()
+        known = next(doc for doc, leaves in watch.leaves.items() if not leaves[0].deleted)
+        (leaf,) = watch.leaves[known]
+        await couch.ask("PUT", path(db_name, known), {"_rev": leaf.rev, "order": -1})
+        await watch.look()
+        assert {one.doc for one in missing(driver.outcomes, watch.leaves, until_s=now())} == {known}
+
+    asyncio.run(with_todos(couch_server, db_name, work))
+
+
+def test_conflicts_show_as_leaves(couch_server: ServerProcess, db_name: str) -> None:
+    async def work(couch: CouchServer, app: Todos, url: str) -> None:
+        watch = Watch(couch, db_name)
+        await watch.begin()
+        for rev, value in (("1-a", 1), ("1-b", 2)):
+            doc = {"_id": "x", "_rev": rev, "order": value}
+            await couch.ask("POST", path(db_name, "_bulk_docs"), {"docs": [doc], "new_edits": False})
+        assert await watch.look()
+        assert {leaf.value for leaf in watch.leaves["x"]} == {1, 2}
+
+    asyncio.run(with_todos(couch_server, db_name, work))
+
+
+def test_failures_are_outcomes_and_the_rate_goes_on_while_requests_hang(
+    couch_server: ServerProcess, db_name: str
+) -> None:
+    async def work(couch: CouchServer, app: Todos, url: str) -> None:
+        driver = Driver([url], load(), asyncio.get_running_loop().time, mark="drill")
+        app.broken = True
+        running = asyncio.create_task(driver.run(300))
+        await until(lambda: len(driver.outcomes) >= 5)
+        assert {one.status for one in driver.outcomes} == {503}
+        app.wait = asyncio.Event()
+        await until(lambda: app.inflight >= 10)
+        app.wait.set()
+        driver.end()
+        await running
+        assert len(driver.outcomes) >= 15
+
+    asyncio.run(with_todos(couch_server, db_name, work))
+
+
+@pytest.mark.parametrize("port", [9])
+def test_nobody_there_is_an_outcome(port: int) -> None:
+    async def work() -> None:
+        driver = Driver([f"http://127.0.0.1:{port}/todo"], load(), asyncio.get_running_loop().time, mark="x")
+        running = asyncio.create_task(driver.run(100))
+        await until(lambda: len(driver.outcomes) >= 3)
+        driver.end()
+        await running
+        assert {one.status for one in driver.outcomes} == {0}
+        assert all(one.error for one in driver.outcomes)
+
+    asyncio.run(work())
+
+
+def test_a_database_that_is_gone_is_not_looked_at_but_said(couch_server: ServerProcess) -> None:
+    async def work() -> None:
+        async with CouchServer(couch_server.url, couch_server.user, couch_server.password) as couch:
+            assert not await Watch(couch, "there-is-no-such").look()
+
+    asyncio.run(work())
