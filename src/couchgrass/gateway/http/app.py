@@ -83,8 +83,8 @@ class ActionFailed(CouchgrassError):
 
 class Gateway(Edge):
     """`mounts`: what is served below a prefix beside the APIs, such as the sign-in service; `probes` are the
-    same, and are answered while the region can't serve, too. `region` is named in all answers; without `once`
-    idempotency keys mean nothing."""
+    same, and are answered while the region can't serve, too. `region` is named in all answers; without
+    `standing` requests are taken always, and without `once` idempotency keys mean nothing."""
 
     def __init__(
         self,
