@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from couchgrass.cli.region import named_by, peers_of, read_region, read_topology, specs_of
+from couchgrass.cli.region import has_others, named_by, peers_of, read_region, read_topology, specs_of
 from couchgrass.errors import CouchgrassError
 from couchgrass.region.restart import Phase
 from couchgrass.region.run.account import Account, read_account
@@ -203,6 +203,18 @@ def test_a_region_of_a_file_with_several_is_named_after_a_mark(tmp_path: Path) -
     with pytest.raises(CouchgrassError, match=r"has no region paris: there is london, dallas$"):
         read_region(tmp_path / "couchgrass.toml#paris")
     assert read_topology(tmp_path / "couchgrass.toml").names == ("london", "dallas")
+
+
+def test_only_a_region_of_a_file_with_several_has_others(tmp_path: Path) -> None:
+    (tmp_path / "couchgrass.toml").write_text(SEVERAL)
+    (tmp_path / "one.toml").write_text("[regions.london]\n")
+    (tmp_path / "region.toml").write_text("")
+    for name, others in (
+        ("couchgrass.toml#london", True),
+        ("one.toml#london", False),
+        ("region.toml", False),
+    ):
+        assert has_others(tmp_path / name) is others
 
 
 def test_a_name_alone_is_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
