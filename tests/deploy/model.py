@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+
 from couchgrass.deploy.mark import is_certain, mark_of, own_parameters
 from couchgrass.deploy.steps import COLLECTIONS, Change, Kind, Present, Step
 from couchgrass.functions import entity, form, put_action, put_package, put_rule, put_trigger
