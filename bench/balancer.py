@@ -4,7 +4,7 @@
 
 The "regions" are plain applications behind granian, as a gateway is: what a balancer takes of the whole is
 what it takes in use, at most. "bare" is Envoy with the smallest static configuration that there is: one
-listener, one route, one cluster, no log. "ours" is `couchgrass balancer` with its probes, retries, access log.
+listener, one route, one cluster, no log. "ours" is `couchgrass balancer` with its probes, retries and log.
 Prints JSON.
 
 - `alone`: GETs on one connection, in turn to a region itself, through bare Envoy, and through ours, request
