@@ -102,7 +102,7 @@ def test_the_admin_is_in_the_databases_environment_only_and_in_no_command(tmp_pa
     assert not any("not to be seen" in value for other in others for value in other.env.values())
     assert not any("not to be seen" in word for spec in (database, *others) for word in spec.command)
     assert "not to be seen" not in repr(database)
-    assert [spec.name for spec in (database, *others)] == ["database", "functions", "gateway"]
+    assert [spec.name for spec in (database, *others)] == ["database", "functions", "gateway", "agent"]
 
 
 DATABASE_ALONE = """
@@ -169,13 +169,14 @@ def test_a_database_on_a_free_port_keeps_it(tmp_path: Path) -> None:
 def test_another_database_is_not_run(tmp_path: Path) -> None:
     file = tmp_path / "region.toml"
     file.write_text('[database]\nurl = "https://couch.example"\n')
-    assert [spec.name for spec in specs_of(read_region(file), file, None)] == ["functions", "gateway"]
+    specs = specs_of(read_region(file), file, None)
+    assert [spec.name for spec in specs] == ["functions", "gateway", "agent"]
 
 
 def test_functions_and_gateway_on_free_ports_keep_them(tmp_path: Path) -> None:
     file = tmp_path / "region.toml"
     file.write_text("[functions]\nport = 0\n")
-    _, functions, gateway = specs_of(read_region(file), file, None)
+    _, functions, gateway, _ = specs_of(read_region(file), file, None)
     assert functions.again is not None and functions.again("http://127.0.0.1:4711")[-2:] == ["--port", "4711"]
     assert gateway.again is None
 
