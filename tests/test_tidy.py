@@ -62,6 +62,9 @@ _EFFECTS = """
 PURE_MAY_NOT_CALL = frozenset(_EFFECTS.split())
 
 TESTED_BY: dict[str, str] = {
+    "deploy/apply/place.py": "tests/deploy/apply/test_provision.py",
+    "deploy/apply/read.py": "tests/deploy/apply/test_apply.py",
+    "deploy/steps.py": "tests/deploy/test_diff.py",
     "deploy/files/tree.py": "tests/deploy/files/test_pack.py",
     "deploy/refused.py": "tests/deploy/test_manifest.py",
     "deploy/scope.py": "tests/deploy/test_resolve.py",
