@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
+
 from couchgrass.deploy.mark import is_certain, mark_of, own_parameters
 from couchgrass.deploy.steps import COLLECTIONS, Change, Kind, Present, Step
 from couchgrass.functions import entity, form, put_action, put_package, put_rule, put_trigger
@@ -14,6 +15,7 @@ from couchgrass.functions.limits import SYSTEM_LIMITS
 from couchgrass.functions.names import FullName
 
 NAMESPACE = "guest"
+T = TypeVar("T", bound=msgspec.Struct)
 SAMPLES = {name: entity.Package("whisk.system", name, publish=True) for name in ("samples", "utils")}
 
 
@@ -167,5 +169,5 @@ def _annotations(told: Mapping[str, Any]) -> dict[str, Any]:
     return {row["key"]: row["value"] for row in told["annotations"]}
 
 
-def _with(one: Any, **changes: Any) -> Any:
+def _with(one: T, **changes: Any) -> T:
     return msgspec.structs.replace(one, **changes)

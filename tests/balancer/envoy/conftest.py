@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -41,4 +42,9 @@ def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def site(_running: Running) -> Running:
     """All is well, and London serves."""
     _running.balancer.until_regions(london="serving", dallas="standby")
+    until = time.monotonic() + 30
+    while _running.ask("GET", "/").headers.get("x-couchgrass-region") != "london":
+        # Envoy takes it over a moment after it was decided.
+        assert time.monotonic() < until
+        time.sleep(0.01)
     return _running
