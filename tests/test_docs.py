@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from couchgrass.region.config import Agent, Database, Functions, Gateway, Identity
 from couchgrass.topology.config import App, Balancer, Synced
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = sorted(
-    [ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/README.md")]
-)
+FIRST = ROOT / "README.md"
+PAGES = sorted([FIRST, ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/*.md")])
 LINK = re.compile(r"(?<!\!)\[[^\]]+\]\(([^)\s]+)\)")
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
@@ -43,7 +43,7 @@ def test_the_page_of_the_file_with_all_regions_has_every_key(table: type[msgspec
 
 
 def test_every_page_can_be_reached_from_the_readme() -> None:
-    reached, todo = set(), [ROOT / "README.md"]
+    reached, todo = set(), [FIRST]
     while todo:
         page = todo.pop()
         if page in reached or page.suffix != ".md" or not page.exists():
@@ -52,3 +52,10 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
         links = LINK.findall(page.read_text(encoding="utf-8"))
         todo += [(page.parent / link.partition("#")[0]).resolve() for link in links if ":" not in link]
     assert set(ROOT.glob("docs/**/*.md")) <= reached
+
+
+@pytest.mark.parametrize("table", [Agent, Database, Functions, Gateway, Identity])
+def test_the_page_of_a_region_has_every_key(table: type[msgspec.Struct]) -> None:
+    keys = set(re.findall(r"`\[?([a-z_.]+)\]?`", (ROOT / "docs" / "region.md").read_text(encoding="utf-8")))
+    told = {key.rpartition(".")[2] for key in keys}
+    assert set(table.__struct_fields__) <= told
