@@ -347,6 +347,7 @@ def test_the_status_tells_what_runs_and_what_does_not_answer(region: RegionProce
         ("database", "ready"),
         ("functions", "ready"),
         ("gateway", "ready"),
+        ("agent", "ready"),
     ]
     assert [one["url"] for one in well["processes"]] == [region.url(one["name"]) for one in well["processes"]]
     assert well["confinement"] in ("bubblewrap", "landlock", "rlimits")
@@ -354,7 +355,7 @@ def test_the_status_tells_what_runs_and_what_does_not_answer(region: RegionProce
     assert pid is not None
     with stopped(pid):
         ill = status(region, 1)
-    assert [one["ready"] for one in ill["processes"]] == [True, True, False]
+    assert [one["ready"] for one in ill["processes"]] == [True, True, False, True]
     assert ill["ready"] is False
 
 

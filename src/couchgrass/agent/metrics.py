@@ -20,7 +20,8 @@ AGENT: Final = "agent"
 
 _NAME: Final = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 _META: Final = re.compile(rf"# (HELP|TYPE) ({_NAME}) ?(.*)")
-_SAMPLE: Final = re.compile(rf"({_NAME})(?:\{{(.*)\}})?[ \t]+([^ \t]+)(?:[ \t]+-?[0-9]+)?[ \t]*")
+_NUMBER: Final = r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|Inf|NaN)"
+_SAMPLE: Final = re.compile(rf"({_NAME})(?:\{{(.*)\}})?[ \t]+({_NUMBER})(?:[ \t]+-?[0-9]+)?[ \t]*")
 _LABEL: Final = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*("(?:[^"\\]|\\.)*")\s*(?:,|$)')
 _KINDS: Final = frozenset({"counter", "gauge", "histogram", "summary", "untyped"})
 _SUFFIXES: Final = ("_bucket", "_sum", "_count", "_created")
@@ -105,7 +106,7 @@ class Gathering:
         taken."""
         head = f"{label('region', self._region)},{label('part', part)}"
         told: dict[str, _Gathered] = {}
-        for line in text.splitlines():
+        for line in text.split("\n"):
             _take(told, line, head)
         for name, metric in told.items():
             known = self._metrics.setdefault(name, metric)
@@ -137,7 +138,7 @@ def _take(told: dict[str, _Gathered], line: str, head: str) -> None:
     if not line.strip():
         return
     found = _SAMPLE.fullmatch(line)
-    if found is None or not _is_number(found[3]):
+    if found is None:
         raise BadRequest(f"no line of metrics: {line[:100]}")
     name = found[1]
     own = [f"{_kept(key)}={value}" for key, value in _labels(found[2] or "")]
@@ -166,11 +167,3 @@ def _labels(text: str) -> Iterator[tuple[str, str]]:
 
 def _kept(name: str) -> str:
     return f"exported_{name}" if name in ("region", "part") else name
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -152,13 +152,10 @@ def plan(wishes: Wishes, facts: Facts, now_s: float) -> tuple[Step, ...]:
     steps: list[Step] = []
     for name in sorted(set(names).difference(wanted)):
         steps += _unwanted(facts, name)
-    needed = {
-        end
-        for name in wanted
-        for end in job_of(Link(facts.way, name), facts.source, facts.target).key_ends
-        if name != USERS
-    }
-    steps += _keys(facts, needed)
+    if facts.way in wishes.all_ways:
+        # Before there is a database that needs it, since it takes a while: the first one is linked at once.
+        needed = job_of(Link(facts.way, ""), facts.source, facts.target).key_ends
+        steps += _keys(facts, needed)
     for name in wanted:
         steps += _database(facts, Link(facts.way, name))
     return tuple(steps)
@@ -181,8 +178,8 @@ def _unwanted(facts: Facts, name: str) -> Iterator[Step]:
         yield Revoke(facts.way.source, name, held, f"{facts.way.target} does not copy it")
 
 
-def _keys(facts: Facts, needed: set[End]) -> Iterator[Step]:
-    for end in sorted(needed):
+def _keys(facts: Facts, needed: Iterable[End]) -> Iterator[Step]:
+    for end in needed:
         key = facts.keys.get(end)
         reachable = end is End.TARGET or facts.source_dbs is not None
         if reachable and (key is None or not key.signs_in):

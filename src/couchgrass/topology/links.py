@@ -54,6 +54,8 @@ class Wishes:
         self.regions = topology.names
         self._entries = [(_matcher(entry), _ways(entry, topology.names)) for entry in _entries(topology)]
         self._known: dict[str, frozenset[Way]] = {}
+        self.all_ways: frozenset[Way] = frozenset().union(*(ways for _, ways in self._entries))
+        """Every pair of regions between which some database might be copied."""
 
     def ways(self, database: str) -> frozenset[Way]:
         """The links of one database; none of one that regions do not keep in step."""
@@ -70,11 +72,6 @@ class Wishes:
     def into(self, target: str) -> tuple[str, ...]:
         """The regions that this one copies anything from."""
         return tuple(one for one in self.regions if Way(one, target) in self.all_ways)
-
-    @property
-    def all_ways(self) -> frozenset[Way]:
-        """Every pair of regions between which some database might be copied."""
-        return frozenset().union(*(ways for _, ways in self._entries))
 
     def keep(self, databases: Iterable[str]) -> None:
         """Forgets the answers about all other databases, so that they do not gather for ever."""

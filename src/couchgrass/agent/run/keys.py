@@ -70,7 +70,7 @@ async def make(target: CouchServer, server: CouchServer, *, region: str, reader:
         doc = await found(target, REPLICATOR, "_local", KEPT_KEY + region) or {}
         key = await _written(target, server, region, reader, api_keys=True, rev=str(doc.get("_rev", "")))
     await _note(server, reader, key.name)
-    if not api_keys:
+    if not api_keys and not (old is not None and (await tried(server, key)).signs_in):
         await _account(server, key)
     return Key(key.name, key.password, signs_in=True)
 
@@ -125,8 +125,6 @@ async def _note(server: CouchServer, reader: str, name: str) -> None:
 
 
 async def _account(server: CouchServer, key: Key) -> None:
-    if (await tried(server, key)).signs_in:
-        return
     await ensure_database(server, USERS)
     old = await found(server, USERS, USER_PREFIX + key.name)
     rev = {} if old is None else {"_rev": old["_rev"]}

@@ -1,0 +1,137 @@
+"""A whole region tells how it is: what breaks is noticed within moments, and all its metrics are one text."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from couchgrass.agent.seen import Health
+from couchgrass.region.places import ACCOUNT, SHARED
+from couchgrass.serving.inner import bearer
+from couchgrass.testing.call import Reply, call
+from couchgrass.testing.region import RegionProcess, running_region
+
+NOTICED_S = 3.0
+"""0.75 s on a machine that has nothing else to do."""
+
+
+@pytest.fixture(scope="module")
+def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegionProcess]:
+    with running_region(tmp_path_factory.mktemp("health")) as found:
+        yield found
+
+
+def ready(region: RegionProcess) -> Health:
+    """How it is once all is well."""
+    region.until(lambda: call(region.agent, "GET", "/_couchgrass/ready").status == 200)
+    return health(call(region.agent, "GET", "/_couchgrass/ready").body)
+
+
+def health(line: bytes) -> Health:
+    return Health(**{**json.loads(line), "reasons": tuple(json.loads(line)["reasons"])})
+
+
+def heard(region: RegionProcess, wanted: Callable[[Health], bool], limit_s: float) -> Health:
+    """The first health of the events that is wanted."""
+    ends_at = time.monotonic() + limit_s
+    with urllib.request.urlopen(f"{region.agent}/_couchgrass/events", timeout=limit_s) as events:
+        for line in events:
+            if wanted(seen := health(line)):
+                return seen
+            assert time.monotonic() < ends_at, seen
+    raise AssertionError("the events ended")
+
+
+@contextmanager
+def frozen(pid: int | None) -> Iterator[None]:
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("name", ["database", "functions"])
+def test_a_frozen_process_is_noticed_and_forgiven_when_it_goes_on(region: RegionProcess, name: str) -> None:
+    before = ready(region)
+    with frozen(region.seen(name).pid):
+        seen = heard(region, lambda seen: not seen.live, NOTICED_S)
+        assert (seen.database, seen.functions) == (name != "database", name != "functions")
+    heard(region, lambda seen: seen.live, 10.0)
+    assert ready(region).region == before.region
+
+
+def test_a_killed_database_is_another_incarnation_and_killed_functions_are_not(region: RegionProcess) -> None:
+    before = ready(region)
+    former = region.kill("functions")
+    assert not heard(region, lambda seen: not seen.live, NOTICED_S).functions
+    region.until_again("functions", former)
+    assert ready(region).incarnation == before.incarnation
+    former = region.kill("database")
+    assert not heard(region, lambda seen: not seen.live, NOTICED_S).database
+    region.until_again("database", former)
+    assert ready(region).incarnation != before.incarnation
+
+
+def test_the_canary_and_the_metrics_are_the_regions_own(region: RegionProcess) -> None:
+    secret = (region.data / SHARED).read_text().strip()
+    for base, method, path in (
+        (region.functions, "POST", "/_couchgrass/canary"),
+        (region.functions, "GET", "/_couchgrass/metrics"),
+        (region.gateway, "GET", "/_couchgrass/metrics"),
+    ):
+        assert call(base, method, path).status == 404
+        assert call(base, method, path, headers={"Authorization": "Bearer other"}).status == 404
+        answer = call(base, method, path, headers={"Authorization": bearer(secret)})
+        assert answer.status == 200, answer
+    assert secret not in region.log.read_text(errors="replace")
+
+
+def test_all_metrics_are_told_at_one_place(region: RegionProcess) -> None:
+    ready(region)
+    owner = region.owner("guest")
+    owner.put("echo", "python:3", "def main(args): return args", web=True)
+    assert owner.invoke("echo").status == 200
+    seen = metrics(call(region.agent, "GET", "/metrics"))
+    assert seen["couchgrass_ready", "agent"] == 1
+    assert seen["couchgrass_functions_activations_total", "functions", "python:3", "success"] >= 1
+    assert seen["couchgrass_functions_runs_total", "functions", "cold"] >= 1
+    assert seen["couchdb_document_writes_total", "database"] >= 1
+    assert seen["couchgrass_gateway_http_request_seconds_count", "gateway"] >= 0
+    assert seen["couchgrass_data_bytes", "agent"] > 0
+    failed = {part for name, part, *_ in seen if name == "couchgrass_scrape_failed_total"}
+    assert failed == {"database", "functions", "gateway"}
+
+
+def metrics(reply: Reply) -> dict[tuple[Any, ...], float]:
+    """By name, part, and the other labels' values."""
+    assert reply.status == 200
+    found = {}
+    for family in text_string_to_metric_families(reply.body.decode()):
+        for one in family.samples:
+            labels = dict(one.labels)
+            assert labels.pop("region") == "local"
+            key = (one.name, labels.pop("part"), *(labels[name] for name in sorted(labels)))
+            assert key not in found
+            found[key] = one.value
+    return found
+
+
+def test_a_region_without_its_account_for_the_database_says_so(region: RegionProcess) -> None:
+    ready(region)
+    account = region.data / ACCOUNT
+    account.rename(region.folder / "away")
+    seen = heard(region, lambda seen: not seen.live, 10.0)
+    (region.folder / "away").rename(account)
+    assert seen.reasons[0].startswith("database: "), seen
+    ready(region)
