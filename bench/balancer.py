@@ -2,9 +2,10 @@
 
     python -m bench.balancer [--quick]
 
-Two "regions" are one Envoy that answers by itself, so that what is measured is what stands in front of them.
-"bare" is Envoy with the smallest static configuration that there is: one listener, one route, one cluster,
-no log. "ours" is `couchgrass balancer` with its probes, retries, access log. Prints JSON.
+The "regions" are plain applications behind granian, as a gateway is: what a balancer takes of the whole is
+what it takes in use, at most. "bare" is Envoy with the smallest static configuration that there is: one
+listener, one route, one cluster, no log. "ours" is `couchgrass balancer` with its probes, retries and log.
+Prints JSON.
 
 - `alone`: GETs on one connection, in turn to a region itself, through bare Envoy, and through ours, request
   by request; medians in milliseconds. `added_ms` is what each puts on top of the region itself.
@@ -29,7 +30,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.load import require_wrk, wrk
-from bench.server import Server, scratch
+from bench.server import ROOT, Server, scratch
 from couchgrass.balancer.envoy.binary import envoy_binary
 from couchgrass.balancer.render import extension, typed
 from couchgrass.testing.ports import free_ports
@@ -39,7 +40,8 @@ REGIONS = ("london", "dallas")
 CONNECTIONS = 32
 WARM_UP = 200
 START_S = 20.0
-BODY = json.dumps({"todos": ["water the grass"] * 8})
+BODY = json.dumps({"todos": ["water the grass"] * 8}).encode()
+HEALTH = json.dumps({"live": True, "ready": True}).encode()
 
 
 class Settings(NamedTuple):
@@ -50,7 +52,7 @@ class Settings(NamedTuple):
     seconds: float
 
 
-FULL = Settings(singles=5_000, rounds=5, seconds=5.0)
+FULL = Settings(singles=5_000, rounds=7, seconds=4.0)
 QUICK = Settings(singles=500, rounds=1, seconds=1.0)
 
 
@@ -72,19 +74,22 @@ def _listener(port: int, routes: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _answer(prefix: str, body: str) -> dict[str, Any]:
-    return {
-        "match": {"prefix": prefix},
-        "direct_response": {"status": 200, "body": {"inline_string": body}},
-    }
+async def app(scope: dict[str, Any], receive: Callable[[], Any], send: Callable[[Any], Any]) -> None:
+    """A region: it is ready, and answers all else with the same list."""
+    if scope["type"] != "http":
+        return
+    body = HEALTH if scope["path"].startswith("/_couchgrass/") else BODY
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
-def _backends(ports: list[int]) -> dict[str, Any]:
-    listeners = []
-    for name, port in zip(REGIONS, ports, strict=True):
-        health = json.dumps({"region": name, "live": True, "ready": True, "incarnation": name})
-        listeners.append(_listener(port, [_answer("/_couchgrass/", health), _answer("/", BODY)]))
-    return {"static_resources": {"listeners": listeners}}
+@contextmanager
+def _region(folder: Path, name: str, port: int) -> Iterator[None]:
+    command = [str(ROOT / ".venv/bin/granian"), "--interface", "asginl", "--no-ws", "--port", str(port)]
+    command += ["--working-dir", str(ROOT), "--no-log", "bench.balancer:app"]
+    with _running(command, folder, name, PYTHONPATH=f"{ROOT}:{ROOT / 'src'}"):
+        yield
 
 
 def _bare(port: int, behind: int) -> dict[str, Any]:
@@ -104,9 +109,9 @@ def _bare(port: int, behind: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _running(command: list[str], folder: Path, name: str) -> Iterator[None]:
+def _running(command: list[str], folder: Path, name: str, **env: str) -> Iterator[None]:
     with (folder / f"{name}.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env={**os.environ, **env})
     try:
         yield
     finally:
@@ -172,9 +177,7 @@ def timed(servers: list[Server], times: int) -> dict[str, list[float]]:
 def alone(servers: list[Server], settings: Settings) -> dict[str, Any]:
     """The medians, and what is added to the first server's."""
     timed(servers, WARM_UP)
-    seen = {
-        name: statistics.median(took) * 1000 for name, took in timed(servers, settings.singles).items()
-    }
+    seen = {name: statistics.median(took) * 1000 for name, took in timed(servers, settings.singles).items()}
     base = seen[servers[0].name]
     return {
         "median_ms": {name: round(value, 3) for name, value in seen.items()},
@@ -207,7 +210,8 @@ def measure(folder: Path, settings: Settings) -> dict[str, Any]:
     (folder / "couchgrass.toml").write_text(_topology(behind, port, metrics_port))
     couchgrass = [sys.executable, "-m", "couchgrass", "balancer", "-c", "couchgrass.toml"]
     with (
-        _envoy(folder, "backends", _backends(behind)),
+        _region(folder, "london", behind[0]),
+        _region(folder, "dallas", behind[1]),
         _envoy(folder, "bare", _bare(bare_port, behind[0])),
         _running(couchgrass, folder, "ours"),
     ):

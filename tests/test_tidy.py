@@ -62,6 +62,11 @@ _EFFECTS = """
 PURE_MAY_NOT_CALL = frozenset(_EFFECTS.split())
 
 TESTED_BY: dict[str, str] = {
+    "drill/site.py": "tests/drill/run/test_drill.py",
+    "drill/run/watch.py": "tests/drill/run/test_load.py",
+    "drill/run/place.py": "tests/drill/test_command.py",
+    "drill/run/probe.py": "tests/drill/run/test_load.py",
+    "topology/places.py": "tests/topology/run/test_folder.py",
     "deploy/files/tree.py": "tests/deploy/files/test_pack.py",
     "deploy/refused.py": "tests/deploy/test_manifest.py",
     "deploy/scope.py": "tests/deploy/test_resolve.py",
@@ -72,6 +77,8 @@ TESTED_BY: dict[str, str] = {
     "agent/run/reads.py": "tests/agent/run/test_whole.py",
     "agent/run/watch.py": "tests/agent/run/test_links.py",
     "agent/seen.py": "tests/agent/run/test_links.py",
+    "balancer/envoy/admin.py": "tests/balancer/envoy/test_app.py",
+    "balancer/envoy/process.py": "tests/balancer/envoy/test_controller.py",
     "functions/runtimes/cell.py": "tests/functions/runtimes/test_local.py",
     "functions/runtimes/spawn.py": "tests/functions/runtimes/test_process_cell.py",
     "functions/runtimes/watch.py": "tests/functions/runtimes/test_hostile.py",

@@ -234,9 +234,7 @@ def test_no_traffic_to_a_region_that_was_lost_before_it_is_ready_or_no_other_is(
         if script.open & lost:
             # The last resort: alone, alive, and only because none is in.
             assert len(script.open) == 1
-            assert all(
-                one.stage is not Stage.IN or one.region in drained for one in script.verdicts.values()
-            )
+            assert all(one.stage is not Stage.IN or one.region in drained for one in script.verdicts.values())
             (region,) = script.open
             assert script.verdicts[region].live
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from couchgrass.balancer.admission import Load
-from couchgrass.balancer.loads import loads_of
+from couchgrass.balancer.loads import loads_of, totals_of
 
 
 def host(port: int, health: dict[str, object], **stats: object) -> dict[str, object]:
@@ -45,3 +45,10 @@ def test_a_health_check_that_fails_does_not_close_a_region() -> None:
 def test_what_is_no_answer_is_refused() -> None:
     with pytest.raises(msgspec.DecodeError):
         loads_of(b"not yet", REGIONS)
+
+
+def test_all_requests_since_the_start_are_counted() -> None:
+    text = answer(
+        host(1, {}, rq_active="3", rq_total="99"), host(2, {}, rq_total=None), host(3, {}, rq_total="7")
+    )
+    assert totals_of(text, REGIONS) == {"london": 99, "dallas": 0}

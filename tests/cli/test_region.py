@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from couchgrass.cli.region import named_by, peers_of, read_region, read_topology, specs_of
+from couchgrass.cli.region import has_others, named_by, peers_of, read_region, read_topology, specs_of
 from couchgrass.errors import CouchgrassError
 from couchgrass.region.restart import Phase
 from couchgrass.region.run.account import Account, read_account
@@ -169,16 +169,19 @@ def test_a_database_on_a_free_port_keeps_it(tmp_path: Path) -> None:
 def test_another_database_is_not_run(tmp_path: Path) -> None:
     file = tmp_path / "region.toml"
     file.write_text('[database]\nurl = "https://couch.example"\n')
-    specs = specs_of(read_region(file), file, None)
-    assert [spec.name for spec in specs] == ["functions", "gateway", "agent"]
+    assert [spec.name for spec in specs_of(read_region(file), file, None)] == [
+        "functions",
+        "gateway",
+        "agent",
+    ]
 
 
 def test_functions_and_gateway_on_free_ports_keep_them(tmp_path: Path) -> None:
     file = tmp_path / "region.toml"
     file.write_text("[functions]\nport = 0\n")
-    _, functions, gateway, _ = specs_of(read_region(file), file, None)
+    _, functions, gateway, agent = specs_of(read_region(file), file, None)
     assert functions.again is not None and functions.again("http://127.0.0.1:4711")[-2:] == ["--port", "4711"]
-    assert gateway.again is None
+    assert gateway.again is None and agent.again is None
 
 
 SEVERAL = """\
@@ -200,6 +203,18 @@ def test_a_region_of_a_file_with_several_is_named_after_a_mark(tmp_path: Path) -
     with pytest.raises(CouchgrassError, match=r"has no region paris: there is london, dallas$"):
         read_region(tmp_path / "couchgrass.toml#paris")
     assert read_topology(tmp_path / "couchgrass.toml").names == ("london", "dallas")
+
+
+def test_only_a_region_of_a_file_with_several_has_others(tmp_path: Path) -> None:
+    (tmp_path / "couchgrass.toml").write_text(SEVERAL)
+    (tmp_path / "one.toml").write_text("[regions.london]\n")
+    (tmp_path / "region.toml").write_text("")
+    for name, others in (
+        ("couchgrass.toml#london", True),
+        ("one.toml#london", False),
+        ("region.toml", False),
+    ):
+        assert has_others(tmp_path / name) is others
 
 
 def test_a_name_alone_is_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,8 +262,17 @@ def test_what_runs_elsewhere_is_not_started(tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text(SEVERAL)
     place = tmp_path / "c.toml#dallas"
     specs = specs_of(read_region(place), place, None)
-    assert [spec.name for spec in specs if spec.name != "agent"] == ["database"]
+    assert [spec.name for spec in specs] == ["database", "agent"]
     assert str(place) in specs[0].command
+
+
+def test_peers_are_the_agents_business(tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text("")
+    specs = specs_of(
+        read_region(tmp_path / "r.toml"), tmp_path / "r.toml", None, peers={"dallas": "http://d:1"}
+    )
+    told = {spec.name: [word for word in spec.command if word.startswith("--peer")] for spec in specs}
+    assert told == {"database": [], "functions": [], "gateway": [], "agent": ["--peer=dallas=http://d:1"]}
 
 
 def test_a_peer_is_a_name_and_a_url(tmp_path: Path) -> None:

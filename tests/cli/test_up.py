@@ -1,4 +1,4 @@
-"""``couchgrass up``, ``down`` and ``wires`` with what they can't work with: a clear word, nothing half done."""
+"""``couchgrass up``, ``down`` and ``wires`` with what can't work: a clear word, nothing half done."""
 
 from __future__ import annotations
 
@@ -71,9 +71,7 @@ def test_the_file_is_the_truth(tmp_path: Path) -> None:
 def test_a_taken_port_of_the_file_is_named_by_its_key(tmp_path: Path) -> None:
     with bind("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
-        (tmp_path / "couchgrass.toml").write_text(
-            ONE.replace("database.port = 0", f"database.port = {port}")
-        )
+        (tmp_path / "couchgrass.toml").write_text(ONE.replace("database.port = 0", f"database.port = {port}"))
         assert f"port {port} (regions.a.database.port) is taken" in refused("up", "--dir", str(tmp_path))
 
 

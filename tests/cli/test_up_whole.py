@@ -61,7 +61,7 @@ def until_everywhere(up: UpProcess, title: str) -> None:
 
 def test_a_todo_is_stored_behind_one_address_and_is_in_both_regions(up: UpProcess) -> None:
     answer = post(up.url, "water the grass")
-    assert answer.status == 200, answer
+    assert answer.status == 201, answer
     until_everywhere(up, "water the grass")
     up.until(lambda: up.status().well)
     assert {(one.source, one.target) for one in up.status().links} >= {
@@ -74,7 +74,7 @@ def test_a_region_that_is_killed_is_back_when_nobody_holds_it_any_more(up: UpPro
     hold = up.hold("london", time.time() + 60)
     former = up.kill_region("london")
     up.until(lambda: up.state.processes["london"].phase.value == "resting")
-    up.until(lambda: post(up.url, "while london is away").status == 200)
+    up.until(lambda: post(up.url, "while london is away").status == 201)
     assert up.state.processes["london"].pid is None
     hold.unlink()
     up.until_back("london", former)
@@ -84,14 +84,14 @@ def test_a_region_that_is_killed_is_back_when_nobody_holds_it_any_more(up: UpPro
 def test_a_wire_that_is_cut_holds_changes_up_until_it_is_healed(up: UpProcess) -> None:
     up.set_faults(london_dallas=Fault(cut=True))
     up.until(lambda: any(not one.peer_reachable or one.error for one in up.status().links))
-    assert post(gateway(up, "london"), "not seen yet").status == 200
+    assert post(gateway(up, "london"), "not seen yet").status == 201
     assert "not seen yet" not in titles(gateway(up, "dallas"))
     up.set_faults()
     until_everywhere(up, "not seen yet")
 
 
 def test_all_stop_in_order_and_go_on_with_their_data(up: UpProcess) -> None:
-    assert post(up.url, "kept").status == 200
+    assert post(up.url, "kept").status == 201
     pids = [pid for one in up.status().regions for pid in one.pids.values()]
     began = time.monotonic()
     assert up.stop() == 0

@@ -5,7 +5,7 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from couchgrass.balancer.state import BalancerState, Doing
 
@@ -13,6 +13,15 @@ from couchgrass.balancer.state import BalancerState, Doing
 def text(state: BalancerState) -> bytes:
     """The text."""
     return ("\n".join(_lines(state)) + "\n").encode()
+
+
+def totals_text(totals: Mapping[str, int]) -> bytes:
+    """How many requests each region got."""
+    lines = list(_family("requests_total", "counter", "requests sent to a region since Envoy's start"))
+    lines += [
+        f'couchgrass_balancer_requests_total{{region="{name}"}} {total}' for name, total in totals.items()
+    ]
+    return ("\n".join(lines) + "\n").encode()
 
 
 def _lines(state: BalancerState) -> Iterator[str]:

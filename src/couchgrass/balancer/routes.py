@@ -68,7 +68,7 @@ _NOT_BELIEVED: Final = (
 """What a client says of where it comes from; and nothing of what steers Envoy is taken from it."""
 
 _LOGGED: Final = {
-    "time": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
+    "time": "%START_TIME%",
     "client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
     "method": "%REQ(:METHOD)%",
     "host": "%REQ(:AUTHORITY)%",
@@ -122,6 +122,7 @@ def _connections(balancer: Balancer, access_log: str) -> Value:
         codec_type="AUTO",
         rds={"route_config_name": ROUTE_CONFIG, "config_source": from_file(ROUTES)},
         use_remote_address=True,
+        generate_request_id=False,
         skip_xff_append=True,
         server_header_transformation="PASS_THROUGH",
         normalize_path=False,

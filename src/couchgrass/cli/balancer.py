@@ -105,7 +105,7 @@ async def _run(file: Path, site: Site, program: Path, listener: socket.socket) -
     controller = Controller(place, sites, program, SystemClock(), certificate)
     try:
         await controller.start()
-        app = BalancerApp(controller.state, controller.admin)
+        app = BalancerApp(controller.state, controller.totals, controller.admin)
         await serve_until_told(app, listener, lambda: typer.echo(f"couchgrass balancer serves at {url}"))
     except OSError as refused:
         raise CouchgrassError(f"{wanted.data} can't be used: {refused}") from refused

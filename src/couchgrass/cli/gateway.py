@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import typer
 
 from couchgrass.cli.paper import FAILED, complain
-from couchgrass.cli.region import DEFAULT_FILE, Port, RegionFile, named_by, on_port, read_region
+from couchgrass.cli.region import DEFAULT_FILE, Port, RegionFile, has_others, named_by, on_port, read_region
 from couchgrass.errors import CouchgrassError
 
 if TYPE_CHECKING:
@@ -94,10 +94,11 @@ async def _serve(region: Region, file: Path) -> None:
             Keys(clock, identity_url=f"{url}/oauth/v4" if mounts else ""),
             clock,
             trust=Trust(region.gateway.trusted_proxies),
-            mounts={**mounts, METRICS: inner.answer},
-            probes={LIVE: agent.answer, READY: agent.answer},
+            mounts=mounts,
+            probes={LIVE: agent.answer, READY: agent.answer, METRICS: inner.answer},
             region=region.name,
-            standing=standing,
+            # A region that is alone goes on as well as it can: who is refused here is served nowhere.
+            standing=standing if has_others(file) else None,
             once=await _once(region, stack),
         )
         await serve_until_told(

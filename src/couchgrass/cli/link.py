@@ -51,7 +51,8 @@ def link(
         bool,
         typer.Option(
             "--all",
-            help="All databases that either side has now (with --one-way: A has), but no whisk_….",
+            help="All databases that either side has now (with --one-way: A has), but no whisk_… and no "
+            "couchgrass_idempotency-….",
         ),
     ] = False,
     one_way: Annotated[bool, typer.Option("--one-way", help="From A to B only; A must have it.")] = False,

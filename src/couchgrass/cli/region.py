@@ -148,6 +148,12 @@ def read_region(file: Path) -> Region:
     return parse_region(text, str(place.absolute().parent), str(place))
 
 
+def has_others(file: Path) -> bool:
+    """Are there other regions beside this one, which can serve in its place? Raises CouchgrassError."""
+    place, name = _parts(region_file(file))
+    return bool(name) and len(read_topology(place).names) > 1
+
+
 def read_topology(file: Path) -> Topology:
     """All that a file with several regions says. Raises CouchgrassError."""
     from couchgrass.topology.config import parse_topology

@@ -104,17 +104,21 @@ def _steps(
 
 def _words(before: Document, after: Document) -> Iterator[str]:
     had, has = operations(before), operations(after)
-    for word, found in (("is new", has - had), ("goes", had - has)):
-        yield from (f"{verb.upper()} {path} {word}" for path, verb in sorted(found))
-    for path, verb in sorted(had & has):
-        if before["paths"][path][verb] != after["paths"][path][verb]:
-            yield f"{verb.upper()} {path} changes"
+    words = [
+        *(f"{verb.upper()} {path} is new" for path, verb in sorted(has - had)),
+        *(f"{verb.upper()} {path} goes" for path, verb in sorted(had - has)),
+        *(
+            f"{verb.upper()} {path} changes"
+            for path, verb in sorted(had & has)
+            if before["paths"][path][verb] != after["paths"][path][verb]
+        ),
+    ]
     if before.get("security") != after.get("security"):
-        yield "sign-in is turned on" if after.get("security") else "sign-in is turned off"
+        words.append("sign-in is turned on" if after.get("security") else "sign-in is turned off")
     elif before.get("securityDefinitions") != after.get("securityDefinitions"):
-        yield "sign-in changes"
-    rest = [key for key in (before | after) if before.get(key) != after.get(key)]
-    yield from (f"{key} changes" for key in rest if key not in {"paths", "security", "securityDefinitions"})
+        words.append("sign-in changes")
+    # What the gateway does for an operation stands elsewhere in the document, and changes with it.
+    yield from words or (f"{key} changes" for key in before | after if before.get(key) != after.get(key))
 
 
 def _routed_document(

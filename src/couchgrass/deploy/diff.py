@@ -196,10 +196,14 @@ def _gone(wanted: App, present: Present, how: How) -> Iterator[Step]:
             return Step(kind, Change.LEFT, name, (stays or "left the manifest",), before=before)
         return Step(kind, Change.DELETE, name, ("left the manifest",), before=before)
 
+    def end(trigger: str) -> str:
+        return full_name(trigger, present.namespace)
+
     gone_rules = ours(present.rules, wanted.rules)
     yield from (step(Kind.RULE, name, entity) for name, entity in gone_rules)
     for name, entity in ours(present.triggers, wanted.triggers):
-        others = _rules_of(name, present) - {rule for rule, _ in gone_rules}
+        moved = {one.name for one in wanted.rules if full_name(one.trigger, present.namespace) != end(name)}
+        others = _rules_of(name, present) - {rule for rule, _ in gone_rules} - moved
         stays = f"has other rules: {', '.join(sorted(others))}" if others else ""
         told = present.feeds.get(name)
         if told is not None and differ.feed_of(entity) and not stays:

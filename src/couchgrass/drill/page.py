@@ -106,7 +106,7 @@ def _chart(report: Report) -> str:
     colours = [(name, COLOURS[at % len(COLOURS)]) for at, name in enumerate(regions)]
     keys = _keys([*colours, ("failed", FAILED)])
     return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="requests over time by region">'
+        f'<svg viewBox="0 -12 {WIDTH} {HEIGHT + 12}" role="img" aria-label="requests over time by region">'
         f"{_axes(end_s, top / SLOT_S)}{''.join(bars)}{lines}</svg><p>{keys}</p>"
     )
 

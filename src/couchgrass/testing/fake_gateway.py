@@ -1,4 +1,4 @@
-"""A region's gateway for tests of what stands in front of it: answers, breaks off or is slow as a request says.
+"""A region's gateway for tests of what stands in front of it: it answers, breaks off or is slow, as asked.
 
     python -m couchgrass.testing.fake_gateway NAME PORT
 
@@ -139,7 +139,7 @@ class GatewayProcess:
 
     def requests(self, path: str) -> dict[str, int]:
         """How often a path was asked for, by method."""
-        found = (name.split(" ", 1) + [count] for name, count in self.told()["requests"].items())
+        found = ([*name.split(" ", 1), count] for name, count in self.told()["requests"].items())
         return {method: count for method, asked, count in found if asked == path}
 
     def be(self, **health: Any) -> None:

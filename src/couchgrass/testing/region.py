@@ -236,7 +236,10 @@ class RegionProcess:
             own[key] = {**own.get(key, {}), **table}
         lines = [f"[regions.{name}]", f"data = {json.dumps(str(self.data))}"]
         for key, table in own.items():
-            lines += [f"[regions.{name}.{key}]", *(f"{one} = {json.dumps(value)}" for one, value in table.items())]
+            lines += [
+                f"[regions.{name}.{key}]",
+                *(f"{one} = {json.dumps(value)}" for one, value in table.items()),
+            ]
         return "\n".join(lines) + "\n"
 
     def deploy(self, app: Path, namespace: str, account: str, **env: str) -> dict[str, str]:

@@ -13,7 +13,9 @@ from couchgrass.couch.server import CouchServer, path
 from couchgrass.drill.ledger import missing
 from couchgrass.drill.ops import Load
 from couchgrass.drill.run.load import Driver
+from couchgrass.drill.run.probe import check_todos
 from couchgrass.drill.run.watch import Watch
+from couchgrass.errors import BadRequest
 from couchgrass.testing.listening import listening
 from couchgrass.testing.server import ServerProcess
 from tests.drill.run.todos import Todos
@@ -135,6 +137,19 @@ def test_nobody_there_is_an_outcome(port: int) -> None:
         assert all(one.error for one in driver.outcomes)
 
     asyncio.run(work())
+
+
+def test_an_api_of_todos_is_known_by_trying(couch_server: ServerProcess, db_name: str) -> None:
+    async def work(couch: CouchServer, app: Todos, url: str) -> None:
+        await check_todos(url)
+        rows = await couch.ask("GET", path(db_name, "_all_docs"))
+        assert rows["rows"] == []
+        with pytest.raises(BadRequest, match="deploy the todo app"):
+            await check_todos(url.replace("/todo", "/other"))
+        with pytest.raises(BadRequest, match="does not answer"):
+            await check_todos("http://127.0.0.1:9/todo")
+
+    asyncio.run(with_todos(couch_server, db_name, work))
 
 
 def test_a_database_that_is_gone_is_not_looked_at_but_said(couch_server: ServerProcess) -> None:

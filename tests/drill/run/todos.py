@@ -30,6 +30,8 @@ class Todos(Edge):
             await self.wait.wait()
         if self.broken:
             raise ServiceUnavailable("broken")
+        if not request.raw_path.startswith(b"/todo"):
+            raise NotFound("Not found.")
         doc_id = request.raw_path.decode().removeprefix("/todo").strip("/")
         given = json.decode(await request.body(BODY_BYTES_MAX) or b"{}")
         if request.method == "POST":

@@ -320,7 +320,7 @@ def test_a_retry_in_another_region_is_answered_where_the_key_has_arrived(
             await replicate(london, dallas_couch, couch_server)
             for world in (london, dallas):
                 world.once.start()
-                await until(lambda counts=world.once.counts: counts.conflicts == 1)
+            await until(lambda: london.once.counts.conflicts == dallas.once.counts.conflicts == 1)
             bodies = {(await add(world, db_name + "-3")).body for world in (london, dallas)}
             assert len(bodies) == 1
 

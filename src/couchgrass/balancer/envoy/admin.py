@@ -11,7 +11,7 @@ import aiohttp
 import msgspec
 
 from couchgrass.balancer.admission import Load
-from couchgrass.balancer.loads import loads_of
+from couchgrass.balancer.loads import loads_of, totals_of
 from couchgrass.balancer.render import ADMIN_SOCKET
 from couchgrass.errors import PeerLost
 
@@ -53,6 +53,14 @@ class Admin:
         status, text = await self._ask("GET", "/clusters?format=json")
         try:
             return loads_of(text, regions)
+        except msgspec.DecodeError as bad:
+            raise PeerLost(f"Envoy answered {status} and no state of its cluster") from bad
+
+    async def totals(self, regions: Mapping[tuple[str, int], str]) -> dict[str, int]:
+        """How many requests they got since Envoy's start."""
+        status, text = await self._ask("GET", "/clusters?format=json")
+        try:
+            return totals_of(text, regions)
         except msgspec.DecodeError as bad:
             raise PeerLost(f"Envoy answered {status} and no state of its cluster") from bad
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -18,11 +18,17 @@ _TEXT: Final = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 
 
 class BalancerApp(Edge):
-    """`state` tells what the balancer does."""
+    """`state` tells what the balancer does, `totals` how many requests each region got."""
 
-    def __init__(self, state: Callable[[], BalancerState], admin: Admin) -> None:
+    def __init__(
+        self,
+        state: Callable[[], BalancerState],
+        totals: Callable[[], Awaitable[Mapping[str, int]]],
+        admin: Admin,
+    ) -> None:
         super().__init__()
         self._state = state
+        self._totals = totals
         self._admin = admin
 
     async def answer(self, request: Request) -> Answer:
@@ -36,6 +42,7 @@ class BalancerApp(Edge):
             return Answer(200, msgspec.json.encode(self._state()) + b"\n", [_JSON])
         text = metrics.text(self._state())
         try:
+            text += metrics.totals_text(await self._totals())
             text += await self._admin.stats()
         except PeerLost:
             # Envoy is being started again; couchgrass_balancer_envoy_up says so.

@@ -130,7 +130,8 @@ class Controller:
     async def stop(self) -> None:
         """Lets requests under way end, for a while, and ends Envoy."""
         try:
-            await self._empty()
+            if self._envoy.pid is not None:
+                await self._empty()
         except (CouchgrassError, TimeoutError):
             log.warning("stopping with requests under way")
         for task in (*self._loops, *self._asked.values()):
@@ -278,6 +279,10 @@ class Controller:
         self._files.put(CLUSTERS, clusters(site.balancer, site.order, upstreams, self._ca_file))
         self._files.put(ROUTES, routes(site.balancer, site.order))
         self._files.put(LISTENERS, listeners(site.balancer, self._place.port, f"../{ACCESS_LOG}"))
+
+    async def totals(self) -> dict[str, int]:
+        """How many requests each region got since Envoy's start. Raises PeerLost."""
+        return await self.admin.totals(self._addresses())
 
     def _addresses(self) -> dict[tuple[str, int], str]:
         return {(one.address, one.port): one.region for one in self._sites.upstreams.values()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import socket
 from typing import Final
 from urllib.parse import urlsplit
@@ -85,7 +86,10 @@ def _result(upstream: Upstream, status: int, text: bytes) -> Result:
 
 def _why(lost: Exception) -> str:
     inner = getattr(lost, "os_error", None) or lost
-    return getattr(inner, "strerror", None) or str(inner) or type(inner).__name__
+    number = getattr(inner, "errno", None)
+    if isinstance(inner, OSError) and number:
+        return os.strerror(number)
+    return str(inner) or type(inner).__name__
 
 
 async def find(region: str, url: str, *, is_ours: bool) -> Upstream:

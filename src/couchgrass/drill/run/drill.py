@@ -32,7 +32,14 @@ class Drill:
     """`watches` are the regions' databases, `now` the drill's clock in seconds; `tell` hears what happens."""
 
     def __init__(
-        self, site: Site, driver: Driver, watches: Mapping[str, Watch], now: Callable[[], float], tell: Tell
+        self,
+        site: Site,
+        driver: Driver,
+        watches: Mapping[str, Watch],
+        now: Callable[[], float],
+        tell: Tell,
+        *,
+        equal_s_max: float = EQUAL_S_MAX,
     ) -> None:
         self._site = site
         self._driver = driver
@@ -40,6 +47,7 @@ class Drill:
         self._now = now
         self._tell = tell
         self._faults = Faults(site)
+        self._equal_s_max = equal_s_max
         self._returned_s: float | None = None
         self._ready_s: float | None = None
         self._converged_s: float | None = None
@@ -106,12 +114,16 @@ class Drill:
 
     async def _converge(self) -> None:
         """Notes when every region has all that was acknowledged until the return."""
-        deadline = self._now() + RETURN_S_MAX + EQUAL_S_MAX
+        deadline = self._now() + RETURN_S_MAX + self._equal_s_max
         while self._now() < deadline and not self._aborted:
-            if self._returned_s is not None and not any(await self._lacking(self._returned_s)):
+            if self._returned_s is None:
+                await asyncio.sleep(POLL_S)
+                continue
+            if not any(await self._lacking(self._returned_s)):
                 self._converged_s = self._now()
                 self._tell("all regions have what was acknowledged")
                 return
+            deadline = min(deadline, self._returned_s + self._equal_s_max)
             await asyncio.sleep(POLL_S)
 
     async def _lacking(self, until_s: float) -> list[list[Missing]]:
@@ -124,7 +136,7 @@ class Drill:
 
     async def _equal(self) -> list[Missing]:
         """Waits until all regions have all; what some region still lacks at the end."""
-        deadline = self._now() + EQUAL_S_MAX
+        deadline = self._now() + self._equal_s_max
         while True:
             lacking = [one for each in await self._lacking(self._now()) for one in each]
             if not lacking and len(set((await self._digests()).values())) == 1:

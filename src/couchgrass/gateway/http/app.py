@@ -83,8 +83,8 @@ class ActionFailed(CouchgrassError):
 
 class Gateway(Edge):
     """`mounts`: what is served below a prefix beside the APIs, such as the sign-in service; `probes` are the
-    same, and are answered while the region can't serve, too. `region` is named in all answers; without `once`
-    idempotency keys mean nothing."""
+    same, and are answered while the region can't serve, too. `region` is named in all answers; without
+    `standing` requests are taken always, and without `once` idempotency keys mean nothing."""
 
     def __init__(
         self,
@@ -109,6 +109,7 @@ class Gateway(Edge):
         self._trust = trust or Trust()
         self._mounts = dict(mounts or {})
         self._probes = dict(probes or {})
+        self._prefixes = (*self._probes, *self._mounts)
         self._standing = standing or Standing()
         self._once = once
         self._buckets = Buckets()
@@ -121,13 +122,14 @@ class Gateway(Edge):
     async def answer(self, request: Request) -> Answer:
         """The answer to a request. Raises CouchgrassError for what concerns no API."""
         path = request.raw_path
-        if (probe := _mounted(self._probes, path)) is not None:
-            return await probe(request)
+        if path.startswith(self._prefixes):
+            if (probe := _mounted(self._probes, path)) is not None:
+                return await probe(request)
+            if (mount := _mounted(self._mounts, path)) is not None:
+                self._check_standing()
+                return await mount(request)
         if path == HEALTH:
             return self._health()
-        if (mount := _mounted(self._mounts, path)) is not None:
-            self._check_standing()
-            return await mount(request)
         found = self._apis.routes.find(path)
         if found is None:
             self._check_standing()

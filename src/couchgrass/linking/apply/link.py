@@ -10,6 +10,7 @@ import msgspec
 
 from couchgrass.couch.server import CouchServer
 from couchgrass.errors import BadRequest, Conflict, RequestTimeout
+from couchgrass.gateway.idempotency import PREFIX as KEYS_PREFIX
 from couchgrass.linking.address import Address
 from couchgrass.linking.apply.abreast import abreast
 from couchgrass.linking.apply.look import (
@@ -99,11 +100,12 @@ def check_names(dbs: Iterable[str]) -> None:
 
 async def _all(servers: Mapping[Side, CouchServer], wish: Wish) -> tuple[str, ...]:
     """Those of a region's functions and gateway are left out: whether what is deployed in one region is in
-    the other too is not for a copy of all data to decide."""
+    the other too is not for a copy of all data to decide. So are those of idempotency keys, which come and go
+    by day."""
     names = set(await databases(servers[Side.A]))
     if not wish.one_way:
         names |= set(await databases(servers[Side.B]))
-    return tuple(sorted(name for name in names if not name.startswith(REGION_PREFIX)))
+    return tuple(sorted(name for name in names if not name.startswith((REGION_PREFIX, KEYS_PREFIX))))
 
 
 async def _make(

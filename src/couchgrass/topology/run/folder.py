@@ -19,7 +19,7 @@ from couchgrass.topology.generate import Asked, account_for, contradicted, gener
 from couchgrass.topology.holds import holds, read_hold
 from couchgrass.topology.places import APPS, CONFIG, HOLDS, WIRES
 
-TODO: Final = "todo"
+EXAMPLE: Final = "todo"
 """The app that is there without asking for one; its account and its folder have this name."""
 
 MANIFESTS: Final = ("manifest.yaml", "manifest.yml")
@@ -41,7 +41,7 @@ def first_file(folder: Path, asked: Asked, *, example: Path, regions: Sequence[s
     ports = ports_for(len(regions), lambda port: port_taken(LOOPBACK, port), balancer=asked.port)
     try:
         if asked.app is None:
-            app, account, databases = f"{APPS}/{TODO}", TODO, "todos*"
+            app, account, databases = f"{APPS}/{EXAMPLE}", EXAMPLE, "todos*"
             _copy(example, folder / app)
         else:
             whole = Path(asked.app)
