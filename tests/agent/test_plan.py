@@ -37,7 +37,7 @@ from couchgrass.topology.links import Way, Wishes
 
 WAY = Way("london", "dallas")
 CLOSED = {"members": {"roles": ["_admin"]}, "admins": {"roles": ["_admin"]}}
-TODOS = {"members": {"names": ["todo"]}, "admins": {"names": ["todo"]}}
+OWNED = {"members": {"names": ["todo"]}, "admins": {"names": ["todo"]}}
 KEY = Key(key_name("dallas"), "secret", signs_in=True)
 NOON = 1772280000.0  # 2026-02-28 12:00 UTC
 OURS = {
@@ -61,7 +61,7 @@ def facts(**changed: Any) -> Facts:
         **OURS,
         "source_dbs": frozenset({"todos"}),
         "target_dbs": frozenset(),
-        "securities": {"todos": TODOS},
+        "securities": {"todos": OWNED},
     }
     return Facts(**{**first, **changed})
 
@@ -115,7 +115,7 @@ def test_a_new_database_is_made_with_its_rights_and_linked_in_that_order() -> No
     after = applied(facts(), steps)
     assert plan(wishes(), after, NOON) == ()
     assert after.securities["todos"]["members"]["names"] == ["todo", KEY.name]
-    assert after.own["todos"] == TODOS
+    assert after.own["todos"] == OWNED
 
 
 def test_on_apache_couchdb_there_is_a_key_for_each_end() -> None:
@@ -126,7 +126,7 @@ def test_on_apache_couchdb_there_is_a_key_for_each_end() -> None:
     assert KEY.name in after.own["todos"]["admins"]["names"]
 
 
-RIGHTS = st.sampled_from([CLOSED, TODOS, {}, {**TODOS, "admins": {"names": ["todo", KEY.name]}}])
+RIGHTS = st.sampled_from([CLOSED, OWNED, {}, {**OWNED, "admins": {"names": ["todo", KEY.name]}}])
 DATABASES = st.frozensets(st.sampled_from(["todos", "todos-2", "notes", "whisk_feeds", "_users"]))
 
 
@@ -196,7 +196,7 @@ def running(**changed: Any) -> Facts:
 
 
 def test_a_right_too_many_is_taken_back() -> None:
-    security = {**TODOS, "admins": {"names": ["todo", KEY.name]}}
+    security = {**OWNED, "admins": {"names": ["todo", KEY.name]}}
     (step,) = plan(wishes(), running(securities={"todos": security}), NOON)
     assert (step.what, step.why) == ("grant", "the key has a right too many")
 
@@ -216,7 +216,7 @@ def test_what_the_topology_does_not_want_any_more_is_taken_away() -> None:
     steps = plan(wishes(Synced("notes")), running(), NOON)
     assert whats(steps) == ["remove job", "revoke"]
     after = applied(running(), steps)
-    assert after.securities["todos"] == TODOS and "todos" in after.target_dbs
+    assert after.securities["todos"] == OWNED and "todos" in after.target_dbs
 
 
 def test_a_database_that_was_just_deleted_is_not_made_again_at_once() -> None:
@@ -246,10 +246,10 @@ READ = job_of(Link(WAY, "todos"), **OURS).grant(End.SOURCE, CLOSED)
 
 
 def test_the_rights_of_a_replica_are_the_sources_without_the_keys_of_links_there() -> None:
-    theirs = with_key(TODOS, key_name("dallas"), READ)
+    theirs = with_key(OWNED, key_name("dallas"), READ)
     ours = with_key(CLOSED, key_name("london"), READ)
     assert copied(theirs, ours)["members"]["names"] == ["todo", key_name("london")]
-    assert copied(TODOS, CLOSED) == TODOS
+    assert copied(OWNED, CLOSED) == OWNED
     assert is_pristine(ours) and is_pristine(CLOSED) and is_pristine({}) and not is_pristine(theirs)
 
 
@@ -280,9 +280,9 @@ def test_jobs_from_regions_that_are_gone_are_removed_and_no_others() -> None:
 
 
 def test_keys_of_regions_that_are_gone_lose_their_rights_and_go() -> None:
-    security = with_key(TODOS, key_name("tokyo"), READ)
+    security = with_key(OWNED, key_name("tokyo"), READ)
     readers = {"tokyo": key_name("tokyo"), "dallas": key_name("dallas"), "london": key_name("london")}
-    steps = stray_keys("london", wishes(), readers, {"todos": security, "notes": TODOS})
+    steps = stray_keys("london", wishes(), readers, {"todos": security, "notes": OWNED})
     assert [(step.what, drift(step).database) for step in steps] == [("revoke", "todos"), ("delete key", "")]
     assert "not in the file" in steps[0].why
 

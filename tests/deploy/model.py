@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -15,6 +15,7 @@ from couchgrass.functions.limits import SYSTEM_LIMITS
 from couchgrass.functions.names import FullName
 
 NAMESPACE = "guest"
+T = TypeVar("T", bound=msgspec.Struct)
 SAMPLES = {name: entity.Package("whisk.system", name, publish=True) for name in ("samples", "utils")}
 
 
@@ -168,5 +169,5 @@ def _annotations(told: Mapping[str, Any]) -> dict[str, Any]:
     return {row["key"]: row["value"] for row in told["annotations"]}
 
 
-def _with(one: Any, **changes: Any) -> Any:
+def _with(one: T, **changes: Any) -> T:
     return msgspec.structs.replace(one, **changes)

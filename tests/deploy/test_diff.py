@@ -79,7 +79,7 @@ def test_what_another_app_has_is_never_deleted(ours: App, theirs: App) -> None:
         ("triggers", theirs.triggers),
         ("rules", theirs.rules),
     ):
-        assert {one.name for one in wanted} <= model.entities[collection].keys()  # type: ignore[attr-defined]
+        assert {one.name for one in wanted} <= model.entities[collection].keys()
     kept = {(one.base, one.path, one.verb.lower()) for one in theirs.routes}
     has = {
         (base, path, verb)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from couchgrass.deploy.wanted import Action, App, Exec, Package, Route, Rule, Trigger
 
+BOOLEANS: Final = st.booleans()
 FEED: Final = "/whisk.system/alarms/"
 INTERVAL, ALARM = FEED + "interval", FEED + "alarm"
 
@@ -72,12 +73,12 @@ def apps(draw: st.DrawFn) -> App:
     rules = [
         Rule(name, draw(st.sampled_from(triggers)).name, draw(some))
         for name in ("r", "s")
-        if triggers and draw(st.booleans())
+        if bool(triggers) and draw(BOOLEANS)
     ]
     routes = [
         Route("api", base, path, verb, draw(some), "http")
         for base, path, verb in (("/v1", "/a", "GET"), ("/v1", "/a/{id}", "PUT"), ("/v2", "/a", "GET"))
-        if draw(st.booleans())
+        if draw(BOOLEANS)
     ]
     return App(tuple(packages), tuple(by_name.values()), tuple(triggers), tuple(rules), tuple(routes))
 

@@ -337,11 +337,13 @@ class _Deploy:
         return not failed and not self._unlinked
 
     async def _links(self, needs: Needs) -> None:
-        """Sees the links of the app's databases run."""
+        """Sees the links run of what was made here: the app's databases, and the tenants."""
         from couchgrass.deploy.apply.links import wait_linked
+        from couchgrass.topology.links import IDENTITY
 
         agents = {one.prepared.place.name: one.prepared.place.agent_url for one in self._outcomes}
-        ways = places.ways_of(self._topology, needs.databases, agents)
+        shared = (IDENTITY,) if needs.tenant and needs.provision else ()
+        ways = places.ways_of(self._topology, (*needs.databases, *shared), agents)
         if ways:
             self._unlinked = await wait_linked(agents, ways)
 

@@ -49,26 +49,28 @@ def test_plan_shows_drift_and_apply_mends_it(two: World) -> None:
     reach = {name: two.reach(name) for name in topology.names}
 
     async def work() -> None:
-        await two.ask("london", "PUT", "todos")
+        await drifts(topology, reach, mend=True)
+        await two.ask("london", "PUT", "todos-planned")
         await two.ask("dallas", "PUT", "unrelated")
+        before = await two.jobs("dallas")
         planned = await drifts(topology, reach)
-        assert ("dallas", "todos", "create database") in planned
-        assert await two.jobs("dallas") == {}
+        assert ("dallas", "todos-planned", "create database") in planned
+        assert await two.jobs("dallas") == before
         await drifts(topology, reach, mend=True)
         assert await drifts(topology, reach) == []
         assert await two.found("london", "unrelated") is None
-        await two.ask("london", "PUT", "todos", "one", body={})
-        await two.until_there("dallas", "todos", "one")
+        await two.ask("london", "PUT", "todos-planned", "one", body={})
+        await two.until_there("dallas", "todos-planned", "one")
 
-        (job,) = await two.jobs("dallas")
+        (job,) = set(await two.jobs("dallas")) - set(before)
         doc = await two.ask("dallas", "GET", "_replicator", job)
         await two.ask("dallas", "DELETE", "_replicator", job, rev=doc["_rev"])
-        security = await two.ask("london", "GET", "todos", "_security")
+        security = await two.ask("london", "GET", "todos-planned", "_security")
         security["admins"]["names"] = ["couchgrass-link-dallas"]
-        await two.ask("london", "PUT", "todos", "_security", body=security)
+        await two.ask("london", "PUT", "todos-planned", "_security", body=security)
         assert await drifts(topology, reach) == [
-            ("london", "todos", "grant couchgrass-link-dallas"),
-            ("dallas", "todos", "write job from london"),
+            ("london", "todos-planned", "grant couchgrass-link-dallas"),
+            ("dallas", "todos-planned", "write job from london"),
         ]
         await drifts(topology, reach, mend=True)
         assert await drifts(topology, reach) == []
@@ -87,7 +89,9 @@ def test_an_agent_and_apply_do_the_same_also_where_they_reach_a_region_at_differ
     async def work() -> None:
         async with two.kept(topology, "dallas", reach={**reach, "london": by_wire}) as links:
             await two.ask("london", "PUT", "todos-wired")
-            await until(lambda: all_run(links) and len(links["dallas"].seen()) == 2)
+            await until(
+                lambda: all_run(links) and "todos-wired" in {link.database for link in links["dallas"].seen()}
+            )
             for doc in (await two.jobs("dallas")).values():
                 assert doc["source"]["url"].startswith("http://localhost:")
             await drifts(topology, reach, mend=True)
@@ -104,6 +108,8 @@ def test_a_region_that_is_gone_from_the_file_has_no_key_left(two: World) -> None
     reach = {name: two.reach(name) for name in topology.names}
 
     async def work() -> None:
+        await two.ask("london", "PUT", "todos-kept")
+        await two.ask("london", "PUT", "todos-kept", "one", body={})
         await drifts(topology, reach, mend=True)
         one = two.topology(TODOS, regions=("london",))
         planned = await drifts(one, reach)
@@ -112,9 +118,9 @@ def test_a_region_that_is_gone_from_the_file_has_no_key_left(two: World) -> None
         assert await drifts(one, reach) == []
         assert await two.jobs("london") == {}
         assert await two.found("london", "_users", "org.couchdb.user:couchgrass-link-dallas") is None
-        security = await two.ask("london", "GET", "todos", "_security")
+        security = await two.ask("london", "GET", "todos-kept", "_security")
         assert "couchgrass-link-dallas" not in str(security)
-        assert await two.found("london", "todos", "one") is not None
+        assert await two.found("london", "todos-kept", "one") is not None
 
     asyncio.run(work())
 
@@ -132,6 +138,7 @@ def test_a_region_that_does_not_answer_keeps_no_other_from_being_planned(two: Wo
     }
 
     async def work() -> None:
+        await two.ask("london", "PUT", "todos-far")
         async with opened(topology, reach) as whole:
             looked = await whole.look()
             assert set(looked.unreached) == {"tokyo", "lima"}

@@ -38,6 +38,9 @@ FEED_AGAIN_S: Final = 1.0
 NO_FEED_AGAIN_S: Final = 60.0
 """How long a server that has no `_db_updates` is not asked for it again."""
 
+GONE_S: Final = 60.0
+"""How long it is remembered that a database disappeared."""
+
 HEARTBEAT_S: Final = 5
 SILENT_S: Final = 12.0
 REQUEST_S: Final = 10.0
@@ -133,8 +136,8 @@ class Watch:
         if names == self.names:
             return False
         now = asyncio.get_running_loop().time()
-        for name in (self.names or frozenset()) - names:
-            self.gone[name] = now
+        self.gone = {name: at for name, at in self.gone.items() if now - at < GONE_S}
+        self.gone |= dict.fromkeys((self.names or frozenset()) - names, now)
         self.names = names
         return True
 
