@@ -106,9 +106,9 @@ def _agent_url(region: Region) -> str:
     """Where the region's agent is reached from here; "" when only its own machine can ask it."""
     from couchgrass.region.config import LOCAL_NETWORKS
     from couchgrass.region.run.account import served_at
-    from couchgrass.region.run.state_file import read_state
+    from couchgrass.region.run.state_file import state_of
 
-    runs_here = read_state(Path(region.data)) is not None
+    runs_here = state_of(region) is not None
     on_network = not any(is_in(region.agent.host, network) for network in LOCAL_NETWORKS)
     return served_at(region, "agent") if runs_here or on_network else ""
 
