@@ -59,3 +59,8 @@ def test_the_page_of_a_region_has_every_key(table: type[msgspec.Struct]) -> None
     keys = set(re.findall(r"`\[?([a-z_.]+)\]?`", (ROOT / "docs" / "region.md").read_text(encoding="utf-8")))
     told = {key.rpartition(".")[2] for key in keys}
     assert set(table.__struct_fields__) <= told
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_merge_was_left_half_done(page: Path) -> None:
+    assert not re.search(r"^(<{7}|={7}|>{7})( |$)", page.read_text(encoding="utf-8"), re.MULTILINE)
