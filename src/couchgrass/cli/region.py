@@ -55,7 +55,8 @@ DEFAULT_TOPOLOGY = Path("couchgrass.toml")
 CONFIG_VARIABLE = "COUCHGRASS_CONFIG"
 
 PROCESSES = ("functions", "gateway", "agent")
-"""A region's processes besides the database, in the order in which they start: each a command of its name."""
+"""A region's processes besides the database, each a command of its name. All start at once, and wait for the
+database themselves; they stop in the other order."""
 
 Port = Annotated[int | None, typer.Option("--port", hidden=True)]
 """For the supervisor: the port of the first start, when the file says any that is free."""
@@ -234,7 +235,7 @@ def _run(file: Path, admin: tuple[str, str] | None, peers: Mapping[str, str]) ->
 def specs_of(
     wanted: Region, file: Path, admin: Account | None, *, peers: Mapping[str, str] | None = None
 ) -> list[Spec]:
-    """The processes of a region, in the order in which they start; none for what runs elsewhere. The admin
+    """The processes of a region, the last one to stop first; none for what runs elsewhere. The admin
     reaches the database alone, and `peers` the agent."""
     from couchgrass.region.places import DATABASE
     from couchgrass.region.run.account import ensure_account

@@ -1,4 +1,4 @@
-"""Real processes under the supervisor: started in order, started again, stopped in order, gone with it."""
+"""Real processes under the supervisor: started at once, started again, stopped in order, gone with it."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def gone(pid: int) -> bool:
         return True
 
 
-def test_all_start_in_order_and_stop_in_the_other_order(tmp_path: Path) -> None:
+def test_all_start_at_once_and_stop_in_the_other_order(tmp_path: Path) -> None:
     with region(tmp_path, "database", "functions", "gateway") as running:
         running.until_ready("gateway")
         state = running.state()
