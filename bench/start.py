@@ -98,9 +98,7 @@ def _cpu(root: int) -> dict[str, float]:
     for one in _below(root):
         name = one.name or "others"
         used[name] = used.get(name, 0.0) + one.cpu_s
-    return {name: round(seconds, 2) for name, seconds in used.items()} | {
-        "all": round(sum(used.values()), 2)
-    }
+    return {name: round(seconds, 2) for name, seconds in used.items()} | {"all": round(sum(used.values()), 2)}
 
 
 # --- what is asked -----------------------------------------------------------------------------------------
@@ -135,7 +133,7 @@ def _start(folder: Path, port: int) -> tuple[subprocess.Popen[bytes], dict[str, 
     said = folder.with_suffix(".out")
     begun_at = time.monotonic()
     with said.open("wb") as out:
-        up = subprocess.Popen(  # noqa: S603
+        up = subprocess.Popen(
             [sys.executable, "-m", "couchgrass", "up", "--dir", str(folder), "--port", str(port)],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,

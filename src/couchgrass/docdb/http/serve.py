@@ -15,7 +15,12 @@ from couchgrass.docdb import config as configuration
 from couchgrass.docdb.http.app import App
 from couchgrass.docdb.http.server import Server
 from couchgrass.docdb.http.settings_file import SettingsFile
-from couchgrass.docdb.password import admin_credentials, hash_admin_password, verify_password
+from couchgrass.docdb.password import (
+    admin_credentials,
+    hash_admin_password,
+    hash_generated,
+    verify_password,
+)
 from couchgrass.docdb.settings import snapshot
 from couchgrass.docdb.sqlite.store import Store
 from couchgrass.serving import process
@@ -178,7 +183,14 @@ def complete_settings(
             replace_file(admin_file, msgspec.json.encode({"name": "admin", "password": password}) + b"\n")
         except OSError as failure:
             raise StartRefused(f"{admin_file} can't be written: {failure.strerror}") from failure
-        config, _ = configuration.put(config, "admins", "admin", password, persist=True, hash_password=hashed)
+        config, _ = configuration.put(
+            config,
+            "admins",
+            "admin",
+            hash_generated(password, secrets.token_hex(16), auth),
+            persist=True,
+            hash_password=hashed,
+        )
     if config != before:
         settings_file.save(config)
     return config, admin_file if wanted.admin is None and admin_file.exists() else None

@@ -14,7 +14,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from couchgrass.couch.server import CouchServer, path
-from couchgrass.errors import CouchgrassError, Unauthorized
+from couchgrass.docdb.password import hash_generated
+from couchgrass.docdb.settings import ChttpdAuth
+from couchgrass.errors import CouchgrassError, Forbidden, Unauthorized
 from couchgrass.region.config import LOOPBACK, Agent, Functions, Gateway, Region
 from couchgrass.region.places import ACCOUNT, ACCOUNT_NAME, ADMIN
 from couchgrass.region.run.state_file import read_state
@@ -187,13 +189,16 @@ async def ensure_account(data: Path, url: str, admin: Account | None = None) -> 
         return
     async with Access(url, admin or read_account(data / ADMIN)).server() as server:
         where = path("_node", "_local", "_config", "admins", account.name)
-        await server.ask("PUT", where, account.password)
+        # Hashed here: this password needs no slow hash, which would be made and checked in each first start.
+        await server.ask("PUT", where, hash_generated(account.password, secrets.token_hex(16), ChttpdAuth()))
+        if not await _signs_in(url, account):
+            await server.ask("PUT", where, account.password)
 
 
 async def _signs_in(url: str, account: Account) -> bool:
     async with Access(url, account).server() as server:
         try:
             await server.ask("GET", "/_session")
-        except Unauthorized:
+        except (Unauthorized, Forbidden):
             return False
     return True
