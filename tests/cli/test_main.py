@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from typer.testing import CliRunner
 
@@ -71,3 +74,17 @@ def test_the_text_below_the_options_is_as_wide_as_the_window_and_examples_keep_t
         for line in text.splitlines()
     )
     assert any(line.strip() == "couchgrass unlink URL_A URL_B --db todos" for line in text.splitlines())
+
+
+LOADED = """
+import sys
+from couchgrass.cli.main import application
+application("db")
+print(*(name.rpartition(".")[2] for name in sys.modules if name.startswith("couchgrass.cli.")))
+"""
+
+
+def test_a_command_is_loaded_without_the_others() -> None:
+    loaded = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
+    assert "db" in loaded.stdout.split()
+    assert not {"up", "deploy", "functions", "gateway"} & set(loaded.stdout.split())

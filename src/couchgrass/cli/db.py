@@ -67,6 +67,7 @@ def db(
         ),
     ] = None,
     region: Annotated[str, typer.Option(hidden=True)] = "",
+    account: Annotated[Path | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run the document database, which any CouchDB client can use.
 
@@ -78,12 +79,14 @@ def db(
     admin = _admin()
     # Only now: the help shall not wait for what a server needs.
     from couchgrass.cli.replicator import attach
-    from couchgrass.docdb.http.serve import Wanted, run
+    from couchgrass.docdb.http.serve import Service, Wanted, run
+    from couchgrass.region.places import ACCOUNT_NAME
     from couchgrass.serving.listen import Named
 
     named = named_by(Path(region), "database") if region else Named()
     try:
-        run(Wanted(data.absolute(), host, port, config, admin, named), _show, attach)
+        service = None if account is None else Service(ACCOUNT_NAME, account.absolute())
+        run(Wanted(data.absolute(), host, port, config, admin, named, service), _show, attach)
     except CouchgrassError as refused:
         _complain(refused.reason)
         raise typer.Exit(1) from refused

@@ -237,8 +237,7 @@ def specs_of(
 ) -> list[Spec]:
     """The processes of a region, the last one to stop first; none for what runs elsewhere. The admin
     reaches the database alone, and `peers` the agent."""
-    from couchgrass.region.places import DATABASE
-    from couchgrass.region.run.account import ensure_account
+    from couchgrass.region.places import ACCOUNT, DATABASE
     from couchgrass.region.run.supervisor import Spec
 
     couchgrass = [sys.executable, "-m", "couchgrass"]
@@ -257,11 +256,8 @@ def specs_of(
         return specs
 
     def serve_on(port: int) -> list[str]:
-        where = ["--data", str(data / DATABASE), "--region", str(file)]
+        where = ["--data", str(data / DATABASE), "--region", str(file), "--account", str(data / ACCOUNT)]
         return [*couchgrass, "db", *where, "--host", wanted.database.host, "--port", str(port)]
-
-    async def prepare(url: str) -> None:
-        await ensure_account(data, url, admin)
 
     secret = {} if admin is None else {"COUCHDB_USER": admin.name, "COUCHDB_PASSWORD": admin.password}
     database = Spec(
@@ -269,7 +265,6 @@ def specs_of(
         serve_on(wanted.database.port),
         {**os.environ, **secret},
         again=lambda url: serve_on(urlsplit(url).port or wanted.database.port),
-        prepare=prepare,
     )
     return [database, *specs]
 

@@ -1,7 +1,7 @@
 """What functions, gateway and agent wait for: they are started together with their region's database.
 
-They load their code meanwhile. It is the supervisor's word that counts, since it also sees to their account
-there.
+They load their code meanwhile. It is the supervisor's word that counts: a database that is ready has made
+the account that they use.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ PATIENCE_S: Final = 20.0
 
 
 async def database_begun(region: Region, patience_s: float = PATIENCE_S) -> None:
-    """Returns when the region's own database was ready once since its supervisor began, or after `patience_s`.
-    At once where no supervisor runs one. Raises FolderTaken."""
+    """Returns when the region's own database was ready once since its supervisor began, after `patience_s` at
+    the latest; at once where no supervisor runs one. Raises FolderTaken."""
     clock = asyncio.get_running_loop().time
     late = clock() + patience_s
     while _is_awaited(Path(region.data)) and clock() < late:
