@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from couchgrass.cli.paper import FAILED, complain
+from couchgrass.cli.complaints import FAILED, complain
 from couchgrass.cli.region import (
     DEFAULT_FILE,
     Port,

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from couchgrass.cli.paper import FAILED, complain
+from couchgrass.cli.complaints import FAILED, complain
 from couchgrass.cli.region import DEFAULT_FILE, Port, RegionFile, has_others, named_by, on_port, read_region
 from couchgrass.errors import CouchgrassError
 

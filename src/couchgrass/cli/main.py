@@ -6,6 +6,7 @@ start together, so what each of them does not need is felt.
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib import import_module
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from typing import NamedTuple
 import typer
 
 from couchgrass import __version__
-from couchgrass.cli.paper import flowing
+from couchgrass.cli.complaints import flowing
 
 EXAMPLES = """[bold]Try it[/]
 
@@ -25,6 +26,10 @@ Each command tells more with [cyan]--help[/]."""
 
 RUN, DEPLOY, SET_UP, REPLICATE = "Run", "Deploy", "Set up regions", "Keep databases equal"
 """The headings of the help; a command without one is not shown."""
+
+
+COLLECT_AFTER = 20_000
+"""New containers before a collection."""
 
 
 class _Command(NamedTuple):
@@ -112,4 +117,6 @@ def couchgrass(
 
 def main() -> None:
     """Runs the command line."""
+    # What imports make stays; looking through it for garbage again and again was a twentieth of a start.
+    gc.set_threshold(COLLECT_AFTER)
     application(sys.argv[1] if len(sys.argv) > 1 else "")(prog_name="couchgrass")

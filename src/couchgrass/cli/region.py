@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 import typer
 
+from couchgrass.cli.complaints import FAILED, complain, misused
 from couchgrass.cli.credentials import taken
-from couchgrass.cli.paper import FAILED, complain, misused
 from couchgrass.errors import CouchgrassError
 
 if TYPE_CHECKING:
