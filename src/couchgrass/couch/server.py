@@ -67,7 +67,6 @@ class CouchServer:
     ) -> None:
         assert self._session is not None
         await self._session.close()
-        self._session = None
 
     def transport(self) -> HttpTransport:
         """The same server and user for what is large or live. It ends with this server."""
@@ -114,6 +113,9 @@ class CouchServer:
         self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
     ) -> tuple[int, bytes]:
         assert self._session is not None, "only inside of `async with`"
+        if self._session.closed:
+            # Whoever shares it with us has given it up.
+            raise PeerLost(f"{self.base}: its connections were given up", is_down=True)
         try:
             async with self._session.request(
                 method, URL(url, encoded=True), data=body, headers=headers, allow_redirects=False
