@@ -17,10 +17,11 @@ import msgspec
 
 from couchgrass.agent.seen import Health
 from couchgrass.clock import Clock
-from couchgrass.couch.transport import FAILURES
-from couchgrass.errors import MethodNotAllowed, NotFound, ServiceUnavailable
+from couchgrass.errors import MethodNotAllowed, NotFound, ServiceUnavailable, TooLarge
 from couchgrass.gateway.standing import HEARD_S, Standing
 from couchgrass.serving.asgi import Answer, Header, Request
+from couchgrass.serving.lost import FAILURES
+from couchgrass.serving.whole import whole
 
 log = logging.getLogger("couchgrass.gateway")
 
@@ -149,8 +150,8 @@ class Agent:
             timeout = aiohttp.ClientTimeout(total=PROBE_S)
             if base:
                 async with self._session.get(base + path, timeout=timeout, allow_redirects=False) as answer:
-                    health = self._read(await answer.content.read(ANSWER_BYTES_MAX))
-        except FAILURES:
+                    health = self._read(await whole(answer, ANSWER_BYTES_MAX))
+        except (*FAILURES, TooLarge):
             pass
         if health is not None:
             return health
