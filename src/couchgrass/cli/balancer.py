@@ -81,9 +81,8 @@ async def _serve(file: Path) -> None:
 def _metrics_socket(file: Path, wanted: Balancer) -> socket.socket:
     from couchgrass.serving.listen import Named, bind
 
-    return bind(
-        wanted.host, wanted.metrics_port, Named("host of [balancer]", f"metrics_port of [balancer] in {file}")
-    )
+    named = Named(*(f"{key} of [balancer] in {file}" for key in ("metrics_host", "metrics_port")))
+    return bind(wanted.metrics_host, wanted.metrics_port, named)
 
 
 async def _run(file: Path, site: Site, program: Path, listener: socket.socket) -> None:
@@ -99,7 +98,7 @@ async def _run(file: Path, site: Site, program: Path, listener: socket.socket) -
     shown = "127.0.0.1" if wanted.host == "0.0.0.0" else "::1" if wanted.host == "::" else wanted.host  # noqa: S104
     scheme = "https" if wanted.tls is not None else "http"
     url = f"{scheme}://{in_url(shown)}:{port}"
-    place = Place(Path(wanted.data), url, url_of(listener, shown), port)
+    place = Place(Path(wanted.data), url, url_of(listener, wanted.metrics_host), port)
     sites: Sites = Sites(Source(file, lambda: read_topology(file), gateway_of), site)
     certificate = None if wanted.tls is None else Certificate(wanted.tls)
     controller = Controller(place, sites, program, SystemClock(), certificate)

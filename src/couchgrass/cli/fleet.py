@@ -165,7 +165,7 @@ def balancer_urls(balancer: Balancer) -> tuple[str, str]:
     scheme = "http" if balancer.tls is None else "https"
     return (
         _url(balancer.host, balancer.port, scheme),
-        _url(balancer.host, balancer.metrics_port) if balancer.metrics_port else "",
+        _url(balancer.metrics_host, balancer.metrics_port) if balancer.metrics_port else "",
     )
 
 

@@ -80,12 +80,20 @@ async def _serve(region: Region, file: Path) -> None:
         )
         stack.push_async_callback(apis.close)
         mounts = await _sign_in(region, couch, folder, url, stack) if region.identity.enabled else {}
+        secret = region_secret(Path(region.data) / SHARED)
         inner = Inner(
-            region_secret(Path(region.data) / SHARED),
+            secret,
             {("GET", METRICS): metrics_route(lambda: app.requests.families("couchgrass_gateway"))},
         )
         backend, standing = Backend(functions.hostname or "", functions.port or 0), Standing()
-        agent = Agent(region.name, lambda: served_at(region, "agent"), standing, clock, reach=backend.reach)
+        agent = Agent(
+            region.name,
+            lambda: served_at(region, "agent"),
+            standing,
+            clock,
+            secret=secret,
+            reach=backend.reach,
+        )
         agent.start()
         stack.push_async_callback(agent.close)
         app = Gateway(

@@ -97,7 +97,7 @@ def _listens(topology: Topology) -> list[tuple[str, str, int]]:
     balancer = topology.balancer
     if balancer is not None:
         found.append(("balancer.port", balancer.host, balancer.port))
-        found.append(("balancer.metrics_port", balancer.host, balancer.metrics_port))
+        found.append(("balancer.metrics_port", balancer.metrics_host, balancer.metrics_port))
     return [one for one in found if one[2]]
 
 
