@@ -73,7 +73,6 @@ TESTED_BY: dict[str, str] = {
     "deploy/files/tree.py": "tests/deploy/files/test_pack.py",
     "deploy/refused.py": "tests/deploy/test_manifest.py",
     "deploy/scope.py": "tests/deploy/test_resolve.py",
-    "deploy/wanted.py": "tests/deploy/test_resolve.py",
     "agent/run/apply.py": "tests/agent/run/test_whole.py",
     "agent/run/own.py": "tests/agent/run/test_links.py",
     "agent/run/reads.py": "tests/agent/run/test_whole.py",
