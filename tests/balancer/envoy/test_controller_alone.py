@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -47,10 +48,10 @@ async def made(folder: Path, clock: Hands) -> Controller:
     """One that has asked each region once: both are ready."""
     file = folder / "couchgrass.toml"
     file.write_text(TWO, encoding="utf-8")
-    read = lambda: topology(folder)  # noqa: E731
-    sites = Sites(
-        Source(file, read, lambda region, _: f"http://127.0.0.1:{region.gateway.port}"), site_of(read())
+    source = Source(
+        file, partial(topology, folder), lambda region, _: f"http://127.0.0.1:{region.gateway.port}"
     )
+    sites = Sites(source, site_of(topology(folder)))
     data = folder / "balancer"
     one = Controller(Place(data, "http://x", "http://y", 8080), sites, Path("envoy"), clock, None)
     await sites.find()
