@@ -108,9 +108,7 @@ async def _serve(region: Region, file: Path) -> None:
         )
 
 
-def _agent(
-    region: Region, secret: str, standing: Standing, backend: Backend, stack: AsyncExitStack
-) -> Agent:
+def _agent(region: Region, secret: str, standing: Standing, backend: Backend, stack: AsyncExitStack) -> Agent:
     """The region's agent, which is listened to from now on."""
     from couchgrass.clock import SystemClock
     from couchgrass.gateway.http.agent import Agent
