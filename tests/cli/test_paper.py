@@ -9,9 +9,9 @@ import sys
 import pytest
 
 WORK = """
-import asyncio, signal, sys
+import asyncio, signal, sys, typer
 from couchgrass.cli.paper import run
-if len(sys.argv) > 1:
+if sys.argv.pop() == "nohup":
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 async def work():
@@ -22,14 +22,17 @@ async def work():
         await asyncio.sleep(0.01)
         print("put back", flush=True)
 
-run("deploy", work())
+def command() -> None:
+    run("deploy", work())
+
+typer.run(command)
 """
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda one: one.name)
 def test_who_is_told_to_end_puts_back_what_was_begun(number: signal.Signals) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", WORK], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", WORK, ""], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "begun\n"
