@@ -96,6 +96,9 @@ class Controller:
         self._verdicts: tuple[Verdict, ...] = ()
         self._drained: frozenset[str] = frozenset()
         self._started = clock.now()
+        self._epoch_s = clock.now() - clock.monotonic()
+        self._is_written = True
+        """Envoy's files say what was decided last; False after one could not be written."""
         self._stack = contextlib.AsyncExitStack()
         self._loops: set[asyncio.Task[None]] = set()
         self._asked: dict[str, asyncio.Task[None]] = {}
@@ -209,8 +212,11 @@ class Controller:
         self._take(admission.Probed(name, result))
 
     async def _follow_turn(self) -> float:
+        if not self._is_written:
+            self._configure()
         self._look_at_drained()
         if self._sites.look():
+            self._is_written = False
             self._take(admission.Named(self._sites.site.names))
             await self._sites.find()
             self._configure()
@@ -221,6 +227,7 @@ class Controller:
 
     async def _find_turn(self) -> float:
         if await self._sites.find():
+            self._is_written = False
             self._configure()
         await rotate(self._place.data / ACCESS_LOG, self.admin)
         return FIND_S
@@ -258,14 +265,23 @@ class Controller:
         """One event, and what it leads to."""
         before = {one.region: one.mode for one in self._verdicts}
         doing = {name: one.state for name, one in seen_of(self._verdicts, self._sites.site.order).items()}
-        self._admission, self._verdicts = admission.step(self._admission, event, self._clock.now())
+        self._admission, self._verdicts = admission.step(self._admission, event, self._now())
         if {one.region: one.mode for one in self._verdicts} != before:
-            self._put_endpoints()
+            try:
+                self._put_endpoints()
+            except OSError as refused:
+                self._is_written = False
+                self._say(f"what was decided can't be told to Envoy, it is tried again: {refused}")
             self._count_now.set()
         for name, seen in seen_of(self._verdicts, self._sites.site.order).items():
             if seen.state is not doing.get(name):
                 log.info("%s: %s%s", name, seen.state.value, f" ({seen.reason})" if seen.reason else "")
                 self._write_now.set()
+
+    def _now(self) -> float:
+        """Seconds since the epoch, of a clock that never jumps: what has to last a while must not wait for an
+        hour, nor be over at once, when somebody sets the machine's."""
+        return self._epoch_s + self._clock.monotonic()
 
     def _put_endpoints(self) -> None:
         modes = {one.region: one.mode for one in self._verdicts}
@@ -279,6 +295,7 @@ class Controller:
         self._files.put(CLUSTERS, clusters(site.balancer, site.order, upstreams, self._ca_file))
         self._files.put(ROUTES, routes(site.balancer, site.order))
         self._files.put(LISTENERS, listeners(site.balancer, self._place.port, f"../{ACCESS_LOG}"))
+        self._is_written = True
 
     async def totals(self) -> dict[str, int]:
         """How many requests each region got since Envoy's start. Raises PeerLost."""
@@ -288,12 +305,14 @@ class Controller:
         return {(one.address, one.port): one.region for one in self._sites.upstreams.values()}
 
     async def _end_what_will_not(self) -> None:
-        """Requests under way in a region that is out are ended, so that Envoy asks another one."""
-        now, peers = self._clock.now(), set()
+        """Requests under way in a region that is out are ended, so that Envoy asks another one; in one that
+        is drained only when it is silent."""
+        now, peers = self._now(), set()
         for one in self._verdicts:
             upstream = self._sites.upstreams.get(one.region)
-            is_over = one.is_silent or now - one.since >= GRACE_S
-            if one.mode is Mode.CLOSED and one.requests and is_over and upstream is not None:
+            is_out = one.mode is Mode.CLOSED and now - one.since >= GRACE_S
+            is_over = is_out or (one.mode is not Mode.OPEN and one.is_silent)
+            if one.requests and is_over and upstream is not None:
                 peers.add((upstream.address, upstream.port))
         pid = self._envoy.pid
         if peers and pid is not None:

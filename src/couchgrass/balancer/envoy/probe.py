@@ -14,6 +14,8 @@ import msgspec
 
 from couchgrass.balancer.admission import Absence, Answer, Result, Silence
 from couchgrass.balancer.render import Upstream
+from couchgrass.errors import TooLarge
+from couchgrass.serving.whole import whole
 
 READY_PATH: Final = "/_couchgrass/ready"
 ANSWER_BYTES_MAX: Final = 64 * 1024
@@ -63,10 +65,12 @@ class Prober:
                 server_hostname=upstream.hostname or None if upstream.is_tls else None,
                 allow_redirects=False,
             ) as answer:
-                text = await answer.content.read(ANSWER_BYTES_MAX)
+                text = await whole(answer, ANSWER_BYTES_MAX)
                 return _result(upstream, answer.status, text)
         except TimeoutError:
             return Silence("its gateway does not answer in time")
+        except TooLarge as endless:
+            return Absence(f"its gateway says too much: {endless.reason}")
         except (aiohttp.ClientError, OSError) as lost:
             return Absence(f"its gateway does not answer: {_why(lost)}")
 
