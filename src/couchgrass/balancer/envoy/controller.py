@@ -22,7 +22,7 @@ from couchgrass.balancer import admission
 from couchgrass.balancer.admission import Mode, Verdict
 from couchgrass.balancer.envoy.admin import Admin
 from couchgrass.balancer.envoy.files import Files
-from couchgrass.balancer.envoy.folder import read_drained, remove_state, write_state
+from couchgrass.balancer.envoy.folder import forget_drained, read_drained, remove_state, write_state
 from couchgrass.balancer.envoy.logfile import rotate
 from couchgrass.balancer.envoy.probe import Prober
 from couchgrass.balancer.envoy.process import Envoy
@@ -215,11 +215,13 @@ class Controller:
         if not self._is_written:
             self._configure()
         self._look_at_drained()
+        before = self._sites.site.names
         if self._sites.look():
             self._is_written = False
             self._take(admission.Named(self._sites.site.names))
             await self._sites.find()
             self._configure()
+            forget_drained(self._place.data, set(before).difference(self._sites.site.names))
         if self._certificate is not None and (pair := self._certificate.changed()) is not None:
             self._files.put(SECRETS, secrets(pair.certificate, pair.key))
             log.info("a new certificate is served")
