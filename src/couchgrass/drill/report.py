@@ -10,11 +10,14 @@ from typing import Final
 
 import msgspec
 
-from couchgrass.drill.timeline import ByMethod, Slot
+from couchgrass.drill.timeline import ByMethod, Failure, Slot
 
 SAFE: Final = frozenset({"GET"})
 RTO_S_MAX: Final = 1.0
 CONVERGE_S_MAX: Final = 5.0
+
+KILL_S: Final = 0.1
+"""Killed processes are gone, with their sockets, after so long; on an idle machine much earlier."""
 
 
 class Loss(msgspec.Struct, frozen=True):
@@ -39,7 +42,8 @@ class Report(msgspec.Struct, frozen=True):
     """One drill. `lost` are acknowledged writes that some region lacks after healing. `converged_s`: how long
     after the return all regions had what had been acknowledged until then, None when they never had.
     `early`: requests that the region served after it came back and before it was ready. `digests`: of each
-    region's database at the end; `aborted` says why a drill ended before its end."""
+    region's database at the end; `failures`: the first requests that failed; `aborted` says why a drill ended
+    before its end."""
 
     fault: Fault
     seconds: float
@@ -56,14 +60,15 @@ class Report(msgspec.Struct, frozen=True):
     early: int
     digests: dict[str, str]
     slots: tuple[Slot, ...]
+    failures: tuple[Failure, ...] = ()
     aborted: str = ""
 
 
 def grace_s(fault: Fault) -> float:
-    """How long after the fault a request may still begin and count as in flight. Who asks a region that was
-    killed is refused a connection, and can be sent elsewhere. A region that is frozen, or has lost a part,
-    takes requests until that is noticed."""
-    return 0.0 if (fault.kind, fault.how) == ("region", "kill") else RTO_S_MAX
+    """How long after the fault was made a request may still begin and count as in flight. Who asks a region
+    that was killed is refused a connection, and can be sent elsewhere, but its sockets take a moment to be
+    closed. A region that is frozen, or has lost a part, takes requests until that is noticed."""
+    return KILL_S if (fault.kind, fault.how) == ("region", "kill") else RTO_S_MAX
 
 
 def broken_promises(report: Report) -> tuple[str, ...]:

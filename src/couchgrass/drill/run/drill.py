@@ -14,7 +14,7 @@ from couchgrass.drill.run.faults import Faults
 from couchgrass.drill.run.load import Driver
 from couchgrass.drill.run.watch import Watch
 from couchgrass.drill.site import Site
-from couchgrass.drill.timeline import by_method, rto_s, served_between, slots
+from couchgrass.drill.timeline import by_method, failures, rto_s, served_between, slots
 from couchgrass.errors import CouchgrassError
 
 POLL_S: Final = 0.05
@@ -48,6 +48,7 @@ class Drill:
         self._tell = tell
         self._faults = Faults(site)
         self._equal_s_max = equal_s_max
+        self._struck_s = 0.0
         self._returned_s: float | None = None
         self._ready_s: float | None = None
         self._converged_s: float | None = None
@@ -66,6 +67,7 @@ class Drill:
             broke_s = self._now()
             self._tell(f"fault: {fault.kind}, {fault.how}, {fault.region}")
             self._faults.break_it(fault, seconds * DURING)
+            self._struck_s = self._now()
             rpo = await self._loss(fault, broke_s)
             await asyncio.sleep(max(0.0, seconds * DURING - (self._now() - broke_s)))
             self._faults.heal()
@@ -179,7 +181,7 @@ class Drill:
             rate=rate,
             broke_s=round(broke_s, 3),
             healed_s=round(healed_s, 3),
-            methods=by_method(outcomes, broke_s, broke_s + grace_s(fault)),
+            methods=by_method(outcomes, broke_s, self._struck_s + grace_s(fault)),
             rto_s=None if rto is None else round(rto, 3),
             rpo=rpo,
             lost=len({one.doc for one in lost}),
@@ -189,6 +191,7 @@ class Drill:
             early=early,
             digests=digests,
             slots=slots(outcomes),
+            failures=failures(outcomes),
             aborted=self._aborted,
         )
 
