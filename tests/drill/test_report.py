@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from couchgrass.drill.report import Fault, Loss, Report, broken_promises, facts, grace_s
+from couchgrass.drill.report import KILL_S, Fault, Loss, Report, broken_promises, facts, grace_s
 from couchgrass.drill.timeline import ByMethod, Slot
 
 GET = ByMethod("GET", 100, 0, 0, 2, 0, 3.0, 9.0)
@@ -65,8 +65,8 @@ def test_the_facts_have_all_that_was_measured() -> None:
     assert told["digest of dallas"] == "aa"
 
 
-def test_only_a_killed_region_refuses_at_once() -> None:
-    assert grace_s(Fault("region", "kill", "london")) == 0
+def test_only_a_killed_region_refuses_almost_at_once() -> None:
+    assert grace_s(Fault("region", "kill", "london")) == KILL_S
     assert grace_s(Fault("region", "pause", "london")) == 1
     assert grace_s(Fault("database", "kill", "london")) == 1
 

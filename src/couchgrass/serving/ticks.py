@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 
-from couchgrass.clock import Clock
 
-
-async def ticks(every_s: float, clock: Clock) -> AsyncGenerator[float, None]:
+async def ticks(every_s: float) -> AsyncGenerator[float, None]:
     """For ever, a turn each `every_s`; each gives the seconds that it comes too late."""
-    wanted_at = clock.monotonic()
+    clock = asyncio.get_running_loop().time
     while True:
+        wanted_at = clock() + every_s
         await asyncio.sleep(every_s)
-        wanted_at += every_s
-        now = clock.monotonic()
-        late_s, wanted_at = max(0.0, now - wanted_at), max(now, wanted_at)
+        late_s = max(0.0, clock() - wanted_at)
         # What arrived meanwhile is told first: the loop reads all sockets before our next turn.
         await asyncio.sleep(0)
         yield late_s

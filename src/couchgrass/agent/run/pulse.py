@@ -53,7 +53,7 @@ class Pulse:
 
     async def run(self) -> None:
         """Turns the clock, for ever."""
-        async for late_s in ticks(TICK_S, self._clock):
+        async for late_s in ticks(TICK_S):
             look = self._look()
             if look is not None and look != self._taken:
                 self._taken = look

@@ -200,7 +200,7 @@ class Controller:
             log.warning("%s", trouble)
 
     async def _tick(self) -> None:
-        async for late_s in ticks(TICK_S, self._clock):
+        async for late_s in ticks(TICK_S):
             self._take(admission.Elapsed(late_s))
 
     async def _probe_turn(self) -> float:

@@ -86,7 +86,7 @@ class Agent:
     # --- what it says ------------------------------------------------------------------------------
 
     async def _tick(self) -> None:
-        async for late_s in ticks(TICK_S, self._clock):
+        async for late_s in ticks(TICK_S):
             self._standing.stalled(late_s, self._clock.monotonic())
 
     async def _follow(self) -> None:
