@@ -12,8 +12,15 @@ import msgspec
 
 from couchgrass.drill.timeline import ByMethod, Failure, Slot
 
+RESTART: Final = "balancer-restart"
+"""The fault that no other region can stand in for."""
+
 SAFE: Final = frozenset({"GET"})
 RTO_S_MAX: Final = 1.0
+
+RESTART_S_MAX: Final = 5.0
+"""A balancer that is started again refuses connections meanwhile, and nobody else answers for it."""
+
 CONVERGE_S_MAX: Final = 5.0
 
 KILL_S: Final = 0.1
@@ -68,14 +75,19 @@ def grace_s(fault: Fault) -> float:
     """How long after the fault was made a request may still begin and count as in flight. Who asks a region
     that was killed is refused a connection, and can be sent elsewhere, but its sockets take a moment to be
     closed. A region that is frozen, or has lost a part, takes requests until that is noticed."""
-    return KILL_S if (fault.kind, fault.how) == ("region", "kill") else RTO_S_MAX
+    return KILL_S if (fault.kind, fault.how) == ("region", "kill") else rto_s_max(fault)
+
+
+def rto_s_max(fault: Fault) -> float:
+    """How long service may be away."""
+    return RESTART_S_MAX if fault.kind == RESTART else RTO_S_MAX
 
 
 def broken_promises(report: Report) -> tuple[str, ...]:
     """In words, what was not as good as it should be; nothing when all was."""
     found = [f"the drill ended early: {report.aborted}"] if report.aborted else []
     for method in report.methods:
-        if method.method in SAFE and method.failed:
+        if method.method in SAFE and method.failed and report.fault.kind != RESTART:
             found.append(f"{method.failed} {method.method} requests failed; none may")
         elif report.fault.kind != "link" and method.failed > method.in_flight_failed:
             more = method.failed - method.in_flight_failed
@@ -84,8 +96,8 @@ def broken_promises(report: Report) -> tuple[str, ...]:
             )
     if report.rto_s is None:
         found.append("service did not come back")
-    elif report.rto_s > RTO_S_MAX:
-        found.append(f"service took {report.rto_s:.2f} s to come back; {RTO_S_MAX:.0f} s is the bound")
+    elif report.rto_s > (bound_s := rto_s_max(report.fault)):
+        found.append(f"service took {report.rto_s:.2f} s to come back; {bound_s:.0f} s is the bound")
     if report.lost:
         found.append(f"{report.lost} acknowledged writes are lost")
     if report.converged_s is None:
