@@ -59,10 +59,17 @@ def test_not_there_yet_and_conflicts_are_no_failures() -> None:
 
 
 def test_the_first_requests_that_failed_are_told_one_by_one() -> None:
-    outcomes = [went(2.0, 2.5, 0), went(0.0, 0.1), went(1.5, 3.0, 503), went(4.0, 4.1, 500)]
-    assert failures(outcomes, 2) == (
+    outcomes = [
+        went(1.0, 1.1, 503, method=Method.POST),
+        went(2.0, 2.5, 0),
+        went(0.0, 0.1),
+        went(1.5, 3.0, 503),
+        went(0.9, 1.0, 500, method=Method.PATCH),
+    ]
+    assert failures(outcomes, 3) == (
         Failure("GET", 1.5, 1.5, 503, "london", ""),
         Failure("GET", 2.0, 0.5, 0, "london", ""),
+        Failure("PATCH", 0.9, 0.1, 500, "london", ""),
     )
 
 

@@ -51,6 +51,7 @@ class Drill:
         self._struck_s = 0.0
         self._returned_s: float | None = None
         self._ready_s: float | None = None
+        self._unready_s = 0.0
         self._converged_s: float | None = None
         self._aborted = ""
 
@@ -95,14 +96,18 @@ class Drill:
         return Loss(len(worst), round(max(0.0, broke_s - oldest), 3))
 
     async def _back(self, fault: Fault) -> None:
-        """Notes when the region's database answers again, and when the region says that it is ready."""
+        """Notes when the region's database answers again, when the region says that it is ready, and until
+        when it certainly was not."""
         region = fault.region
         if not region or region not in self._watches:
             self._returned_s = self._ready_s = self._now()
             return
         deadline = self._now() + RETURN_S_MAX
         while self._now() < deadline:
+            asked_s = self._now()
             health = await self._site.health(region)
+            if health is None or not health.ready:
+                self._unready_s = asked_s
             if health is not None and health.database and self._returned_s is None:
                 self._returned_s = self._now()
                 self._tell(f"{region} is back")
@@ -172,7 +177,7 @@ class Drill:
             converged = round(max(0.0, self._converged_s - self._returned_s), 3)
         early = 0
         if fault.kind == "region" and self._ready_s is not None:
-            early = served_between(outcomes, fault.region, healed_s, self._ready_s)
+            early = served_between(outcomes, fault.region, healed_s, self._unready_s)
         rto = rto_s(outcomes, broke_s)
         merged = {doc: leaves for watch in self._watches.values() for doc, leaves in watch.leaves.items()}
         return Report(
