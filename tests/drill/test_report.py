@@ -72,6 +72,8 @@ def test_the_facts_have_all_that_was_measured() -> None:
     assert told["service again after (RTO)"] == "0.30 s"
     assert told["not yet in the survivor (RPO)"] == "2 writes, 0.05 s"
     assert told["digest of dallas"] == "aa"
+    assert not [name for name in told if "busy" in name]
+    assert "1.50 s" in [value for name, value in facts(good(late_s=1.5)) if "busy" in name]
 
 
 def test_only_a_killed_region_refuses_almost_at_once() -> None:

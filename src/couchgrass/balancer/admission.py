@@ -38,7 +38,7 @@ from couchgrass.silence import Heard, answered
 SILENCE_S: Final = 0.75
 """For so long a region may say nothing, where answers come quickly."""
 
-SILENCE_S_MAX: Final = 3.0
+SILENCE_S_MAX: Final = 5.0
 """The same where they come slowly; also how long a single probe is waited for."""
 
 WITNESS_SHARE: Final = 0.5

@@ -23,6 +23,9 @@ RESTART_S_MAX: Final = 5.0
 
 CONVERGE_S_MAX: Final = 5.0
 
+LATE_S_SHOWN: Final = 0.1
+"""A drill that was held up for so long measured the machine too."""
+
 KILL_S: Final = 0.1
 """Killed processes are gone, with their sockets, after so long; on an idle machine much earlier."""
 
@@ -49,7 +52,8 @@ class Report(msgspec.Struct, frozen=True):
     """One drill. `lost` are acknowledged writes that some region lacks after healing. `converged_s`: how long
     after the return all regions had what had been acknowledged until then, None when they never had.
     `early`: requests that the region served after it came back and before it was ready. `digests`: of each
-    region's database at the end; `failures`: the first requests that failed; `aborted` says why a drill ended
+    region's database at the end; `failures`: the first requests that failed; `late_s`:
+    how long the machine did not let the drill itself run, at worst; `aborted` says why a drill ended
     before its end."""
 
     fault: Fault
@@ -68,6 +72,7 @@ class Report(msgspec.Struct, frozen=True):
     digests: dict[str, str]
     slots: tuple[Slot, ...]
     failures: tuple[Failure, ...] = ()
+    late_s: float = 0.0
     aborted: str = ""
 
 
@@ -138,5 +143,7 @@ def facts(report: Report) -> tuple[tuple[str, str], ...]:
         ("conflicts created", str(report.conflicts)),
         ("requests to a region not ready", str(report.early)),
     ]
+    if report.late_s >= LATE_S_SHOWN:
+        rows.append(("busy machine: the drill itself could not run for", f"{report.late_s:.2f} s"))
     rows += [(f"digest of {name}", digest) for name, digest in report.digests.items()]
     return tuple(rows)

@@ -101,9 +101,7 @@ def by_method(outcomes: Sequence[Outcome], broke_s: float, noticed_s: float) -> 
 
 def failures(outcomes: Iterable[Outcome], most: int = FAILURES_MAX) -> tuple[Failure, ...]:
     """The first of the requests that failed: reads, of which none may, then by when they began."""
-    bad = sorted(
-        (one for one in outcomes if one.failed), key=lambda one: (one.op.method.writes, one.began_s)
-    )
+    bad = sorted((one for one in outcomes if one.failed), key=lambda one: (one.op.method.writes, one.began_s))
     return tuple(
         Failure(
             one.op.method.value,

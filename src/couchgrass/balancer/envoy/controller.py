@@ -72,7 +72,7 @@ WRITE_S: Final = 0.5
 TICK_S: Final = 0.05
 """How soon a silence is noticed once it is too long."""
 
-PROBES_MAX: Final = 16
+PROBES_MAX: Final = 24
 """Probes of one region that are out at the same time."""
 
 DRAIN_S: Final = 4.0

@@ -16,6 +16,7 @@ from couchgrass.drill.run.watch import Watch
 from couchgrass.drill.site import Site
 from couchgrass.drill.timeline import by_method, failures, rto_s, served_between, slots
 from couchgrass.errors import CouchgrassError
+from couchgrass.serving.ticks import ticks
 
 POLL_S: Final = 0.05
 RETURN_S_MAX: Final = 60.0
@@ -49,6 +50,7 @@ class Drill:
         self._faults = Faults(site)
         self._equal_s_max = equal_s_max
         self._struck_s = 0.0
+        self._late_s = 0.0
         self._returned_s: float | None = None
         self._ready_s: float | None = None
         self._unready_s = 0.0
@@ -60,6 +62,7 @@ class Drill:
         for watch in self._watches.values():
             await watch.begin()
         load = asyncio.create_task(self._driver.run(rate))
+        lateness = asyncio.create_task(self._measure_lateness())
         broke_s = healed_s = 0.0
         rpo: Loss | None = None
         try:
@@ -81,8 +84,13 @@ class Drill:
             self._faults.heal()
             self._driver.end()
             await load
+            lateness.cancel()
         lost = await self._equal()
         return self._report(fault, rate, broke_s, healed_s, rpo, lost, await self._digests())
+
+    async def _measure_lateness(self) -> None:
+        async for late_s in ticks(POLL_S):
+            self._late_s = max(self._late_s, late_s)
 
     async def _loss(self, fault: Fault, broke_s: float) -> Loss | None:
         """What the survivors lack of what was acknowledged when a region was lost."""
@@ -186,7 +194,7 @@ class Drill:
             rate=rate,
             broke_s=round(broke_s, 3),
             healed_s=round(healed_s, 3),
-            methods=by_method(outcomes, broke_s, self._struck_s + grace_s(fault)),
+            methods=by_method(outcomes, broke_s, self._struck_s + grace_s(fault) + self._late_s),
             rto_s=None if rto is None else round(rto, 3),
             rpo=rpo,
             lost=len({one.doc for one in lost}),
@@ -197,6 +205,7 @@ class Drill:
             digests=digests,
             slots=slots(outcomes),
             failures=failures(outcomes),
+            late_s=round(self._late_s, 3),
             aborted=self._aborted,
         )
 
