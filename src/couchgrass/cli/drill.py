@@ -128,10 +128,19 @@ class _Plan:
 
         async def ready() -> bool:
             seen = await asyncio.gather(*(self._site.health(name) for name in self._site.regions))
-            return all(one is not None and one.ready for one in seen)
+            return all(one is not None and one.ready for one in seen) and self._balances()
 
         if not await settled(ready, time.monotonic, limit_s=WELL_S):
             raise BadRequest("not all regions are ready: couchgrass status says what is wrong")
+
+    def _balances(self) -> bool:
+        """The balancer gives requests to all regions again, but for drained ones; it is careful with one that
+        came back just now."""
+        try:
+            regions = _balancer(self._topology).get("regions", {})
+        except BadRequest:
+            return False  # it is being started
+        return not any(one.get("state") in ("out", "starting") for one in regions.values())
 
     async def _one(self, fault: Fault) -> Report:
         from couchgrass.drill.ops import Load
