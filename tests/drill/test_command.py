@@ -69,6 +69,16 @@ def test_what_does_not_run_can_not_be_broken(
     assert words in said.replace("\n", " ")
 
 
+def test_a_region_that_is_drained_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "couchgrass.toml").write_text(TWO + "[balancer]\n", encoding="utf-8")
+    (tmp_path / "balancer").mkdir()
+    states = {"london": {"state": "serving"}, "dallas": {"state": "drained"}}
+    told = {"pid": 1, "url": "http://127.0.0.1:9", "regions": states}
+    (tmp_path / "balancer" / "balancer.json").write_text(json.dumps(told), encoding="utf-8")
+    status, _, said = called("drill", "--dir", str(tmp_path))
+    assert (status, said) == (1, "couchgrass drill: dallas is drained: couchgrass undrain dallas\n")
+
+
 def test_a_hold_names_this_process_and_its_end(tmp_path: Path) -> None:
     place = site(tmp_path)
     place.hold("london", 60)

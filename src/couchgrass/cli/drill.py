@@ -38,6 +38,13 @@ It ends with 0 when all promises were kept: no GET failed, service within a seco
 WELL_S = 90.0
 """How long a drill waits before it begins, and between two, for all regions to be ready."""
 
+IN = ("serving", "standby")
+DRAINED = ("draining", "drained")
+"""What a region is to the balancer: one that is ready may have to be so for a moment longer."""
+
+LINKED_S = 30.0
+"""How long a database that the API has just made may take to be in all regions."""
+
 SECONDS_MIN = 4.0
 RATE_MAX = 5000.0
 
@@ -128,10 +135,18 @@ class _Plan:
 
         async def ready() -> bool:
             seen = await asyncio.gather(*(self._site.health(name) for name in self._site.regions))
-            return all(one is not None and one.ready for one in seen)
+            states = _states(_balancer(self._topology))
+            return all(one is not None and one.ready for one in seen) and all(
+                states.get(name) in IN for name in self._site.regions
+            )
 
+        states = _states(_balancer(self._topology))
+        if drained := [name for name, state in states.items() if state in DRAINED]:
+            raise BadRequest(f"{drained[0]} is drained: couchgrass undrain {drained[0]}")
         if not await settled(ready, time.monotonic, limit_s=WELL_S):
-            raise BadRequest("not all regions are ready: couchgrass status says what is wrong")
+            raise BadRequest(
+                "not all regions are ready, and let in by the balancer: couchgrass status says what is wrong"
+            )
 
     async def _one(self, fault: Fault) -> Report:
         from couchgrass.drill.ops import Load
@@ -147,6 +162,7 @@ class _Plan:
         async with AsyncExitStack() as stack:
             watches = await self._watches(stack)
             urls = await self._urls(fault)
+            await self._linked(watches)
             driver = Driver(urls, Load(seed.randrange), now, mark=f"drill {secrets.token_hex(4)}")
             tell: Callable[[str], None] = lambda text: errors.print(  # noqa: E731
                 f"[dim]{now():6.1f} s[/]  {escape(text)}", highlight=False
@@ -165,6 +181,16 @@ class _Plan:
             server = await stack.enter_async_context(peer_access(one).server())
             found[one.name] = Watch(server, self._database)
         return found
+
+    async def _linked(self, watches: Mapping[str, Watch]) -> None:
+        """The first todo of all makes the database in one region; the others have it a moment later."""
+        from couchgrass.drill.run.drill import settled
+
+        async def there() -> bool:
+            return all(await asyncio.gather(*(watch.is_there() for watch in watches.values())))
+
+        if not await settled(there, time.monotonic, limit_s=LINKED_S):
+            raise BadRequest(f"not all regions have the database {self._database}: name another --database")
 
     async def _urls(self, fault: Fault) -> Sequence[str]:
         """Where the load goes: to the balancer; when a link breaks, to each region, as from users of both."""
@@ -196,9 +222,14 @@ def _balancer(topology: Topology) -> Mapping[str, Any]:
     return found
 
 
+def _states(balancer: Mapping[str, Any]) -> dict[str, str]:
+    """What each region is to the balancer."""
+    return {name: str(one.get("state")) for name, one in balancer.get("regions", {}).items()}
+
+
 def _serving(balancer: Mapping[str, Any], names: Sequence[str]) -> str:
-    regions = balancer.get("regions", {})
-    return next((name for name in names if regions.get(name, {}).get("state") == "serving"), names[0])
+    states = _states(balancer)
+    return next((name for name in names if states.get(name) == "serving"), names[0])
 
 
 def _site(folder: Path, topology: Topology) -> UpSite:
