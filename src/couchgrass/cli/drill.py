@@ -17,7 +17,7 @@ from couchgrass.cli.paper import FAILED, complain, errors, lines, misused, out, 
 from couchgrass.cli.region import read_topology
 from couchgrass.drill.plan import How, Kind
 from couchgrass.errors import BadRequest, CouchgrassError
-from couchgrass.topology.places import BALANCER_STATE, CONFIG, DEFAULT_DIR
+from couchgrass.topology.places import CONFIG, DEFAULT_DIR
 
 if TYPE_CHECKING:
     from couchgrass.drill.report import Fault, Report
@@ -37,10 +37,6 @@ It ends with 0 when all promises were kept: no GET failed, service within a seco
 
 WELL_S = 90.0
 """How long a drill waits before it begins, and between two, for all regions to be ready."""
-
-IN = ("serving", "standby")
-DRAINED = ("draining", "drained")
-"""What a region is to the balancer: one that is ready may have to be so for a moment longer."""
 
 LINKED_S = 30.0
 """How long a database that the API has just made may take to be in all regions."""
@@ -113,7 +109,8 @@ class _Plan:
         if region and region not in names:
             raise BadRequest(f"there is no region {region}: there is {', '.join(names)}")
         self._balancer = _balancer(self._topology)
-        self._faults = faults(kind, how, region or _serving(self._balancer, names), names)
+        serving = _serving(self._balancer, names)
+        self._faults = faults(kind, how, region or serving, names)
         self._site = _site(folder, self._topology)
         self._rate = rate
         self._seconds = seconds
@@ -135,18 +132,19 @@ class _Plan:
 
         async def ready() -> bool:
             seen = await asyncio.gather(*(self._site.health(name) for name in self._site.regions))
-            states = _states(_balancer(self._topology))
-            return all(one is not None and one.ready for one in seen) and all(
-                states.get(name) in IN for name in self._site.regions
-            )
+            return all(one is not None and one.ready for one in seen) and self._balances()
 
-        states = _states(_balancer(self._topology))
-        if drained := [name for name, state in states.items() if state in DRAINED]:
-            raise BadRequest(f"{drained[0]} is drained: couchgrass undrain {drained[0]}")
         if not await settled(ready, time.monotonic, limit_s=WELL_S):
-            raise BadRequest(
-                "not all regions are ready, and let in by the balancer: couchgrass status says what is wrong"
-            )
+            raise BadRequest("not all regions are ready: couchgrass status says what is wrong")
+
+    def _balances(self) -> bool:
+        """The balancer gives requests to all regions again, but for drained ones; it is careful with one that
+        came back just now."""
+        try:
+            regions = _balancer(self._topology).get("regions", {})
+        except BadRequest:
+            return False  # it is being started
+        return not any(one.get("state") in ("out", "starting") for one in regions.values())
 
     async def _one(self, fault: Fault) -> Report:
         from couchgrass.drill.ops import Load
@@ -207,28 +205,25 @@ class _Plan:
 
 
 def _balancer(topology: Topology) -> Mapping[str, Any]:
-    """What the balancer wrote down. Raises BadRequest when none runs."""
+    """What the balancer says of itself. Raises BadRequest when none runs."""
     import msgspec
+
+    from couchgrass.balancer.envoy.folder import read_state
 
     if topology.balancer is None:
         raise BadRequest("the topology has no [balancer]")
-    file = Path(topology.balancer.data) / BALANCER_STATE
-    try:
-        found: Mapping[str, Any] = msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
-    except OSError as refused:
-        raise BadRequest(f"no balancer runs ({file} is not there): couchgrass up starts all") from refused
-    except msgspec.DecodeError as bad:
-        raise BadRequest(f"{file} can't be read: {bad}") from bad
+    state = read_state(Path(topology.balancer.data))
+    if state is None:
+        raise BadRequest(f"no balancer runs in {topology.balancer.data}: couchgrass up starts all")
+    found: dict[str, Any] = msgspec.to_builtins(state)
     return found
 
 
-def _states(balancer: Mapping[str, Any]) -> dict[str, str]:
-    """What each region is to the balancer."""
-    return {name: str(one.get("state")) for name, one in balancer.get("regions", {}).items()}
-
-
 def _serving(balancer: Mapping[str, Any], names: Sequence[str]) -> str:
-    states = _states(balancer)
+    """Raises BadRequest when a region may not take over."""
+    states = {name: one["state"] for name, one in balancer["regions"].items()}
+    if drained := [name for name in names if states.get(name) in ("draining", "drained")]:
+        raise BadRequest(f"{drained[0]} is drained and would not take over: couchgrass undrain {drained[0]}")
     return next((name for name in names if states.get(name) == "serving"), names[0])
 
 
