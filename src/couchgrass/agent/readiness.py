@@ -4,7 +4,10 @@ Pure; `agent/run/checks.py` asks and reports, `agent/run/pulse.py` holds the sta
 
 *Live*: the database and the functions both answer, and both have lately done what they are there for: taken a
 write, run an action. That they answer at all is looked at often and has a short bound, so that a process that
-was frozen is noticed soon; the work itself may take longer, so that a slow disk takes no region out.
+was frozen is noticed soon (`silence.py`: own stalls don't count, and on a slow machine the bound is longer);
+the work itself may take longer, so that a slow disk takes no region out: a database that answers and whose
+writes take seconds is slow, one that says nothing is frozen. A refused connection counts at once, a refusal
+of the work when it comes again.
 
 *Ready*: live, and caught up since the database's last start:
 
@@ -37,6 +40,7 @@ from typing import Final
 import msgspec
 
 from couchgrass.agent.seen import Health, Link
+from couchgrass.silence import Heard, answered
 
 PEER_S: Final = 3.0
 """How long a peer that does not answer is waited for, from the moment our own database takes a write."""
@@ -46,9 +50,6 @@ LOOK_S: Final = 10.0
 
 AWAY_S: Final = 3.0
 """A database that said nothing for so long missed what its peers did meanwhile."""
-
-LATE_S: Final = 0.1
-"""An agent that comes to itself later than this was itself held up: that time is nobody's silence."""
 
 RUNNING: Final = "running"
 
@@ -63,30 +64,33 @@ class Check(StrEnum):
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """How often the checks of one part are made, how long one may take, and how old the last good one may be.
-    `failures_max`: refusals in a row that make it fail."""
+    """How often the checks of one part are made, how long one may take, and how old the last good one may be;
+    that of `up` may be older where answers come slowly, `up_limit_s` at the most. `…_failures_max`: refusals
+    in a row that make it fail."""
 
     up_every_s: float = 0.25
-    up_limit_s: float = 0.5
+    up_limit_s: float = 3.0
     up_fresh_s: float = 0.65
+    up_failures_max: int = 1
     work_every_s: float = 0.25
-    work_limit_s: float = 2.0
-    work_fresh_s: float = 5.0
-    failures_max: int = 1
+    work_limit_s: float = 6.0
+    work_fresh_s: float = 6.0
+    work_failures_max: int = 2
 
 
 DATABASE: Final = Pace()
-FUNCTIONS: Final = Pace(work_every_s=1.0, work_limit_s=4.5, work_fresh_s=6.0)
-"""A canary takes 4 s at most; then it says itself that it was not run."""
+FUNCTIONS: Final = Pace(work_every_s=1.0, work_limit_s=4.5, work_fresh_s=10.0)
+"""A canary takes 4 s at most; then it says itself that it was not run. One may be: a busy machine starts a
+process slowly."""
 
 ELSEWHERE: Final = Pace(
     up_every_s=1.0,
-    up_limit_s=2.0,
+    up_limit_s=10.0,
     up_fresh_s=3.5,
     work_every_s=10.0,
     work_limit_s=10.0,
     work_fresh_s=35.0,
-    failures_max=2,
+    up_failures_max=2,
 )
 """For what is run elsewhere: there may be a network between, and each request may cost money."""
 
@@ -120,9 +124,10 @@ NEXT: Final[Mapping[tuple[Phase, Happening], Phase]] = {
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """A check went well."""
+    """A check went well, and took so long."""
 
     check: Check
+    took_s: float = 0.0
 
 
 class Slow(msgspec.Struct, frozen=True):
@@ -163,10 +168,15 @@ Event = Answered | Slow | Failed | Looked | Elapsed
 class Tried(msgspec.Struct, frozen=True):
     """One check: when it last went well, refusals since then, and what was said."""
 
-    good_at: float | None = None
+    heard: Heard | None = None
     failures: int = 0
     reason: str = ""
     slow: bool = False
+
+    @property
+    def good_at(self) -> float | None:
+        """When it last went well, own stalls left out."""
+        return None if self.heard is None else self.heard.at
 
 
 class State(msgspec.Struct, frozen=True):
@@ -208,13 +218,13 @@ def first(
 def step(state: State, event: Event, now: float) -> State:
     """What an event, and the time until it, lead to."""
     match event:
-        case Answered(check):
-            state = _answered(state, check, now)
+        case Answered(check, took_s):
+            state = _answered(state, check, took_s, now)
         case Slow(check):
             state = _with(state, check, msgspec.structs.replace(state.tried[check], slow=True))
         case Failed(check, reason, gone):
             before = state.tried[check]
-            failed = Tried(before.good_at, before.failures + 1, reason)
+            failed = Tried(before.heard, before.failures + 1, reason)
             state = _with(state, check, failed)
             if gone and check in _DATABASE:
                 state = _moved(state, Happening.LOST, now)
@@ -257,14 +267,15 @@ def faults(state: State, checks: tuple[Check, Check], now: float) -> list[tuple[
     name = up.value.partition(" ")[0]
     for check in checks:
         tried = state.tried[check]
-        if tried.failures >= pace.failures_max:
+        if tried.failures >= (pace.up_failures_max if check is up else pace.work_failures_max):
             return [(check, f"{name}: {tried.reason}")]
     worked_at = state.tried[work].good_at
     if worked_at is None:
         slow = state.tried[work].slow or state.tried[up].slow
         return [(work, f"{name}: no answer yet" if slow else f"{name}: not looked at yet")]
-    heard_at = max(worked_at, state.tried[up].good_at or worked_at)
-    if now - heard_at > pace.up_fresh_s:
+    heard = state.tried[up].heard or Heard(worked_at)
+    heard_at = max(worked_at, heard.at)
+    if now - heard_at > heard.limit_s(pace.up_fresh_s, pace.up_limit_s):
         return [(up, f"{name}: no answer for {now - heard_at:.1f} s")]
     if now - worked_at > pace.work_fresh_s:
         what = "no write taken" if work is Check.DATABASE_WRITE else "no action run"
@@ -307,12 +318,12 @@ def _heard_at(state: State) -> float | None:
     return max(times, default=None)
 
 
-def _answered(state: State, check: Check, now: float) -> State:
+def _answered(state: State, check: Check, took_s: float, now: float) -> State:
     if check in _DATABASE:
         heard_at = _heard_at(state)
         if heard_at is not None and now - heard_at > max(AWAY_S, state.database.up_fresh_s):
             state = _moved(state, Happening.LOST, now)
-    state = _with(state, check, Tried(now))
+    state = _with(state, check, Tried(answered(state.tried[check].heard, now, took_s)))
     if check is Check.DATABASE_WRITE:
         state = _moved(state, Happening.WORKED, now)
     return state
@@ -356,15 +367,13 @@ def _looked(state: State, look: Looked, now: float) -> State:
 
 
 def _elapsed(state: State, late_s: float, now: float) -> State:
-    if late_s < LATE_S:
-        return state
     if late_s > AWAY_S:
         # The whole region stood still, and its peers did not.
         state = _moved(state, Happening.LOST, now)
     tried = {
         check: one
-        if one.good_at is None
-        else msgspec.structs.replace(one, good_at=min(now, one.good_at + late_s))
+        if one.heard is None
+        else msgspec.structs.replace(one, heard=one.heard.stalled(late_s, now))
         for check, one in state.tried.items()
     }
     return msgspec.structs.replace(state, tried=tried)
