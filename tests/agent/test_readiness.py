@@ -217,6 +217,17 @@ def test_a_peer_whose_databases_are_not_known_yet_is_waited_for() -> None:
     assert script.look().ready
 
 
+def test_a_region_without_the_apps_of_its_peers_is_not_ready_until_it_has_them() -> None:
+    script = Script("dallas")
+    script.play(*ALL_WELL)
+    told = "no APIs in the namespace guest"
+    seen = script.play(Looked(script.now, (link(),), frozenset({"dallas"}), lacking=(told,)))
+    assert (seen.live, seen.ready, seen.reasons) == (True, False, (told,))
+    assert not script.goes_on(600.0).ready
+    assert script.look(link()).ready
+    assert script.play(Looked(script.now, (link(),), frozenset({"dallas"}), lacking=(told,))).ready
+
+
 def test_without_any_look_it_is_not_ready_for_long() -> None:
     script = Script("dallas")
     assert script.play(*ALL_WELL).reasons == ("the other regions are not looked at yet",)

@@ -19,6 +19,8 @@ of the work when it comes again.
 - MET: every link from every peer that can be reached runs, no further behind than `caught_up_s`. One that has
   only just begun has to be at the source's end, or run for that long: the lag of a database's first copying
   counts from the job's start, so it is small at first whatever is missing.
+- Apps are there too: a region without any action or any API, in a namespace of the file's apps in which
+  another region has some, would answer nothing but 404.
 - A peer that does not answer holds nothing back, but not before it had its moment (PEER_S), and not before
   somebody looked at all (LOOK_S).
 - Once caught up it stays so: lag under load takes no region out. Only LOST begins anew: nobody listened at
@@ -149,12 +151,14 @@ class Failed(msgspec.Struct, frozen=True):
 
 class Looked(msgspec.Struct, frozen=True):
     """A look at the links, and at which peers answer, that began at `as_of`. `unplanned`: of these peers it
-    is not known yet which links there should be."""
+    is not known yet which links there should be, or what they have of apps. `lacking`: in words, what they
+    have of apps and this region has not."""
 
     as_of: float
     links: tuple[Link, ...] = ()
     reachable: frozenset[str] = frozenset()
     unplanned: frozenset[str] = frozenset()
+    lacking: tuple[str, ...] = ()
 
 
 class Elapsed(msgspec.Struct, frozen=True):
@@ -198,6 +202,7 @@ class State(msgspec.Struct, frozen=True):
     links: tuple[Link, ...] = ()
     reachable: frozenset[str] = frozenset()
     unplanned: frozenset[str] = frozenset()
+    lacking: tuple[str, ...] = ()
     since: Mapping[tuple[str, str], float] = {}
 
 
@@ -302,6 +307,7 @@ def behind(state: State, now: float) -> list[str]:
     reasons = [f"{peer} does not answer yet" for peer in absent]
     reasons += [f"the databases of {peer} are not looked at yet" for peer in sorted(state.unplanned)]
     reasons += [_unmet(state, link, now) for link in state.links if link.source in state.reachable]
+    reasons += state.lacking
     return [reason for reason in reasons if reason]
 
 
@@ -342,7 +348,14 @@ def _moved(state: State, happening: Happening, now: float) -> State:
     if phase is Phase.AWAY:
         # What was known of the links is from before: it may not be taken for news.
         return msgspec.structs.replace(
-            state, phase=phase, lives=state.lives + 1, looked=False, links=(), reachable=frozenset(), since={}
+            state,
+            phase=phase,
+            lives=state.lives + 1,
+            looked=False,
+            links=(),
+            reachable=frozenset(),
+            lacking=(),
+            since={},
         )
     if phase is Phase.BEHIND:
         return msgspec.structs.replace(state, phase=phase, began_at=now)
@@ -359,6 +372,7 @@ def _looked(state: State, look: Looked, now: float) -> State:
         links=look.links,
         reachable=look.reachable & state.peers,
         unplanned=look.unplanned & look.reachable & state.peers,
+        lacking=look.lacking,
         since={key: state.since.get(key, now) for key in running},
     )
 
