@@ -33,7 +33,7 @@ agent.port = 4
 
 def said(*arguments: str, folder: Path | None = None, status: int = 0) -> str:
     """What the command prints, to both."""
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [sys.executable, "-m", "couchgrass", *arguments],
         cwd=folder,
         env={**os.environ, "COLUMNS": "200", "COUCHGRASS_CONFIG": ""},

@@ -27,6 +27,17 @@ def seen(folder: Path, *regions: Region, balancer: Balancer | None = None, needs
     return asyncio.run(whole())
 
 
+def test_a_region_elsewhere_with_the_same_folder_is_not_taken_for_the_one_here(tmp_path: Path) -> None:
+    hold = Hold(tmp_path)
+    write_state(
+        tmp_path, RegionState("london", "f", os.getpid(), 1.0, "", {"agent": Seen(Phase.READY, 1.0, 7)})
+    )
+    public = Gateway(public_url="https://d.example")
+    place = place_of(Region(name="dallas", data=str(tmp_path), gateway=public))
+    hold.close()
+    assert (place.urls["gateway"], place.pids, place.here) == ("https://d.example", {}, False)
+
+
 def test_a_region_that_runs_here_is_where_it_says(tmp_path: Path) -> None:
     hold = Hold(tmp_path)
     processes = {"database": Seen(Phase.READY, 1.0, 7, "http://127.0.0.1:47")}

@@ -205,6 +205,7 @@ class _Deploy:
         self._outcomes: list[Outcome] = []
         self._warnings: list[str] = []
         self._unlinked: list[str] = []
+        self._late: list[str] = []
 
     async def run(self) -> bool:
         """False when something went wrong that was said."""
@@ -234,7 +235,7 @@ class _Deploy:
         return {
             "app": self._prepared[0].name,
             "namespace": self._app.namespace,
-            "warnings": self._warnings,
+            "warnings": self._warnings + self._late,
             "unlinked": self._unlinked,
             "regions": [show.told(one, done.get(one.place.name), self._balancer) for one in self._prepared],
         }
@@ -330,6 +331,7 @@ class _Deploy:
             await self._links(needs)
         if not self._asked.as_json:
             show.show_apis([one for one in self._outcomes if one.error is None], self._balancer)
+            show.show_warnings(self._late)
             for one in failed:
                 complain(self._asked.command, show.error_text(one))
             for text in self._unlinked:
@@ -344,8 +346,12 @@ class _Deploy:
         agents = {one.prepared.place.name: one.prepared.place.agent_url for one in self._outcomes}
         shared = (IDENTITY,) if needs.tenant and needs.provision else ()
         ways = places.ways_of(self._topology, (*needs.databases, *shared), agents)
-        if ways:
-            self._unlinked = await wait_linked(agents, ways)
+        unseen = sorted({target for _, _, target in ways if not agents[target]})
+        if unseen:
+            text = "its links are not seen from here, since its agent listens on its own machine only"
+            self._late = [f"{name}: {text}" for name in unseen]
+        if seen := [way for way in ways if agents[way[2]]]:
+            self._unlinked = await wait_linked(agents, seen)
 
 
 def _env_file(app: App) -> EnvFile:

@@ -79,7 +79,7 @@ async def place_of(region: Region, needs: Needs, stack: AsyncExitStack) -> Place
     from couchgrass.deploy.apply.credentials import key_of_file
     from couchgrass.deploy.apply.place import Place
     from couchgrass.region.places import account_file, key_file
-    from couchgrass.region.run.account import AccessRefused, api_host, peer_access, served_at
+    from couchgrass.region.run.account import AccessRefused, api_host, peer_access
 
     key = None
     if region.functions.url:
@@ -93,13 +93,34 @@ async def place_of(region: Region, needs: Needs, stack: AsyncExitStack) -> Place
         couch=await stack.enter_async_context(peer_access(region).server()),
         database_url=_inner_url(region),
         functions_url=api_host(region),
-        agent_url=served_at(region, "agent"),
+        agent_url=_agent_url(region),
         key=key,
         is_embedded=not region.database.url,
         signs_in=region.identity.enabled,
         key_file=Path(key_file(region.data, needs.namespace)),
         account_file=Path(account_file(region.data, needs.account)) if needs.account else None,
     )
+
+
+def _agent_url(region: Region) -> str:
+    """Where the region's agent is reached from here; "" when only its own machine can ask it."""
+    from couchgrass.region.config import LOCAL_NETWORKS
+    from couchgrass.region.run.account import served_at
+    from couchgrass.region.run.state_file import state_of
+
+    runs_here = state_of(region) is not None
+    on_network = not any(is_in(region.agent.host, network) for network in LOCAL_NETWORKS)
+    return served_at(region, "agent") if runs_here or on_network else ""
+
+
+def is_in(host: str, network: str) -> bool:
+    """Is it an address of that network, or localhost?"""
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(network)
+    except ValueError:
+        return host == "localhost"
 
 
 def _inner_url(region: Region) -> str:

@@ -125,7 +125,7 @@ def place_of(region: Region) -> Place:
     """A region's URLs and processes, as far as they are known."""
     from couchgrass.errors import CouchgrassError
     from couchgrass.region.restart import Phase
-    from couchgrass.region.run.state_file import read_state
+    from couchgrass.region.run.state_file import state_of
     from couchgrass.topology.apart import machine_of
     from couchgrass.topology.status import Place
 
@@ -137,7 +137,7 @@ def place_of(region: Region) -> Place:
     urls = {name: url for name, (url, _) in elsewhere.items() if url}
     pids: dict[str, int] = {}
     try:
-        state = read_state(Path(region.data))
+        state = state_of(region)
     except CouchgrassError:
         state = None
     processes = {} if state is None else state.processes

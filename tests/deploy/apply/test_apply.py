@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from couchgrass.deploy.apply.apply import Failed, apply
 from couchgrass.deploy.apply.read import read_present
 from couchgrass.deploy.diff import How, plan
-from couchgrass.deploy.steps import Change, Kind, Plan
+from couchgrass.deploy.steps import Change, Kind, Plan, Step
 from couchgrass.deploy.wanted import App
 from couchgrass.testing.broken import How as Fails
 from couchgrass.testing.server import ServerProcess
@@ -121,5 +123,31 @@ def test_from_whichever_request_fails_the_region_goes_back(couch_server: ServerP
             assert number > len(found.writes)
             return
         raise AssertionError("it always fails")
+
+    at_place(couch_server, work)
+
+
+async def interrupted(found: Plan, place: Place, number: int) -> None:
+    """Applies the plan and is cancelled after so many steps."""
+    told: list[Step] = []
+
+    def tell(step: Step) -> None:
+        told.append(step)
+        if len(told) == number:
+            applying.cancel()
+
+    applying = asyncio.ensure_future(apply(found, place.namespace, tell))
+    await applying
+
+
+def test_one_that_is_interrupted_goes_back_first(couch_server: ServerProcess) -> None:
+    async def work(place: Place) -> None:
+        await deployed(place, FIRST)
+        before = await place.state()
+        found = await planned(place, SECOND, prune=True)
+        for number in range(1, len(found.writes), 3):
+            with pytest.raises(asyncio.CancelledError):
+                await interrupted(found, place, number)
+            assert await place.state() == before, number
 
     at_place(couch_server, work)

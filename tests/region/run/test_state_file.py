@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from couchgrass.region.config import Region
 from couchgrass.region.places import STATE
 from couchgrass.region.restart import Phase
 from couchgrass.region.run.state_file import (
@@ -19,6 +20,7 @@ from couchgrass.region.run.state_file import (
     is_held,
     read_state,
     remove_state,
+    state_of,
     write_state,
 )
 
@@ -36,6 +38,15 @@ def test_it_is_read_as_it_was_written_while_the_folder_is_held(tmp_path: Path) -
     hold.close()
     assert read_state(tmp_path / "data") is None
     assert not is_held(tmp_path / "data")
+
+
+def test_a_folder_of_the_same_name_on_another_machine_is_another_region(tmp_path: Path) -> None:
+    hold = Hold(tmp_path)
+    write_state(tmp_path, STATE_NOW)
+    assert state_of(Region(name="local", data=str(tmp_path))) == STATE_NOW
+    assert state_of(Region(name="dallas", data=str(tmp_path))) is None
+    hold.close()
+    assert state_of(Region(name="local", data=str(tmp_path))) is None
 
 
 def test_a_held_folder_is_refused_and_looking_does_not_take_it(tmp_path: Path) -> None:

@@ -44,11 +44,11 @@ async def apply(plan: Plan, namespace: Namespace, tell: Tell) -> dict[str, str]:
     """Does it; the URLs of APIs that were put, by base path. `tell` hears of each step that is done. Raises
     Failed. When it is cancelled the region goes back first."""
     work = _Work(namespace, tell)
+    running = asyncio.ensure_future(work.all(plan))
     try:
-        for kind, steps in itertools.groupby(plan.writes, key=lambda step: step.kind):
-            await work.stage(kind, list(steps))
+        await asyncio.shield(running)
     except asyncio.CancelledError:
-        await asyncio.shield(work.back())
+        await asyncio.shield(work.interrupted(running))
         raise
     except _StepFailed as failed:
         raise Failed(failed.step, failed.cause, await work.back()) from failed.cause
@@ -62,6 +62,10 @@ class _StepFailed(Exception):
         self.cause = cause
 
 
+class _Interrupted(Exception):
+    """No further step is begun."""
+
+
 class _Work:
     """What was done so far, or was begun and nobody knows whether it was done."""
 
@@ -69,9 +73,22 @@ class _Work:
         self._namespace = namespace
         self._tell = tell
         self._begun: list[Step] = []
+        self._is_interrupted = False
         self.urls: dict[str, str] = {}
 
-    async def stage(self, kind: Kind, steps: Iterable[Step]) -> None:
+    async def all(self, plan: Plan) -> None:
+        """All stages, one after the other."""
+        for kind, steps in itertools.groupby(plan.writes, key=lambda step: step.kind):
+            await self._stage(kind, list(steps))
+
+    async def interrupted(self, running: asyncio.Future[None]) -> None:
+        """Begins nothing more, lets requests under way end, and goes back: the host might do one that nobody
+        waits for after it was undone."""
+        self._is_interrupted = True
+        await asyncio.gather(running, return_exceptions=True)
+        await self.back()
+
+    async def _stage(self, kind: Kind, steps: Iterable[Step]) -> None:
         """Steps of one kind. All that were begun have ended when it raises."""
         if kind in ONE_BY_ONE:
             for step in steps:
@@ -88,6 +105,8 @@ class _Work:
                 assert step.before is not None, "there was something"
                 whole = await with_code(self._namespace, step.name, dict(step.before))
                 step = msgspec.structs.replace(step, before=whole)
+            if self._is_interrupted:
+                raise _Interrupted
             self._begun.append(step)
             answer = await do(step, self._namespace)
         except CouchgrassError as refused:

@@ -15,7 +15,7 @@ import msgspec
 from couchgrass.errors import CouchgrassError
 from couchgrass.region.config import LOOPBACK, Agent, Functions, Gateway, Region
 from couchgrass.region.places import ACCOUNT
-from couchgrass.region.run.state_file import read_state
+from couchgrass.region.run.state_file import state_of
 from couchgrass.serving.files import replace_file
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def peer_access(region: Region) -> Access:
 
 def _embedded_url(region: Region) -> str:
     """Where the database that this machine runs for the region is, "" when nobody knows."""
-    state = read_state(Path(region.data))
+    state = state_of(region)
     if state is not None and state.database_url:
         return state.database_url
     return _at(region.database.host, region.database.port)
@@ -138,7 +138,7 @@ def served_at(region: Region, name: Literal["functions", "gateway", "agent"]) ->
     process: Functions | Gateway | Agent = getattr(region, name)
     if not isinstance(process, Agent) and process.url:
         return process.url
-    state = read_state(Path(region.data))
+    state = state_of(region)
     seen = None if state is None else state.processes.get(name)
     return _at(process.host, (urlsplit(seen.url).port if seen is not None else None) or process.port)
 

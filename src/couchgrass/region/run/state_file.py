@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from couchgrass.errors import CouchgrassError
+from couchgrass.region.config import Region
 from couchgrass.region.places import LOCK, STATE
 from couchgrass.region.restart import Phase
 from couchgrass.serving.files import replace_file
@@ -105,6 +106,13 @@ def read_state(data: Path, kept: Kept = REGION_KEPT) -> RegionState | None:
         return None
     except (OSError, msgspec.DecodeError) as bad:
         raise FolderTaken(f"{data / kept.state} can't be read: {bad}") from bad
+
+
+def state_of(region: Region) -> RegionState | None:
+    """What runs of the region on this machine; None when it does not: what runs in its folder may be another
+    region, when each is on a machine of its own. Raises FolderTaken."""
+    state = read_state(Path(region.data))
+    return state if state is not None and state.name == region.name else None
 
 
 def holder(data: Path, kept: Kept = REGION_KEPT) -> int | None:
