@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,16 +34,27 @@ T = TypeVar("T")
 
 
 def run(command: str, work: Coroutine[Any, Any, T]) -> T:
-    """Runs it to its end; a refusal becomes a complaint and the exit status 1."""
+    """Runs it to its end; a refusal becomes a complaint and the exit status 1. A signal to end it is what
+    Ctrl-C is: what it has begun is put in order first."""
     try:
-        return asyncio.run(work)
+        return asyncio.run(_heeding(work))
     except CouchgrassError as refused:
         notes = "".join(f" ({note})" for note in getattr(refused, "__notes__", ()))
         complain(command, (refused.reason or refused.error) + notes)
         raise typer.Exit(FAILED) from refused
-    except KeyboardInterrupt as stopped:
+    except (KeyboardInterrupt, asyncio.CancelledError) as stopped:
         complain(command, "interrupted: run it again to finish, nothing is done twice")
         raise typer.Exit(INTERRUPTED) from stopped
+
+
+async def _heeding(work: Coroutine[Any, Any, T]) -> T:
+    task = asyncio.current_task()
+    assert task is not None, "this runs in one"
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # One that is ignored, as by nohup, stays so.
+        if signal.getsignal(number) is signal.SIG_DFL:
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    return await work
 
 
 def lines(titles: Sequence[str], rows: Sequence[Sequence[str]], *, whole: Sequence[str] = ()) -> Table:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from couchgrass import json
-from couchgrass.errors import NotFound
+from couchgrass.errors import CouchgrassError, NotFound
 from couchgrass.exposition import CONTENT_TYPE, Family, exposition
 from couchgrass.serving.asgi import Answer, Request
 from couchgrass.serving.files import kept_secret
@@ -21,13 +21,19 @@ PREFIX: Final = b"/_couchgrass/"
 CANARY: Final = b"/_couchgrass/canary"
 METRICS: Final = b"/_couchgrass/metrics"
 
+SECRET_BYTES: Final = 32
+
 Route = Callable[[Request], Awaitable[Answer]]
 
 
 def region_secret(file: Path) -> str:
-    """The secret that the region's processes share, made by whoever comes first. Raises OSError."""
+    """The secret that the region's processes share, made by whoever comes first. Raises OSError, and
+    CouchgrassError for a file without one: an empty secret would be everybody's."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return kept_secret(file, lambda: secrets.token_urlsafe(32))
+    secret = kept_secret(file, lambda: secrets.token_urlsafe(SECRET_BYTES))
+    if len(secret) < SECRET_BYTES:
+        raise CouchgrassError(f"{file} holds no secret: remove it, and it is made again")
+    return secret
 
 
 def bearer(secret: str) -> str:
@@ -35,18 +41,25 @@ def bearer(secret: str) -> str:
     return f"Bearer {secret}"
 
 
+def check_shown(request: Request, secret: str) -> None:
+    """Raises NotFound for who does not show the secret."""
+    shown = request.headers.get(b"authorization", b"")
+    if not hmac.compare_digest(shown, bearer(secret).encode()):
+        raise NotFound("Not found.")
+
+
 class Inner:
     """`routes`: what answers, by method and path."""
 
     def __init__(self, secret: str, routes: Mapping[tuple[str, bytes], Route]) -> None:
-        self._authorization = bearer(secret).encode()
+        self._secret = secret
         self._routes = routes
 
     async def answer(self, request: Request) -> Answer:
         """Raises NotFound for who has not the secret, and for what is not there."""
-        shown = request.headers.get(b"authorization", b"")
+        check_shown(request, self._secret)
         route = self._routes.get((request.method, request.raw_path))
-        if not hmac.compare_digest(shown, self._authorization) or route is None:
+        if route is None:
             raise NotFound("Not found.")
         return await route(request)
 

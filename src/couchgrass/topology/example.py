@@ -62,7 +62,8 @@ agent.port = 3245
 [balancer]
 host = "127.0.0.1"                   # "0.0.0.0" for all the world
 port = 8080
-metrics_port = 8081                  # its state and its metrics, for you only
+metrics_host = "127.0.0.1"           # its state and its metrics, for you only
+metrics_port = 8081                  # where they are
 hostname = ""                        # the name by which clients know it: "todo.example.org"
 data = "balancer"                    # its folder
 policy = "failover"                  # or geo, weighted, least-request
@@ -71,7 +72,7 @@ location = ""                        # where it stands itself, for geo
 affinity = false                     # a cookie keeps a client in its region as long as that serves
 affinity_minutes = 60                # for how long
 probe_ms = 250                       # how often each region is asked whether it is ready
-probe_timeout_ms = 400               # and how long the answer may take
+probe_timeout_ms = 500               # and how long it may be silent then
 request_timeout_s = 70               # how long a request may take
 # tls = {certificate = "tls.crt", key = "tls.key"}   # PEM files, read again when they change
 

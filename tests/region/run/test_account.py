@@ -87,7 +87,7 @@ def test_where_a_process_on_any_free_port_is_only_a_region_that_runs_knows(tmp_p
         assert (served_at(region, "functions"), served_at(region, "gateway")) == ("http://127.0.0.1:47", "")
         seen["gateway"] = Seen(Phase.READY, 1.0, url="http://[::]:48")
         write_state(tmp_path, RegionState("local", "f", 1, 1.0, "", seen))
-        assert gateway_url(region) == "http://127.0.0.1:48"
+        assert gateway_url(region) == "http://[::1]:48"
     finally:
         hold.close()
 

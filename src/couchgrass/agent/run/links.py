@@ -26,14 +26,15 @@ from couchgrass.agent.readiness import Looked
 from couchgrass.agent.run.apply import Applier, Place
 from couchgrass.agent.run.lane import Lane
 from couchgrass.agent.run.own import Own
+from couchgrass.agent.run.stock import Stock
 from couchgrass.agent.run.watch import Reach, Watch
 from couchgrass.agent.seen import Link
-from couchgrass.couch.server import path
+from couchgrass.couch.server import CouchServer, path
 from couchgrass.errors import CouchgrassError
 from couchgrass.gateway.idempotency import is_over
 from couchgrass.linking.job import Side
 from couchgrass.topology.config import Topology
-from couchgrass.topology.links import Wishes, is_expired
+from couchgrass.topology.links import Wishes, is_expired, shared_apps
 
 log = logging.getLogger("couchgrass.agent")
 
@@ -59,6 +60,7 @@ class Links:
         self._own = Watch(region, Side.B, reach[region], self._heard)
         peers = [Watch(name, Side.A, reach[name], self._heard) for name in self._wishes.into(region)]
         self._lanes = [Lane(self._wishes, peer, self._own, self._jobs) for peer in peers]
+        self._stock = Stock(shared_apps(topology, region), self._own, peers)
         self._lanes_woken = {lane.way: asyncio.Event() for lane in self._lanes}
         self._swept: set[object] = set()
         self._seen: tuple[Link, ...] | None = None
@@ -102,11 +104,15 @@ class Links:
         if self._looked_at is None:
             return None
         there = [lane for lane in self._lanes if lane.peer.server is not None]
+        unknown = [
+            lane for lane in there if lane.way not in self._swept or not self._stock.is_known_of(lane.peer)
+        ]
         return Looked(
             self._looked_at,
             self.seen(),
             reachable=frozenset(lane.way.source for lane in there),
-            unplanned=frozenset(lane.way.source for lane in there if lane.way not in self._swept),
+            unplanned=frozenset(lane.way.source for lane in unknown),
+            lacking=self._stock.lacking,
         )
 
     def seen(self) -> tuple[Link, ...]:
@@ -172,6 +178,7 @@ class Links:
         try:
             if server is not None:
                 await self._jobs.look(server)
+                await self._stock.look()
                 self._looked_at = began
                 await self._remove_strays()
         except CouchgrassError as refused:
@@ -209,19 +216,27 @@ class Links:
     async def _expire_for_ever(self) -> None:
         """Deletes the databases of kept answers that count no more."""
         while True:
-            server, now = self._own.server, time.time()
-            linked = {name for lane in self._lanes for name in self._jobs.of_way(lane.way)}
-            for name in sorted(self._own.names or ()):
-                if server is not None and is_over(name, now) and name not in linked:
-                    try:
-                        await server.ask("DELETE", path(name))
-                        log.info("%s is deleted: its answers count no more", name)
-                    except CouchgrassError as refused:
-                        log.warning("%s can't be deleted: %s", name, refused.reason)
+            server = self._own.server
+            try:
+                if server is not None:
+                    await self._expire(server)
+            except Exception:  # the loop's edge: nothing ends it
+                log.exception("databases of kept answers can't be deleted")
             self._wishes.keep(
                 {*(self._own.names or ()), *(n for lane in self._lanes for n in lane.peer.names or ())}
             )
             await asyncio.sleep(EXPIRE_S if server is not None else LOOK_S)
+
+    async def _expire(self, server: CouchServer) -> None:
+        now = time.time()
+        linked = {name for lane in self._lanes for name in self._jobs.of_way(lane.way)}
+        for name in sorted(self._own.names or ()):
+            if is_over(name, now) and name not in linked:
+                try:
+                    await server.ask("DELETE", path(name))
+                    log.info("%s is deleted: its answers count no more", name)
+                except CouchgrassError as refused:
+                    log.warning("%s can't be deleted: %s", name, refused.reason)
 
 
 async def _within(woken: asyncio.Event, pause_s: float | None) -> bool:

@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from couchgrass.errors import CouchgrassError
-from couchgrass.region.config import LOOPBACK, Agent, Functions, Gateway, Region
+from couchgrass.region.config import Agent, Functions, Gateway, Region
 from couchgrass.region.places import ACCOUNT
 from couchgrass.region.run.state_file import state_of
+from couchgrass.region.urls import reached_at
 from couchgrass.serving.files import replace_file
 
 if TYPE_CHECKING:
@@ -145,8 +146,7 @@ def served_at(region: Region, name: Literal["functions", "gateway", "agent"]) ->
 
 def _at(host: str, port: int) -> str:
     """The URL of what listens on this machine, "" without a port."""
-    host = LOOPBACK if host in ("0.0.0.0", "::") else host  # noqa: S104
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}" if port else ""
+    return reached_at(host, port) if port else ""
 
 
 def api_host(region: Region) -> str:
