@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from couchgrass.agent.seen import Health
+from couchgrass.balancer.envoy.folder import Hold, write_state
+from couchgrass.balancer.state import BalancerState, Doing, RegionSeen
 from couchgrass.drill.run.place import UpSite
 from couchgrass.drill.wires import Wires, wires_text
 from couchgrass.errors import BadRequest
@@ -67,6 +69,45 @@ def test_what_does_not_run_can_not_be_broken(
     status, _, said = called("drill", "--dir", str(tmp_path), *options)
     assert status == 1
     assert words in said.replace("\n", " ")
+
+
+def balancer(folder: Path, **states: Doing) -> Hold:
+    """As one that runs leaves its folder."""
+    hold = Hold(folder / "balancer")
+    regions = {
+        name: RegionSeen(state, "", 0.0, live=True, ready=True, lag_s=0.0, requests=0)
+        for name, state in states.items()
+    }
+    write_state(
+        folder / "balancer",
+        BalancerState(os.getpid(), "http://127.0.0.1:9", "", 0.0, "failover", "running", 0, regions),
+    )
+    return hold
+
+
+def test_a_region_that_is_drained_would_not_take_over(tmp_path: Path) -> None:
+    (tmp_path / "couchgrass.toml").write_text(TWO + "[balancer]\n", encoding="utf-8")
+    hold = balancer(tmp_path, london=Doing.SERVING, dallas=Doing.DRAINED)
+    status, _, said = called("drill", "--dir", str(tmp_path))
+    hold.close()
+    assert status == 1
+    assert "dallas is drained and would not take over: couchgrass undrain dallas" in said
+
+
+def test_what_a_balancer_left_that_was_killed_is_none_that_runs(tmp_path: Path) -> None:
+    (tmp_path / "couchgrass.toml").write_text(TWO + "[balancer]\n", encoding="utf-8")
+    balancer(tmp_path, london=Doing.SERVING).close()
+    assert "no balancer runs" in called("drill", "--dir", str(tmp_path))[2]
+
+
+def test_what_a_balancer_says_of_itself_and_is_half_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "couchgrass.toml").write_text(TWO + "[balancer]\n", encoding="utf-8")
+    hold = balancer(tmp_path, london=Doing.SERVING)
+    for text in ('{"pid": 1, "reg', "[]", '{"regions": 5}'):
+        (tmp_path / "balancer" / "balancer.json").write_text(text, encoding="utf-8")
+        status, _, said = called("drill", "--dir", str(tmp_path))
+        assert (status, "balancer.json can't be read" in said) == (1, True), said
+    hold.close()
 
 
 def test_a_hold_names_this_process_and_its_end(tmp_path: Path) -> None:

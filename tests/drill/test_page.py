@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 from couchgrass.drill.page import page
 from couchgrass.drill.report import Fault
+from couchgrass.drill.timeline import Failure
 from tests.drill.test_report import good
 
 
@@ -52,6 +53,13 @@ def test_names_are_text() -> None:
     text = page([good(fault=Fault("region", "kill", "<b>x</b>"))], title="<script>")
     assert "<b>" not in text
     assert "<script>" not in text
+
+
+def test_requests_that_failed_are_shown_with_what_was_said() -> None:
+    failure = Failure("POST", 3.1, 0.7, 503, "london", "<i>reset</i>")
+    text = page([good(failures=(failure,))], title="x")
+    assert seen(text).tags.count("table") == 3
+    assert "&lt;i&gt;reset" in text
 
 
 def test_a_drill_without_a_request_has_an_empty_chart() -> None:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from couchgrass.drill.report import Fault, Loss, Report, broken_promises, facts, grace_s
+from couchgrass.drill.report import (
+    KILL_S,
+    RESTART_S_MAX,
+    Fault,
+    Loss,
+    Report,
+    broken_promises,
+    facts,
+    grace_s,
+)
 from couchgrass.drill.timeline import ByMethod, Slot
 
 GET = ByMethod("GET", 100, 0, 0, 2, 0, 3.0, 9.0)
@@ -63,12 +72,24 @@ def test_the_facts_have_all_that_was_measured() -> None:
     assert told["service again after (RTO)"] == "0.30 s"
     assert told["not yet in the survivor (RPO)"] == "2 writes, 0.05 s"
     assert told["digest of dallas"] == "aa"
+    assert not [name for name in told if "busy" in name]
+    assert "1.50 s" in [value for name, value in facts(good(late_s=1.5)) if "busy" in name]
 
 
-def test_only_a_killed_region_refuses_at_once() -> None:
-    assert grace_s(Fault("region", "kill", "london")) == 0
+def test_only_a_killed_region_refuses_almost_at_once() -> None:
+    assert grace_s(Fault("region", "kill", "london")) == KILL_S
     assert grace_s(Fault("region", "pause", "london")) == 1
     assert grace_s(Fault("database", "kill", "london")) == 1
+
+
+def test_while_the_balancer_is_started_again_nobody_answers() -> None:
+    gets = msgspec.structs.replace(GET, failed=40, in_flight_failed=40)
+    restart = {"fault": Fault("balancer-restart", "restart", ""), "methods": (gets,)}
+    assert broken_promises(good(**restart, rto_s=RESTART_S_MAX)) == ()
+    assert len(broken_promises(good(**restart, rto_s=RESTART_S_MAX + 0.1))) == 1
+    late = msgspec.structs.replace(gets, failed=41)
+    (said,) = broken_promises(good(**{**restart, "methods": (late,)}))
+    assert said.startswith("1 GET requests failed that were not in flight")
 
 
 def test_a_report_survives_json() -> None:

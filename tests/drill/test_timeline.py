@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from couchgrass.drill.ops import Method, Op, Outcome
-from couchgrass.drill.timeline import SLOT_S, by_method, quantile, rto_s, served_between, slots
+from couchgrass.drill.timeline import (
+    SLOT_S,
+    Failure,
+    by_method,
+    failures,
+    quantile,
+    rto_s,
+    served_between,
+    slots,
+)
 
 
 def went(
@@ -47,6 +56,21 @@ def test_what_failed_in_flight_is_told_from_what_failed_later() -> None:
 def test_not_there_yet_and_conflicts_are_no_failures() -> None:
     (one,) = by_method([went(0, 1, 404), went(0, 1, 409)], 2.0, 2.0)
     assert (one.failed, one.stale, one.conflicts) == (0, 1, 1)
+
+
+def test_the_first_requests_that_failed_are_told_one_by_one() -> None:
+    outcomes = [
+        went(1.0, 1.1, 503, method=Method.POST),
+        went(2.0, 2.5, 0),
+        went(0.0, 0.1),
+        went(1.5, 3.0, 503),
+        went(0.9, 1.0, 500, method=Method.PATCH),
+    ]
+    assert failures(outcomes, 3) == (
+        Failure("GET", 1.5, 1.5, 503, "london", ""),
+        Failure("GET", 2.0, 0.5, 0, "london", ""),
+        Failure("PATCH", 0.9, 0.1, 500, "london", ""),
+    )
 
 
 def test_traffic_to_a_region_is_counted_by_when_it_began() -> None:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from couchgrass.agent.seen import Health
-from couchgrass.gateway.standing import DOUBT_S, HEARD_S, NotRun, Standing
+from couchgrass.gateway.standing import DOUBT_S, HEARD_S, STALE_S, NotRun, Standing
 
 WELL = Health(
     region="london", live=True, ready=True, incarnation="1", database=True, functions=True, caught_up=True
@@ -60,3 +60,19 @@ def test_a_region_that_is_live_but_not_ready_takes_requests() -> None:
     standing = Standing()
     standing.hear(msgspec.structs.replace(WELL, ready=False, caught_up=False), 1.0)
     assert is_taken(standing, 1.0, is_followed=True)
+
+
+def test_a_gateway_that_could_not_run_itself_heard_what_it_could() -> None:
+    standing = Standing()
+    standing.hear(WELL, 100.0)
+    standing.stalled(2.0, 102.5)
+    assert standing.news(102.5) == WELL
+    assert standing.news(103.6) is None
+    assert standing.news(103.6, within_s=STALE_S) == WELL
+
+
+def test_what_was_heard_before_a_long_standstill_is_no_news() -> None:
+    standing = Standing()
+    standing.hear(WELL, 100.0)
+    standing.stalled(STALE_S, 104.0)
+    assert standing.news(104.0, within_s=STALE_S) is None

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from couchgrass.region.config import Identity, Region
-from couchgrass.topology.config import Shape, Synced, Topology
-from couchgrass.topology.links import USERS, Way, Wishes, is_expired, matches
+from couchgrass.region.config import Functions, Identity, Region
+from couchgrass.topology.config import App, Shape, Synced, Topology
+from couchgrass.topology.links import USERS, Way, Wishes, is_expired, matches, shared_apps
 
 DAY_S = 24 * 3600
 NAMES = ("london", "dallas", "tokyo", "sydney", "paris", "lima", "oslo")
@@ -144,3 +144,16 @@ def test_answers_are_kept_for_the_databases_that_there_are() -> None:
     assert wishes.ways("todos") == wishes.ways("todos")
     wishes.keep(())
     assert len(wishes.ways("todos")) == 6
+
+
+def test_apps_are_shared_with_the_regions_that_have_them_and_run_them_here() -> None:
+    elsewhere = Functions(url="https://whisk.example.org", key="key.json")
+    regions = (
+        *(Region(name=name) for name in ("london", "dallas", "tokyo")),
+        Region(name="paris", functions=elsewhere),
+    )
+    apps = (App("todo"), App("shop", namespace="shop", regions=("london", "tokyo")), App("more"))
+    topology = Topology(regions, apps=apps)
+    assert shared_apps(topology, "london") == {"guest": {"dallas", "tokyo"}, "shop": {"tokyo"}}
+    assert shared_apps(topology, "dallas") == {"guest": {"london", "tokyo"}}
+    assert shared_apps(topology, "paris") == {}

@@ -4,7 +4,10 @@ Pure; `agent/run/checks.py` asks and reports, `agent/run/pulse.py` holds the sta
 
 *Live*: the database and the functions both answer, and both have lately done what they are there for: taken a
 write, run an action. That they answer at all is looked at often and has a short bound, so that a process that
-was frozen is noticed soon; the work itself may take longer, so that a slow disk takes no region out.
+was frozen is noticed soon (`silence.py`: own stalls don't count, and on a slow machine the bound is longer);
+the work itself may take longer, so that a slow disk takes no region out: a database that answers and whose
+writes take seconds is slow, one that says nothing is frozen. A refused connection counts at once, a refusal
+of the work when it comes again.
 
 *Ready*: live, and caught up since the database's last start:
 
@@ -16,6 +19,8 @@ was frozen is noticed soon; the work itself may take longer, so that a slow disk
 - MET: every link from every peer that can be reached runs, no further behind than `caught_up_s`. One that has
   only just begun has to be at the source's end, or run for that long: the lag of a database's first copying
   counts from the job's start, so it is small at first whatever is missing.
+- Apps are there too: a region without any action or any API, in a namespace of the file's apps in which
+  another region has some, would answer nothing but 404.
 - A peer that does not answer holds nothing back, but not before it had its moment (PEER_S), and not before
   somebody looked at all (LOOK_S).
 - Once caught up it stays so: lag under load takes no region out. Only LOST begins anew: nobody listened at
@@ -35,6 +40,7 @@ from typing import Final
 import msgspec
 
 from couchgrass.agent.seen import Health, Link
+from couchgrass.silence import Heard, answered
 
 PEER_S: Final = 3.0
 """How long a peer that does not answer is waited for, from the moment our own database takes a write."""
@@ -44,9 +50,6 @@ LOOK_S: Final = 10.0
 
 AWAY_S: Final = 3.0
 """A database that said nothing for so long missed what its peers did meanwhile."""
-
-LATE_S: Final = 0.1
-"""An agent that comes to itself later than this was itself held up: that time is nobody's silence."""
 
 REASONS_MAX: Final = 20
 REASON_CHARS_MAX: Final = 300
@@ -66,30 +69,33 @@ class Check(StrEnum):
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """How often the checks of one part are made, how long one may take, and how old the last good one may be.
-    `failures_max`: refusals in a row that make it fail."""
+    """How often the checks of one part are made, how long one may take, and how old the last good one may be;
+    that of `up` may be older where answers come slowly, `up_limit_s` at the most. `…_failures_max`: refusals
+    in a row that make it fail."""
 
     up_every_s: float = 0.25
-    up_limit_s: float = 0.5
+    up_limit_s: float = 3.0
     up_fresh_s: float = 0.65
+    up_failures_max: int = 1
     work_every_s: float = 0.25
-    work_limit_s: float = 2.0
-    work_fresh_s: float = 5.0
-    failures_max: int = 1
+    work_limit_s: float = 6.0
+    work_fresh_s: float = 6.0
+    work_failures_max: int = 2
 
 
 DATABASE: Final = Pace()
-FUNCTIONS: Final = Pace(work_every_s=1.0, work_limit_s=4.5, work_fresh_s=6.0)
-"""A canary takes 4 s at most; then it says itself that it was not run."""
+FUNCTIONS: Final = Pace(work_every_s=1.0, work_limit_s=4.5, work_fresh_s=10.0)
+"""A canary takes 4 s at most; then it says itself that it was not run. One may be: a busy machine starts a
+process slowly."""
 
 ELSEWHERE: Final = Pace(
     up_every_s=1.0,
-    up_limit_s=2.0,
+    up_limit_s=10.0,
     up_fresh_s=3.5,
     work_every_s=10.0,
     work_limit_s=10.0,
     work_fresh_s=35.0,
-    failures_max=2,
+    up_failures_max=2,
 )
 """For what is run elsewhere: there may be a network between, and each request may cost money."""
 
@@ -123,9 +129,10 @@ NEXT: Final[Mapping[tuple[Phase, Happening], Phase]] = {
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """A check went well."""
+    """A check went well, and took so long."""
 
     check: Check
+    took_s: float = 0.0
 
 
 class Slow(msgspec.Struct, frozen=True):
@@ -144,12 +151,14 @@ class Failed(msgspec.Struct, frozen=True):
 
 class Looked(msgspec.Struct, frozen=True):
     """A look at the links, and at which peers answer, that began at `as_of`. `unplanned`: of these peers it
-    is not known yet which links there should be."""
+    is not known yet which links there should be, or what they have of apps. `lacking`: in words, what they
+    have of apps and this region has not."""
 
     as_of: float
     links: tuple[Link, ...] = ()
     reachable: frozenset[str] = frozenset()
     unplanned: frozenset[str] = frozenset()
+    lacking: tuple[str, ...] = ()
 
 
 class Elapsed(msgspec.Struct, frozen=True):
@@ -164,10 +173,15 @@ Event = Answered | Slow | Failed | Looked | Elapsed
 class Tried(msgspec.Struct, frozen=True):
     """One check: when it last went well, refusals since then, and what was said."""
 
-    good_at: float | None = None
+    heard: Heard | None = None
     failures: int = 0
     reason: str = ""
     slow: bool = False
+
+    @property
+    def good_at(self) -> float | None:
+        """When it last went well, own stalls left out."""
+        return None if self.heard is None else self.heard.at
 
 
 class State(msgspec.Struct, frozen=True):
@@ -188,6 +202,7 @@ class State(msgspec.Struct, frozen=True):
     links: tuple[Link, ...] = ()
     reachable: frozenset[str] = frozenset()
     unplanned: frozenset[str] = frozenset()
+    lacking: tuple[str, ...] = ()
     since: Mapping[tuple[str, str], float] = {}
 
 
@@ -208,13 +223,13 @@ def first(
 def step(state: State, event: Event, now: float) -> State:
     """What an event, and the time until it, lead to."""
     match event:
-        case Answered(check):
-            state = _answered(state, check, now)
+        case Answered(check, took_s):
+            state = _answered(state, check, took_s, now)
         case Slow(check):
             state = _with(state, check, msgspec.structs.replace(state.tried[check], slow=True))
         case Failed(check, reason, gone):
             before = state.tried[check]
-            failed = Tried(before.good_at, before.failures + 1, reason)
+            failed = Tried(before.heard, before.failures + 1, reason)
             state = _with(state, check, failed)
             if gone and check in _DATABASE:
                 state = _moved(state, Happening.LOST, now)
@@ -263,14 +278,15 @@ def faults(state: State, checks: tuple[Check, Check], now: float) -> list[tuple[
     name = up.value.partition(" ")[0]
     for check in checks:
         tried = state.tried[check]
-        if tried.failures >= pace.failures_max:
+        if tried.failures >= (pace.up_failures_max if check is up else pace.work_failures_max):
             return [(check, f"{name}: {tried.reason}")]
     worked_at = state.tried[work].good_at
     if worked_at is None:
         slow = state.tried[work].slow or state.tried[up].slow
         return [(work, f"{name}: no answer yet" if slow else f"{name}: not looked at yet")]
-    heard_at = max(worked_at, state.tried[up].good_at or worked_at)
-    if now - heard_at > pace.up_fresh_s:
+    heard = state.tried[up].heard or Heard(worked_at)
+    heard_at = max(worked_at, heard.at)
+    if now - heard_at > heard.limit_s(pace.up_fresh_s, pace.up_limit_s):
         return [(up, f"{name}: no answer for {now - heard_at:.1f} s")]
     if now - worked_at > pace.work_fresh_s:
         what = "no write taken" if work is Check.DATABASE_WRITE else "no action run"
@@ -291,6 +307,7 @@ def behind(state: State, now: float) -> list[str]:
     reasons = [f"{peer} does not answer yet" for peer in absent]
     reasons += [f"the databases of {peer} are not looked at yet" for peer in sorted(state.unplanned)]
     reasons += [_unmet(state, link, now) for link in state.links if link.source in state.reachable]
+    reasons += state.lacking
     return [reason for reason in reasons if reason]
 
 
@@ -312,12 +329,12 @@ def _heard_at(state: State) -> float | None:
     return max(times, default=None)
 
 
-def _answered(state: State, check: Check, now: float) -> State:
+def _answered(state: State, check: Check, took_s: float, now: float) -> State:
     if check in _DATABASE:
         heard_at = _heard_at(state)
         if heard_at is not None and now - heard_at > max(AWAY_S, state.database.up_fresh_s):
             state = _moved(state, Happening.LOST, now)
-    state = _with(state, check, Tried(now))
+    state = _with(state, check, Tried(answered(state.tried[check].heard, now, took_s)))
     if check is Check.DATABASE_WRITE:
         state = _moved(state, Happening.WORKED, now)
     return state
@@ -331,7 +348,14 @@ def _moved(state: State, happening: Happening, now: float) -> State:
     if phase is Phase.AWAY:
         # What was known of the links is from before: it may not be taken for news.
         return msgspec.structs.replace(
-            state, phase=phase, lives=state.lives + 1, looked=False, links=(), reachable=frozenset(), since={}
+            state,
+            phase=phase,
+            lives=state.lives + 1,
+            looked=False,
+            links=(),
+            reachable=frozenset(),
+            lacking=(),
+            since={},
         )
     if phase is Phase.BEHIND:
         return msgspec.structs.replace(state, phase=phase, began_at=now)
@@ -348,20 +372,19 @@ def _looked(state: State, look: Looked, now: float) -> State:
         links=look.links,
         reachable=look.reachable & state.peers,
         unplanned=look.unplanned & look.reachable & state.peers,
+        lacking=look.lacking,
         since={key: state.since.get(key, now) for key in running},
     )
 
 
 def _elapsed(state: State, late_s: float, now: float) -> State:
-    if late_s < LATE_S:
-        return state
     if late_s > AWAY_S:
         # The whole region stood still, and its peers did not.
         state = _moved(state, Happening.LOST, now)
     tried = {
         check: one
-        if one.good_at is None
-        else msgspec.structs.replace(one, good_at=min(now, one.good_at + late_s))
+        if one.heard is None
+        else msgspec.structs.replace(one, heard=one.heard.stalled(late_s, now))
         for check, one in state.tried.items()
     }
     return msgspec.structs.replace(state, tried=tried)

@@ -1,17 +1,28 @@
 """Which regions may get requests: (state, event, now) to (state, verdicts).
 
-Pure; `balancer/envoy/controller.py` asks the regions and carries the verdicts to Envoy.
+Pure; `balancer/envoy/controller.py` asks the regions and carries the verdicts to Envoy. Times are monotonic.
 
-    starting ──ready──► in ◄──ready, several times in a row── out
-        │               │                                     ▲
-        └──lost──► out  └──────────────lost───────────────────┘
+    starting ──ready──► in ◄──ready, for a while without a gap── out
+        │               │                                         ▲
+        └──lost──► out  └────────────────lost─────────────────────┘
 
 Losing liveness takes a region out, and only readiness brings it back: a region that was away must first have
 caught up. So does a region that was started again in between, which its new `incarnation` shows. A region
-that falls again and again has to be ready for longer each time. When no region is in, the live one whose
-data is the least stale serves as the last resort, until one is ready; it stays the same one as long as it
-lives. A drained region gets nothing new, not even as the last resort: who drained it had a reason, and
-`undrain` is one command.
+that falls again and again has to be ready for longer each time.
+
+*Lost* is a region that says that it is not live, or whose connection is refused: at once. Silence is weaker
+evidence, for an overloaded machine is silent too. It counts when it lasts longer than `silence.py` allows,
+**and** another region was heard well into it: when all are silent at once it is the balancer that hears
+nothing, and all stay as they are. Silence of HOPELESS_S counts in any case.
+
+When no region is in, the live one whose data is the least stale serves as the last resort, until one is
+ready; it stays the same one as long as it lives. When none is known to live it is the one that was heard
+last before it fell silent: it may be slow only. A drained region gets nothing new, not even as the last
+resort: who drained it had a reason, and `undrain` is one command.
+
+Requests under way in a region that is out are ended only when nothing will come of them: it has been silent
+for twice as long as it takes to be lost, or it was dead or not live for GRACE_S. A region that lives ends
+what it has.
 """
 
 from __future__ import annotations
@@ -22,17 +33,36 @@ from typing import Final
 
 import msgspec
 
-SILENCES_MAX: Final = 2
-"""Probes in a row without an answer in time until a region is lost. One may be a hiccup of either side."""
+from couchgrass.silence import Heard, answered
 
-READY_FIRST: Final = 2
-READY_MOST: Final = 16
-"""Ready answers in a row that bring a region back after its first fall, and at most after many."""
+SILENCE_S: Final = 0.75
+"""For so long a region may say nothing, where answers come quickly."""
 
-STEADY_S: Final = 60.0
+SILENCE_S_MAX: Final = 5.0
+"""The same where they come slowly; also how long a single probe is waited for."""
+
+WITNESS_SHARE: Final = 0.5
+"""Another region bears witness of a silence if it was heard when so much of the limit had passed."""
+
+HOPELESS_S: Final = 10.0
+"""Who is silent for so long is lost also when nobody was heard, and of no use as the last resort."""
+
+SEVER_TIMES: Final = 2.0
+"""Requests under way in a silent region are ended after so many times the limit."""
+
+GRACE_S: Final = 2.0
+"""A region that is dead, or says that it is not live, may still end what is under way there, for so long."""
+
+STEADY_S: Final = 1.5
+STEADY_TIMES_MAX: Final = 8
+"""How long a region has to be ready to come back after its first fall; and at most how many times as long,
+after many."""
+
+FORGOTTEN_S: Final = 60.0
 """In for so long, a region's falls are forgotten."""
 
 NEVER_ASKED: Final = "not asked yet"
+SILENT: Final = "its gateway does not answer in time"
 
 
 class Stage(StrEnum):
@@ -66,7 +96,7 @@ NEXT: Final[dict[tuple[Stage, Finding], Stage]] = {
     (Stage.OUT, Finding.LOST): Stage.OUT,
     (Stage.OUT, Finding.UNSURE): Stage.OUT,
 }
-"""From OUT the step is taken only when enough ready answers came in a row."""
+"""From OUT the step is taken only when it was ready for long enough."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -80,13 +110,11 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Silence(msgspec.Struct, frozen=True):
-    """No answer in time."""
-
-    reason: str
+    """No answer, and it may be anybody's fault. What counts is the time that passes."""
 
 
 class Absence(msgspec.Struct, frozen=True):
-    """Nobody there: the connection was refused, or what came is no answer."""
+    """Certainly nobody there: the connection was refused, or what came is no answer of a gateway."""
 
     reason: str
 
@@ -95,10 +123,17 @@ Result = Answer | Silence | Absence
 
 
 class Probed(msgspec.Struct, frozen=True):
-    """A region was asked."""
+    """A region was asked; the answer took `took_s`."""
 
     region: str
     result: Result
+    took_s: float = 0.0
+
+
+class Elapsed(msgspec.Struct, frozen=True):
+    """Time went by; the balancer comes `late_s` later than it wanted to."""
+
+    late_s: float = 0.0
 
 
 class Drained(msgspec.Struct, frozen=True):
@@ -126,11 +161,12 @@ class Named(msgspec.Struct, frozen=True):
     regions: tuple[str, ...]
 
 
-Event = Probed | Drained | Counted | Named
+Event = Probed | Elapsed | Drained | Counted | Named
 
 
 class Regional(msgspec.Struct, frozen=True):
-    """One region. `since` is when its stage began. `answer` is the last one while it is not lost."""
+    """One region. `since` is when its stage began, `ready_since` since when all answers say that it is ready,
+    without a gap. `answer` is the last one while it is not lost. `is_mute`: it is lost by silence alone."""
 
     stage: Stage = Stage.STARTING
     since: float = 0.0
@@ -138,8 +174,9 @@ class Regional(msgspec.Struct, frozen=True):
     answer: Answer | None = None
     reason: str = NEVER_ASKED
     asked: bool = False
-    silences: int = 0
-    ready_row: int = 0
+    heard: Heard | None = None
+    is_mute: bool = False
+    ready_since: float | None = None
     falls: int = 0
     drained: bool = False
     is_empty: bool = False
@@ -152,11 +189,14 @@ class Regional(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """All regions, in the topology's order. `resort` is the one that serves because none is in."""
+    """All regions, in the topology's order. `resort` is the one that serves because none is in. `silence_s`
+    and `steady_s` follow from how often regions are asked."""
 
     regions: dict[str, Regional] = {}
     drained: frozenset[str] = frozenset()
     resort: str = ""
+    silence_s: float = SILENCE_S
+    steady_s: float = STEADY_S
 
 
 class Mode(StrEnum):
@@ -168,7 +208,7 @@ class Mode(StrEnum):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """About one region. `is_silent`: it did not answer, so what it is doing now will not come to an end.
+    """About one region. `is_hopeless`, when CLOSED: nothing will come of requests under way there.
     `is_empty`, when DRAINING: no request is under way there."""
 
     region: str
@@ -179,59 +219,57 @@ class Verdict(msgspec.Struct, frozen=True):
     live: bool = False
     ready: bool = False
     lag_s: float | None = None
-    is_silent: bool = False
+    is_hopeless: bool = False
     is_empty: bool = False
     requests: int = 0
 
 
 def step(state: State, event: Event, now: float) -> tuple[State, tuple[Verdict, ...]]:
-    """What an event leads to; `now` is in seconds of any clock."""
+    """What an event leads to."""
     match event:
-        case Probed(name, result):
+        case Probed(name, result, took_s):
             if name in state.regions:
-                state = _with(state, name, _probed(state.regions[name], result, now))
+                one = _probed(state.regions[name], result, took_s, now, state.steady_s)
+                state = _with(state, name, one)
+        case Elapsed(late_s):
+            state = _elapsed(state, late_s, now)
         case Drained(regions):
             state = _drained(state, regions, now)
         case Counted(loads):
             state = _counted(state, loads)
         case Named(regions):
             state = _named(state, regions, now)
-    state = msgspec.structs.replace(state, resort=_resort(state))
-    return state, verdicts(state)
+    state = msgspec.structs.replace(state, resort=_resort(state, now))
+    return state, tuple(_verdict(state, name, one, now) for name, one in state.regions.items())
 
 
-def verdicts(state: State) -> tuple[Verdict, ...]:
-    """What holds now, in the topology's order."""
-    return tuple(_verdict(state, name, one) for name, one in state.regions.items())
-
-
-def ready_needed(falls: int) -> int:
-    """Ready answers in a row that bring a region back after so many falls."""
-    return int(min(READY_MOST, READY_FIRST * 2 ** min(max(falls - 1, 0), 10)))
+def steady_needed_s(falls: int, steady_s: float = STEADY_S) -> float:
+    """How long a region has to be ready to come back after so many falls. One that was never in has none."""
+    return float(steady_s * min(STEADY_TIMES_MAX, 2 ** min(falls - 1, 10))) if falls else 0.0
 
 
 # --- events ----------------------------------------------------------------------------------------------
 
 
-def _probed(one: Regional, result: Result, now: float) -> Regional:
+def _probed(one: Regional, result: Result, took_s: float, now: float, steady_s: float) -> Regional:
     finding = _finding(one, result)
     changes: dict[str, object] = {"asked": True}
     match result:
         case Answer(incarnation=incarnation):
             reborn = _is_reborn(one, result)
+            is_ready = result.live and result.ready
+            goes_on = is_ready and one.ready_since is not None and not reborn
             changes |= {
                 "answer": result,
                 "incarnation": incarnation or one.incarnation,
                 "reason": result.reason or ("it was started again" if reborn else ""),
-                "silences": 0,
-                "ready_row": (0 if reborn else one.ready_row) + 1 if result.live and result.ready else 0,
+                "heard": answered(one.heard, now, took_s),
+                "is_mute": False,
+                "ready_since": one.ready_since if goes_on else now if is_ready else None,
             }
-        case Silence(reason) | Absence(reason):
-            silences = one.silences + 1 if isinstance(result, Silence) else 0
-            changes |= {"silences": silences, "ready_row": 0}
-            if finding is Finding.LOST:
-                changes |= {"answer": None, "reason": reason}
-    return _staged(msgspec.structs.replace(one, **changes), finding, now)
+        case Absence(reason):
+            changes |= {"answer": None, "reason": reason, "is_mute": False, "ready_since": None}
+    return _staged(msgspec.structs.replace(one, **changes), finding, now, steady_s)
 
 
 def _finding(one: Regional, result: Result) -> Finding:
@@ -239,27 +277,72 @@ def _finding(one: Regional, result: Result) -> Finding:
         case Answer(live=False) | Absence():
             return Finding.LOST
         case Silence():
-            return Finding.LOST if one.silences + 1 >= SILENCES_MAX else Finding.UNSURE
+            return Finding.UNSURE
         case Answer(ready=ready):
             if one.stage is Stage.IN and _is_reborn(one, result):
                 return Finding.LOST
             return Finding.READY if ready else Finding.LIVE
 
 
+def _elapsed(state: State, late_s: float, now: float) -> State:
+    heard = {
+        name: msgspec.structs.replace(one, heard=one.heard.stalled(late_s, now))
+        for name, one in state.regions.items()
+        if one.heard is not None
+    }
+    state = msgspec.structs.replace(state, regions={**state.regions, **heard})
+    regions = {
+        name: _silent(one, state, now) if _is_silent(one, state, now) else one
+        for name, one in state.regions.items()
+    }
+    return msgspec.structs.replace(state, regions=regions)
+
+
+def _silent(one: Regional, state: State, now: float) -> Regional:
+    """A region that says nothing for too long: lost, if that is its own silence."""
+    one = msgspec.structs.replace(one, ready_since=None)
+    assert one.heard is not None
+    is_lost = _has_witness(one, state) or one.heard.silent_s(now) > HOPELESS_S
+    if not is_lost or one.answer is None:
+        return one
+    mute = msgspec.structs.replace(one, answer=None, reason=SILENT, is_mute=one.answer.live)
+    return _staged(mute, Finding.LOST, now, state.steady_s)
+
+
+def _is_silent(one: Regional, state: State, now: float) -> bool:
+    return one.heard is not None and one.heard.silent_s(now) > _limit_s(one, state)
+
+
+def _limit_s(one: Regional, state: State) -> float:
+    return state.silence_s if one.heard is None else one.heard.limit_s(state.silence_s, SILENCE_S_MAX)
+
+
+def _has_witness(one: Regional, state: State) -> bool:
+    """Another region was heard while this one was not."""
+    heard = one.heard
+    assert heard is not None
+    from_s = heard.at + _limit_s(one, state) * WITNESS_SHARE
+    return any(other.heard is not None and other.heard.at >= from_s for other in state.regions.values())
+
+
 def _is_reborn(one: Regional, answer: Answer) -> bool:
     return bool(one.incarnation) and answer.incarnation not in ("", one.incarnation)
 
 
-def _staged(one: Regional, finding: Finding, now: float) -> Regional:
+def _staged(one: Regional, finding: Finding, now: float, steady_s: float) -> Regional:
     stage = NEXT[one.stage, finding]
-    if one.stage is Stage.OUT and one.ready_row < ready_needed(one.falls):
+    if one.stage is Stage.OUT and not _is_steady(one, now, steady_s):
         stage = Stage.OUT
     falls = one.falls
-    if one.stage is Stage.IN and now - one.since >= STEADY_S:
+    if one.stage is Stage.IN and now - one.since >= FORGOTTEN_S:
         falls = 0
     if stage is one.stage:
         return msgspec.structs.replace(one, falls=falls)
-    return msgspec.structs.replace(one, stage=stage, since=now, falls=falls + (stage is Stage.OUT))
+    return msgspec.structs.replace(one, stage=stage, since=now, falls=falls + (one.stage is Stage.IN))
+
+
+def _is_steady(one: Regional, now: float, steady_s: float) -> bool:
+    return one.ready_since is not None and now - one.ready_since >= steady_needed_s(one.falls, steady_s)
 
 
 def _drained(state: State, drained: frozenset[str], now: float) -> State:
@@ -302,7 +385,7 @@ def _with(state: State, name: str, one: Regional) -> State:
 # --- what holds ------------------------------------------------------------------------------------------
 
 
-def _resort(state: State) -> str:
+def _resort(state: State, now: float) -> str:
     """The region that serves because none is in; "" when that is not needed or there is none."""
     usable = {name: one for name, one in state.regions.items() if not one.drained}
     if any(one.stage is Stage.IN for one in usable.values()):
@@ -310,9 +393,14 @@ def _resort(state: State) -> str:
     if not state.resort and not all(one.asked for one in usable.values()):
         return ""
     live = {name: one for name, one in usable.items() if one.live}
-    if state.resort in live:
-        return state.resort
-    return min(live, key=lambda name: _staleness(live[name]), default="")
+    if live:
+        return state.resort if state.resort in live else min(live, key=lambda name: _staleness(live[name]))
+    mute = {
+        name: one.heard.at
+        for name, one in usable.items()
+        if one.is_mute and one.heard is not None and one.heard.silent_s(now) <= HOPELESS_S
+    }
+    return state.resort if state.resort in mute else max(mute, key=lambda name: mute[name], default="")
 
 
 def _staleness(one: Regional) -> float:
@@ -320,7 +408,7 @@ def _staleness(one: Regional) -> float:
     return float("inf") if lag_s is None else lag_s
 
 
-def _verdict(state: State, name: str, one: Regional) -> Verdict:
+def _verdict(state: State, name: str, one: Regional, now: float) -> Verdict:
     answer = one.answer
     if one.drained:
         mode = Mode.DRAINING
@@ -337,17 +425,24 @@ def _verdict(state: State, name: str, one: Regional) -> Verdict:
         live=one.live,
         ready=answer is not None and answer.ready,
         lag_s=None if answer is None else answer.lag_s,
-        is_silent=one.silences >= SILENCES_MAX,
+        is_hopeless=mode is Mode.CLOSED and _is_hopeless(one, state, now),
         is_empty=one.is_empty,
         requests=one.requests,
     )
+
+
+def _is_hopeless(one: Regional, state: State, now: float) -> bool:
+    if one.answer is None and one.is_mute and one.heard is not None:
+        return one.heard.silent_s(now) > _limit_s(one, state) * SEVER_TIMES
+    return not one.live and one.stage is Stage.OUT and now - one.since >= GRACE_S
 
 
 def _reason(state: State, name: str, one: Regional) -> str:
     if one.drained:
         return "drained by hand"
     if name == state.resort:
-        return f"no region is ready; this one lives ({one.reason})" if one.reason else "no region is ready"
+        why = "this one lives" if one.live else "this one was heard last"
+        return f"no region is ready; {why} ({one.reason})" if one.reason else "no region is ready"
     if one.stage is Stage.OUT and one.live:
         return one.reason or "it has to be ready for a moment longer"
     return one.reason

@@ -46,9 +46,12 @@ CONNECT_S: Final = 1.0
 IDLE_S: Final = 20.0
 """Gateways close what is idle for 30 s; a request on a connection that is being closed would be lost."""
 
-SAFETY_MISSES: Final = 4
-"""Envoy's own checks count more misses than the controller, which is the one that decides; they are there in
-case it is held up."""
+SAFETY_MISSES: Final = 5
+SAFETY_S: Final = 1.0
+SAFETY_TIMEOUT_S: Final = 3.0
+"""Envoy's own checks are there for a frozen region while the controller is held up, which is the one that
+decides. So they are slow to judge, and any answer will do: a region that is not live may have to serve as the
+last resort, and refuses by itself what it can't do."""
 
 BUFFER_BYTES: Final = 64 * 1024
 
@@ -182,15 +185,20 @@ def _balance(order: Order) -> Value:
 
 
 def _health_check(balancer: Balancer) -> Value:
-    interval = seconds(balancer.probe_ms / 1000)
+    soon = seconds(balancer.probe_ms / 1000)
     return {
-        "timeout": seconds(balancer.probe_timeout_ms / 1000),
-        "interval": interval,
-        "no_traffic_interval": interval,
-        "no_traffic_healthy_interval": interval,
+        "timeout": seconds(SAFETY_TIMEOUT_S),
+        "interval": seconds(SAFETY_S),
+        "unhealthy_interval": soon,
+        "no_traffic_interval": soon,
+        "no_traffic_healthy_interval": seconds(SAFETY_S),
         "unhealthy_threshold": SAFETY_MISSES,
         "healthy_threshold": 1,
-        "http_health_check": {"host": "couchgrass", "path": LIVE_PATH},
+        "http_health_check": {
+            "host": "couchgrass",
+            "path": LIVE_PATH,
+            "expected_statuses": [{"start": 100, "end": 600}],
+        },
     }
 
 

@@ -61,15 +61,15 @@ class DrainedFile(msgspec.Struct, frozen=True):
     regions: tuple[str, ...] = ()
 
 
-def seen_of(verdicts: Iterable[Verdict], order: Order) -> dict[str, RegionSeen]:
-    """The regions, as people see them."""
+def seen_of(verdicts: Iterable[Verdict], order: Order, epoch: float = 0.0) -> dict[str, RegionSeen]:
+    """The regions, as people see them. `epoch`: when the verdicts' clock was 0."""
     verdicts = tuple(verdicts)
     waiting = standing_by(order, (one.region for one in verdicts if one.mode is Mode.OPEN))
     return {
         one.region: RegionSeen(
             state=_doing(one, one.region in waiting),
             reason=one.reason,
-            since=round(one.since, 3),
+            since=round(epoch + one.since, 3),
             live=one.live,
             ready=one.ready,
             lag_s=one.lag_s,

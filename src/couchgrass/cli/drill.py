@@ -17,7 +17,7 @@ from couchgrass.cli.paper import FAILED, complain, errors, lines, misused, out, 
 from couchgrass.cli.region import read_topology
 from couchgrass.drill.plan import How, Kind
 from couchgrass.errors import BadRequest, CouchgrassError
-from couchgrass.topology.places import BALANCER_STATE, CONFIG, DEFAULT_DIR
+from couchgrass.topology.places import CONFIG, DEFAULT_DIR
 
 if TYPE_CHECKING:
     from couchgrass.drill.report import Fault, Report
@@ -37,6 +37,9 @@ It ends with 0 when all promises were kept: no GET failed, service within a seco
 
 WELL_S = 90.0
 """How long a drill waits before it begins, and between two, for all regions to be ready."""
+
+LINKED_S = 30.0
+"""How long a database that the API has just made may take to be in all regions."""
 
 SECONDS_MIN = 4.0
 RATE_MAX = 5000.0
@@ -106,7 +109,8 @@ class _Plan:
         if region and region not in names:
             raise BadRequest(f"there is no region {region}: there is {', '.join(names)}")
         self._balancer = _balancer(self._topology)
-        self._faults = faults(kind, how, region or _serving(self._balancer, names), names)
+        serving = _serving(self._balancer, names)
+        self._faults = faults(kind, how, region or serving, names)
         self._site = _site(folder, self._topology)
         self._rate = rate
         self._seconds = seconds
@@ -128,10 +132,19 @@ class _Plan:
 
         async def ready() -> bool:
             seen = await asyncio.gather(*(self._site.health(name) for name in self._site.regions))
-            return all(one is not None and one.ready for one in seen)
+            return all(one is not None and one.ready for one in seen) and self._balances()
 
         if not await settled(ready, time.monotonic, limit_s=WELL_S):
             raise BadRequest("not all regions are ready: couchgrass status says what is wrong")
+
+    def _balances(self) -> bool:
+        """The balancer gives requests to all regions again, but for drained ones; it is careful with one that
+        came back just now."""
+        try:
+            regions = _balancer(self._topology).get("regions", {})
+        except BadRequest:
+            return False  # it is being started
+        return not any(one.get("state") in ("out", "starting") for one in regions.values())
 
     async def _one(self, fault: Fault) -> Report:
         from couchgrass.drill.ops import Load
@@ -147,6 +160,7 @@ class _Plan:
         async with AsyncExitStack() as stack:
             watches = await self._watches(stack)
             urls = await self._urls(fault)
+            await self._linked(watches)
             driver = Driver(urls, Load(seed.randrange), now, mark=f"drill {secrets.token_hex(4)}")
             tell: Callable[[str], None] = lambda text: errors.print(  # noqa: E731
                 f"[dim]{now():6.1f} s[/]  {escape(text)}", highlight=False
@@ -166,6 +180,16 @@ class _Plan:
             found[one.name] = Watch(server, self._database)
         return found
 
+    async def _linked(self, watches: Mapping[str, Watch]) -> None:
+        """The first todo of all makes the database in one region; the others have it a moment later."""
+        from couchgrass.drill.run.drill import settled
+
+        async def there() -> bool:
+            return all(await asyncio.gather(*(watch.is_there() for watch in watches.values())))
+
+        if not await settled(there, time.monotonic, limit_s=LINKED_S):
+            raise BadRequest(f"not all regions have the database {self._database}: name another --database")
+
     async def _urls(self, fault: Fault) -> Sequence[str]:
         """Where the load goes: to the balancer; when a link breaks, to each region, as from users of both."""
         from couchgrass.drill.run.probe import check_todos
@@ -181,24 +205,26 @@ class _Plan:
 
 
 def _balancer(topology: Topology) -> Mapping[str, Any]:
-    """What the balancer wrote down. Raises BadRequest when none runs."""
+    """What the balancer says of itself. Raises BadRequest when none runs."""
     import msgspec
+
+    from couchgrass.balancer.envoy.folder import read_state
 
     if topology.balancer is None:
         raise BadRequest("the topology has no [balancer]")
-    file = Path(topology.balancer.data) / BALANCER_STATE
-    try:
-        found: Mapping[str, Any] = msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
-    except OSError as refused:
-        raise BadRequest(f"no balancer runs ({file} is not there): couchgrass up starts all") from refused
-    except msgspec.DecodeError as bad:
-        raise BadRequest(f"{file} can't be read: {bad}") from bad
+    state = read_state(Path(topology.balancer.data))
+    if state is None:
+        raise BadRequest(f"no balancer runs in {topology.balancer.data}: couchgrass up starts all")
+    found: dict[str, Any] = msgspec.to_builtins(state)
     return found
 
 
 def _serving(balancer: Mapping[str, Any], names: Sequence[str]) -> str:
-    regions = balancer.get("regions", {})
-    return next((name for name in names if regions.get(name, {}).get("state") == "serving"), names[0])
+    """Raises BadRequest when a region may not take over."""
+    states = {name: one["state"] for name, one in balancer["regions"].items()}
+    if drained := [name for name in names if states.get(name) in ("draining", "drained")]:
+        raise BadRequest(f"{drained[0]} is drained and would not take over: couchgrass undrain {drained[0]}")
+    return next((name for name in names if states.get(name) == "serving"), names[0])
 
 
 def _site(folder: Path, topology: Topology) -> UpSite:

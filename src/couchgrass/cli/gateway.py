@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from couchgrass.cli.paper import FAILED, complain
+from couchgrass.cli.complaints import FAILED, complain
 from couchgrass.cli.region import DEFAULT_FILE, Port, RegionFile, has_others, named_by, on_port, read_region
 from couchgrass.errors import CouchgrassError
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from couchgrass.region.config import Region
     from couchgrass.serving.asgi import Answer, Request
 
-LOOK_S: Final = 0.1
-LOOKS_MAX: Final = 600
+LOOK_S: Final = 0.02
+LOOKS_MAX: Final = 3000
 """How often it looks whether functions on a port of their choice have started."""
 
 EXAMPLES = """[bold]Try it[/]
@@ -63,6 +63,7 @@ async def _serve(region: Region, file: Path) -> None:
     from couchgrass.gateway.store.apis import Apis
     from couchgrass.region.places import GATEWAY, SHARED
     from couchgrass.region.run.account import database_access
+    from couchgrass.region.run.begun import database_begun
     from couchgrass.serving.inner import METRICS, Inner, metrics_route, region_secret
     from couchgrass.serving.listen import bind
     from couchgrass.serving.process import allow_files, serve_until_told, url_of
@@ -76,6 +77,7 @@ async def _serve(region: Region, file: Path) -> None:
             bind(region.gateway.host, region.gateway.port, named_by(file, "gateway"))
         )
         url = url_of(listener, region.gateway.host)
+        await database_begun(region)
         functions = urlsplit(await _functions_url(region))
         couch = await stack.enter_async_context(database_access(region).server())
         apis = await Apis.open(

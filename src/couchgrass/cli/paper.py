@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from couchgrass.cli.complaints import FAILED as FAILED
+from couchgrass.cli.complaints import INTERRUPTED
+from couchgrass.cli.complaints import complain as complain
+from couchgrass.cli.complaints import flowing as flowing
+from couchgrass.cli.complaints import misused as misused
 from couchgrass.errors import CouchgrassError
 
 if TYPE_CHECKING:
@@ -20,30 +25,12 @@ if TYPE_CHECKING:
 out = Console()
 errors = Console(stderr=True)
 
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
 FEW = 4
 """More databases than that are not told about one by one."""
 
 VERBOSE = f"Tell all that was done also when it is more than {FEW} databases."
 
 T = TypeVar("T")
-
-
-def flowing(text: str) -> str:
-    """Help whose paragraphs are as wide as the window; those that begin with a space keep their lines."""
-    paragraphs = (part if part.startswith(" ") else part.replace("\n", " ") for part in text.split("\n\n"))
-    return "\n\n".join(paragraphs)
-
-
-def complain(command: str, reason: str) -> None:
-    """One line on stderr."""
-    errors.print(f"[bold red]couchgrass {command}:[/] {escape(reason)}", highlight=False, soft_wrap=True)
-
-
-def misused(command: str, reason: str) -> NoReturn:
-    """The command line makes no sense."""
-    complain(command, reason)
-    raise typer.Exit(USAGE)
 
 
 def run(command: str, work: Coroutine[Any, Any, T]) -> T:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from couchgrass.cli.paper import FAILED, complain
+from couchgrass.cli.complaints import FAILED, complain
 from couchgrass.cli.region import read_topology
 from couchgrass.errors import CouchgrassError
 

@@ -55,7 +55,8 @@ def _section(report: Report) -> str:
         f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in facts(report)
     )
     head = f"{report.fault.kind}, {report.fault.how}: {report.fault.region}"
-    return f"<h2>{html.escape(head)}</h2>{verdict}{_chart(report)}<table>{rows}</table>{_methods(report)}"
+    tables = f"<table>{rows}</table>{_methods(report)}{_failures(report)}"
+    return f"<h2>{html.escape(head)}</h2>{verdict}{_chart(report)}{tables}"
 
 
 def _methods(report: Report) -> str:
@@ -75,6 +76,23 @@ def _methods(report: Report) -> str:
         f"<td>{one.in_flight_failed}</td><td>{one.stale}</td><td>{one.conflicts}</td>"
         f"<td>{one.p50_ms}</td><td>{one.p99_ms}</td></tr>"
         for one in report.methods
+    )
+    return f"<table><tr>{head}</tr>{rows}</table>"
+
+
+def _failures(report: Report) -> str:
+    if not report.failures:
+        return ""
+    names = ("failed", "at s", "took s", "status", "region", "said")
+    head = "".join(f"<th>{name}</th>" for name in names)
+    rows = "".join(
+        "<tr>"
+        + "".join(
+            f"<td>{html.escape(str(value))}</td>"
+            for value in (one.method, one.at_s, one.took_s, one.status or "", one.region, one.error)
+        )
+        + "</tr>"
+        for one in report.failures
     )
     return f"<table><tr>{head}</tr>{rows}</table>"
 

@@ -10,11 +10,24 @@ from typing import Final
 
 import msgspec
 
-from couchgrass.drill.timeline import ByMethod, Slot
+from couchgrass.drill.timeline import ByMethod, Failure, Slot
+
+RESTART: Final = "balancer-restart"
+"""The fault that no other region can stand in for."""
 
 SAFE: Final = frozenset({"GET"})
 RTO_S_MAX: Final = 1.0
+
+RESTART_S_MAX: Final = 5.0
+"""A balancer that is started again refuses connections meanwhile, and nobody else answers for it."""
+
 CONVERGE_S_MAX: Final = 5.0
+
+LATE_S_SHOWN: Final = 0.1
+"""A drill that was held up for so long measured the machine too."""
+
+KILL_S: Final = 0.1
+"""Killed processes are gone, with their sockets, after so long; on an idle machine much earlier."""
 
 
 class Loss(msgspec.Struct, frozen=True):
@@ -39,7 +52,9 @@ class Report(msgspec.Struct, frozen=True):
     """One drill. `lost` are acknowledged writes that some region lacks after healing. `converged_s`: how long
     after the return all regions had what had been acknowledged until then, None when they never had.
     `early`: requests that the region served after it came back and before it was ready. `digests`: of each
-    region's database at the end; `aborted` says why a drill ended before its end."""
+    region's database at the end; `failures`: the first requests that failed; `late_s`:
+    how long the machine did not let the drill itself run, at worst; `aborted` says why a drill ended
+    before its end."""
 
     fault: Fault
     seconds: float
@@ -56,21 +71,28 @@ class Report(msgspec.Struct, frozen=True):
     early: int
     digests: dict[str, str]
     slots: tuple[Slot, ...]
+    failures: tuple[Failure, ...] = ()
+    late_s: float = 0.0
     aborted: str = ""
 
 
 def grace_s(fault: Fault) -> float:
-    """How long after the fault a request may still begin and count as in flight. Who asks a region that was
-    killed is refused a connection, and can be sent elsewhere. A region that is frozen, or has lost a part,
-    takes requests until that is noticed."""
-    return 0.0 if (fault.kind, fault.how) == ("region", "kill") else RTO_S_MAX
+    """How long after the fault was made a request may still begin and count as in flight. Who asks a region
+    that was killed is refused a connection, and can be sent elsewhere, but its sockets take a moment to be
+    closed. A region that is frozen, or has lost a part, takes requests until that is noticed."""
+    return KILL_S if (fault.kind, fault.how) == ("region", "kill") else rto_s_max(fault)
+
+
+def rto_s_max(fault: Fault) -> float:
+    """How long service may be away."""
+    return RESTART_S_MAX if fault.kind == RESTART else RTO_S_MAX
 
 
 def broken_promises(report: Report) -> tuple[str, ...]:
     """In words, what was not as good as it should be; nothing when all was."""
     found = [f"the drill ended early: {report.aborted}"] if report.aborted else []
     for method in report.methods:
-        if method.method in SAFE and method.failed:
+        if method.method in SAFE and method.failed and report.fault.kind != RESTART:
             found.append(f"{method.failed} {method.method} requests failed; none may")
         elif report.fault.kind != "link" and method.failed > method.in_flight_failed:
             more = method.failed - method.in_flight_failed
@@ -79,8 +101,8 @@ def broken_promises(report: Report) -> tuple[str, ...]:
             )
     if report.rto_s is None:
         found.append("service did not come back")
-    elif report.rto_s > RTO_S_MAX:
-        found.append(f"service took {report.rto_s:.2f} s to come back; {RTO_S_MAX:.0f} s is the bound")
+    elif report.rto_s > (bound_s := rto_s_max(report.fault)):
+        found.append(f"service took {report.rto_s:.2f} s to come back; {bound_s:.0f} s is the bound")
     if report.lost:
         found.append(f"{report.lost} acknowledged writes are lost")
     if report.converged_s is None:
@@ -121,5 +143,7 @@ def facts(report: Report) -> tuple[tuple[str, str], ...]:
         ("conflicts created", str(report.conflicts)),
         ("requests to a region not ready", str(report.early)),
     ]
+    if report.late_s >= LATE_S_SHOWN:
+        rows.append(("busy machine: the drill itself could not run for", f"{report.late_s:.2f} s"))
     rows += [(f"digest of {name}", digest) for name, digest in report.digests.items()]
     return tuple(rows)

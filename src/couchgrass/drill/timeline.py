@@ -15,6 +15,9 @@ from couchgrass.drill.ops import Outcome
 
 SLOT_S: Final = 0.25
 
+FAILURES_MAX: Final = 20
+"""Requests that failed are told one by one, up to this number."""
+
 
 class Slot(msgspec.Struct, frozen=True):
     """Requests that ended within SLOT_S from `at_s`: answered by region, failed, and the slowest answer."""
@@ -23,6 +26,17 @@ class Slot(msgspec.Struct, frozen=True):
     served: dict[str, int]
     failed: int
     slowest_ms: float
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """A request that failed: when it began and how long it took, its status (0: no answer), who answered."""
+
+    method: str
+    at_s: float
+    took_s: float
+    status: int
+    region: str
+    error: str
 
 
 class ByMethod(msgspec.Struct, frozen=True):
@@ -83,6 +97,22 @@ def by_method(outcomes: Sequence[Outcome], broke_s: float, noticed_s: float) -> 
             )
         )
     return tuple(found)
+
+
+def failures(outcomes: Iterable[Outcome], most: int = FAILURES_MAX) -> tuple[Failure, ...]:
+    """The first of the requests that failed: reads, of which none may, then by when they began."""
+    bad = sorted((one for one in outcomes if one.failed), key=lambda one: (one.op.method.writes, one.began_s))
+    return tuple(
+        Failure(
+            one.op.method.value,
+            round(one.began_s, 3),
+            round(one.ended_s - one.began_s, 3),
+            one.status,
+            one.region,
+            one.error,
+        )
+        for one in bad[:most]
+    )
 
 
 def rto_s(outcomes: Iterable[Outcome], broke_s: float) -> float | None:

@@ -31,6 +31,9 @@ CODE_INLINE_BYTES_MAX: Final = 64 * 1024
 PIECE_BYTES: Final = 8 * 1024 * 1024
 """Cloudant takes attachments of up to 10 MB; a CouchDB takes more."""
 
+DATABASE: Final = "whisk_whisks"
+"""Where a region keeps its entities."""
+
 PIECE_PREFIX: Final = "code:"
 """The ids of pieces begin with it."""
 

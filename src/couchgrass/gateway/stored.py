@@ -9,6 +9,9 @@ import msgspec
 from couchgrass import json
 from couchgrass.errors import BadRequest
 
+DATABASE: Final = "whisk_apis"
+"""Where a region keeps its APIs and their subscriptions."""
+
 TYPE: Final = "api"
 TEXT_BYTES_MAX: Final = 1024 * 1024
 """Of a document; OpenWhisk's limit for what is sent to an action."""

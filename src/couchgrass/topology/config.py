@@ -98,8 +98,8 @@ Weight = Annotated[int, Meta(ge=0, le=1000)]
 class Balancer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where it listens and how it picks. Its state and its metrics are for its operators and have a host of
     their own: who opens `host` to the world has not opened `metrics_host`. `affinity`: a cookie keeps a
-    client in its region as long as that serves. `probe_ms`: how often each region is asked, and
-    `probe_timeout_ms` how long it may take."""
+    client in its region as long as that serves. `probe_ms`: how often each region is asked;
+    `probe_timeout_ms`: how long it may be silent then."""
 
     host: str = LOOPBACK
     port: Port = BALANCER_PORT
@@ -115,7 +115,7 @@ class Balancer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     affinity_minutes: Annotated[int, Meta(ge=1, le=10080)] = 60
     tls: Tls | None = None
     probe_ms: Annotated[int, Meta(ge=50, le=60_000)] = 250
-    probe_timeout_ms: Annotated[int, Meta(ge=50, le=60_000)] = 400
+    probe_timeout_ms: Annotated[int, Meta(ge=50, le=60_000)] = 500
     request_timeout_s: Annotated[float, Meta(gt=0, le=3600)] = 70.0
 
 

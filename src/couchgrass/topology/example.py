@@ -72,7 +72,7 @@ location = ""                        # where it stands itself, for geo
 affinity = false                     # a cookie keeps a client in its region as long as that serves
 affinity_minutes = 60                # for how long
 probe_ms = 250                       # how often each region is asked whether it is ready
-probe_timeout_ms = 400               # and how long the answer may take
+probe_timeout_ms = 500               # and how long it may be silent then
 request_timeout_s = 70               # how long a request may take
 # tls = {certificate = "tls.crt", key = "tls.key"}   # PEM files, read again when they change
 

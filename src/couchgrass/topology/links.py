@@ -79,6 +79,18 @@ class Wishes:
         self._known = {name: ways for name, ways in self._known.items() if name in names}
 
 
+def shared_apps(topology: Topology, region: str) -> dict[str, frozenset[str]]:
+    """The namespaces of this region's apps, with the other regions that have those apps too. Regions whose
+    functions run elsewhere keep them there: they are left out."""
+    ours = [one.name for one in topology.regions if not one.functions.url]
+    found: dict[str, frozenset[str]] = {}
+    for app in topology.apps:
+        names = frozenset(name for name in ours if not app.regions or name in app.regions)
+        if region in names:
+            found[app.namespace] = found.get(app.namespace, frozenset()) | names - {region}
+    return found
+
+
 def matches(pattern: str, database: str) -> bool:
     """Whether a pattern of the file means this database; `*` stands for any characters."""
     if database.startswith("_") or database in NEVER:

@@ -22,8 +22,9 @@ from couchgrass.testing.balancer import BalancerProcess
 from couchgrass.testing.call import Reply
 from couchgrass.testing.fake_gateway import GatewayProcess
 
-from .conftest import Running
+from .conftest import SETTINGS, Running
 
+SILENCE_S = (SETTINGS["probe_ms"] + SETTINGS["probe_timeout_ms"]) / 1000
 IDEMPOTENT = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")
 LARGE = os.urandom(64 * 1024) * 72
 """4.5 MB, near the most that a gateway takes."""
@@ -242,6 +243,25 @@ def test_a_get_under_way_in_a_region_that_freezes_is_answered_by_another_one(sit
             assert state.regions["london"].reason == "its gateway does not answer in time"
         finally:
             site.london.process.send_signal(signal.SIGCONT)
+
+
+def test_regions_that_are_silent_together_stay_and_end_what_they_have(site: Running) -> None:
+    """As on a machine that is overloaded: the balancer hears nobody, and nobody is to blame."""
+    with under_way(site, site.london, "POST", 0.2) as asked:
+        both = [region.process for region in (site.london, site.dallas) if region.process is not None]
+        for process in both:
+            process.send_signal(signal.SIGSTOP)
+        try:
+            until_s = time.monotonic() + 2 * SILENCE_S
+            site.balancer.until(
+                lambda state: state.regions["london"].state == "serving" and time.monotonic() > until_s
+            )
+            assert not asked.done()
+        finally:
+            for process in both:
+                process.send_signal(signal.SIGCONT)
+        assert (asked.result(10).status, served_by(asked.result())) == (200, "london")
+    assert site.ask("GET", "/todos").status == 200
 
 
 def test_a_post_under_way_there_is_told_at_once_that_it_failed(site: Running) -> None:

@@ -162,6 +162,8 @@ async def _repeat(
 
 
 async def _looked(check: Check, act: Callable[[float], Awaitable[None]], limit_s: float) -> Event:
+    clock = asyncio.get_running_loop().time
+    began = clock()
     try:
         await act(limit_s)
     except TimeoutError:
@@ -173,7 +175,7 @@ async def _looked(check: Check, act: Callable[[float], Awaitable[None]], limit_s
     except Exception as failed:  # the loop's edge: nothing ends it
         log.exception("%s can't be looked at", check.value)
         return Failed(check, repr(failed))
-    return Answered(check)
+    return Answered(check, clock() - began)
 
 
 async def _wire(part: Part, wakes: tuple[asyncio.Event, ...]) -> None:

@@ -26,6 +26,7 @@ from couchgrass.agent.readiness import Looked
 from couchgrass.agent.run.apply import Applier, Place
 from couchgrass.agent.run.lane import Lane
 from couchgrass.agent.run.own import Own
+from couchgrass.agent.run.stock import Stock
 from couchgrass.agent.run.watch import Reach, Watch
 from couchgrass.agent.seen import Link
 from couchgrass.couch.server import CouchServer, path
@@ -33,7 +34,7 @@ from couchgrass.errors import CouchgrassError
 from couchgrass.gateway.idempotency import is_over
 from couchgrass.linking.job import Side
 from couchgrass.topology.config import Topology
-from couchgrass.topology.links import Wishes, is_expired
+from couchgrass.topology.links import Wishes, is_expired, shared_apps
 
 log = logging.getLogger("couchgrass.agent")
 
@@ -59,6 +60,7 @@ class Links:
         self._own = Watch(region, Side.B, reach[region], self._heard)
         peers = [Watch(name, Side.A, reach[name], self._heard) for name in self._wishes.into(region)]
         self._lanes = [Lane(self._wishes, peer, self._own, self._jobs) for peer in peers]
+        self._stock = Stock(shared_apps(topology, region), self._own, peers)
         self._lanes_woken = {lane.way: asyncio.Event() for lane in self._lanes}
         self._swept: set[object] = set()
         self._seen: tuple[Link, ...] | None = None
@@ -102,11 +104,15 @@ class Links:
         if self._looked_at is None:
             return None
         there = [lane for lane in self._lanes if lane.peer.server is not None]
+        unknown = [
+            lane for lane in there if lane.way not in self._swept or not self._stock.is_known_of(lane.peer)
+        ]
         return Looked(
             self._looked_at,
             self.seen(),
             reachable=frozenset(lane.way.source for lane in there),
-            unplanned=frozenset(lane.way.source for lane in there if lane.way not in self._swept),
+            unplanned=frozenset(lane.way.source for lane in unknown),
+            lacking=self._stock.lacking,
         )
 
     def seen(self) -> tuple[Link, ...]:
@@ -172,6 +178,7 @@ class Links:
         try:
             if server is not None:
                 await self._jobs.look(server)
+                await self._stock.look()
                 self._looked_at = began
                 await self._remove_strays()
         except CouchgrassError as refused:

@@ -13,6 +13,7 @@ from couchgrass.agent.readiness import Elapsed, Event, Looked, State, health, st
 from couchgrass.agent.seen import Health
 from couchgrass.clock import Clock
 from couchgrass.errors import ServiceUnavailable
+from couchgrass.serving.ticks import ticks
 
 TICK_S: Final = 0.05
 """How soon silence is noticed once it is too long."""
@@ -52,14 +53,7 @@ class Pulse:
 
     async def run(self) -> None:
         """Turns the clock, for ever."""
-        wanted_at = self._clock.monotonic()
-        while True:
-            await asyncio.sleep(TICK_S)
-            wanted_at += TICK_S
-            now = self._clock.monotonic()
-            late_s, wanted_at = now - wanted_at, max(now, wanted_at)
-            # What was answered meanwhile is told first: the loop reads all sockets before our next turn.
-            await asyncio.sleep(0)
+        async for late_s in ticks(TICK_S):
             look = self._look()
             if look is not None and look != self._taken:
                 self._taken = look

@@ -1,5 +1,8 @@
 """Follows the regions and tells Envoy who may serve. What to decide is in `admission.py`; here are the loops.
 
+Regions are asked every probe_ms whether or not earlier questions are still out. The controller measures how
+late its own loop comes, so that what it could not hear is nobody's silence.
+
 Each loop survives whatever happens in one of its turns: a balancer must not stop because a file can't be
 read.
 """
@@ -45,6 +48,8 @@ from couchgrass.balancer.routes import listeners, routes
 from couchgrass.balancer.state import ACCESS_LOG, BalancerState, seen_of
 from couchgrass.clock import Clock
 from couchgrass.errors import CouchgrassError
+from couchgrass.serving.ticks import ticks
+from couchgrass.topology.config import Balancer
 
 log = logging.getLogger("couchgrass.balancer")
 
@@ -54,6 +59,9 @@ FOLLOW_S: Final = 0.1
 FIND_S: Final = 1.0
 """How often the gateways' addresses are looked up and the access log is measured."""
 
+STEADY_PROBES: Final = 6
+"""A region that was out has to be ready for the time of so many probes."""
+
 COUNT_S: Final = 1.0
 COUNT_SOON_S: Final = 0.05
 """How often Envoy's requests under way are counted; and while a region is to become empty."""
@@ -61,8 +69,11 @@ COUNT_SOON_S: Final = 0.05
 WRITE_S: Final = 0.5
 """How often the state file is written when only its numbers changed."""
 
-GRACE_S: Final = 1.0
-"""A region that answers that it can't serve may still end what is under way there, for so long."""
+TICK_S: Final = 0.05
+"""How soon a silence is noticed once it is too long."""
+
+PROBES_MAX: Final = 24
+"""Probes of one region that are out at the same time."""
 
 DRAIN_S: Final = 4.0
 """How long requests under way may take once the balancer is told to stop."""
@@ -91,12 +102,12 @@ class Controller:
         self._files = Files(self._envoy_folder)
         self.admin = Admin(self._envoy_folder)
         self._envoy = Envoy(program, self._envoy_folder, self.admin)
-        self._prober = Prober(sites.site.balancer.probe_timeout_ms / 1000)
-        self._admission = admission.State()
+        self._admission = _paced(admission.State(), sites.site.balancer)
+        self._prober = Prober(max(admission.SILENCE_S_MAX, self._admission.silence_s))
         self._verdicts: tuple[Verdict, ...] = ()
         self._drained: frozenset[str] = frozenset()
         self._started = clock.now()
-        self._epoch_s = clock.now() - clock.monotonic()
+        self._epoch = clock.now() - clock.monotonic()
         self._is_written = True
         """Envoy's files say what was decided last; False after one could not be written."""
         self._stack = contextlib.AsyncExitStack()
@@ -124,6 +135,7 @@ class Controller:
         self._configure()
         await self._envoy.start()
         await asyncio.to_thread(write_state, self._place.data, self.state())
+        self._loops.add(asyncio.create_task(self._tick()))
         self._begin(self._write_turn)
         self._begin(self._probe_turn)
         self._begin(self._follow_turn)
@@ -161,7 +173,7 @@ class Controller:
             policy=site.balancer.policy.value,
             envoy=self._envoy.trouble or "running",
             envoy_restarts=self._envoy.restarts,
-            regions=seen_of(self._verdicts, site.order),
+            regions=seen_of(self._verdicts, site.order, self._epoch),
         )
 
     # --- the loops -------------------------------------------------------------------------------------
@@ -189,10 +201,14 @@ class Controller:
             self._told = trouble
             log.warning("%s", trouble)
 
+    async def _tick(self) -> None:
+        async for late_s in ticks(TICK_S):
+            self._take(admission.Elapsed(late_s))
+
     async def _probe_turn(self) -> float:
         """Begins a probe of each region, also where the last one has not ended yet."""
         for name in self._sites.site.names:
-            for number in range(admission.SILENCES_MAX + 1):
+            for number in range(PROBES_MAX):
                 key = f"{name}/{number}"
                 if key not in self._asked:
                     self._asked[key] = task = asyncio.create_task(self._probe(name))
@@ -205,17 +221,19 @@ class Controller:
 
     async def _probe(self, name: str) -> None:
         upstream = self._sites.upstreams.get(name)
+        began = self._clock.monotonic()
         if upstream is None:
             result: admission.Result = admission.Absence("nobody knows where its gateway is")
         else:
             result = await self._prober.ask(upstream)
-        self._take(admission.Probed(name, result))
+        self._take(admission.Probed(name, result, self._clock.monotonic() - began))
 
     async def _follow_turn(self) -> float:
         if not self._is_written:
             self._configure()
         if self._sites.look():
             self._is_written = False
+            self._admission = _paced(self._admission, self._sites.site.balancer)
             self._take(admission.Named(self._sites.site.names))
             await self._sites.find()
             self._configure()
@@ -266,7 +284,7 @@ class Controller:
         """One event, and what it leads to."""
         before = {one.region: one.mode for one in self._verdicts}
         doing = {name: one.state for name, one in seen_of(self._verdicts, self._sites.site.order).items()}
-        self._admission, self._verdicts = admission.step(self._admission, event, self._now())
+        self._admission, self._verdicts = admission.step(self._admission, event, self._clock.monotonic())
         if {one.region: one.mode for one in self._verdicts} != before:
             try:
                 self._put_endpoints()
@@ -278,11 +296,6 @@ class Controller:
             if seen.state is not doing.get(name):
                 log.info("%s: %s%s", name, seen.state.value, f" ({seen.reason})" if seen.reason else "")
                 self._write_now.set()
-
-    def _now(self) -> float:
-        """Seconds since the epoch, of a clock that never jumps: what has to last a while must not wait for an
-        hour, nor be over at once, when somebody sets the machine's."""
-        return self._epoch_s + self._clock.monotonic()
 
     def _put_endpoints(self) -> None:
         modes = {one.region: one.mode for one in self._verdicts}
@@ -306,14 +319,11 @@ class Controller:
         return {(one.address, one.port): one.region for one in self._sites.upstreams.values()}
 
     async def _end_what_will_not(self) -> None:
-        """Requests under way in a region that is out are ended, so that Envoy asks another one; in one that
-        is drained only when it is silent."""
-        now, peers = self._now(), set()
+        """Requests under way of which nothing will come are ended, so that Envoy asks another region."""
+        peers = set()
         for one in self._verdicts:
             upstream = self._sites.upstreams.get(one.region)
-            is_out = one.mode is Mode.CLOSED and now - one.since >= GRACE_S
-            is_over = is_out or (one.mode is not Mode.OPEN and one.is_silent)
-            if one.requests and is_over and upstream is not None:
+            if one.is_hopeless and one.requests and upstream is not None:
                 peers.add((upstream.address, upstream.port))
         pid = self._envoy.pid
         if peers and pid is not None:
@@ -323,3 +333,9 @@ class Controller:
                 self._say(f"requests under way in a region that is out have to wait for it: {refused.reason}")
                 return
             log.info("%d connections to regions that are out were closed", severed)
+
+
+def _paced(state: admission.State, balancer: Balancer) -> admission.State:
+    """By how often regions are asked; with the defaults, what `admission.py` says."""
+    probe_s, timeout_s = balancer.probe_ms / 1000, balancer.probe_timeout_ms / 1000
+    return msgspec.structs.replace(state, silence_s=probe_s + timeout_s, steady_s=STEADY_PROBES * probe_s)

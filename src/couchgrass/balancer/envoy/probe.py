@@ -1,8 +1,13 @@
-"""Asks a region's gateway whether it is ready, and finds out where that gateway is."""
+"""Asks a region's gateway whether it is ready, and finds out where that gateway is.
+
+Certain is only that nobody listens, or that somebody else does. A connection that breaks, a network or a name
+that fails, or our own lack of sockets, are no answer: the next probe, or the time that passes, tells more.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import os
 import socket
@@ -53,7 +58,18 @@ class Prober:
             await self._session.close()
 
     async def ask(self, upstream: Upstream) -> Result:
-        """One probe."""
+        """One probe. What breaks on its way is asked once more: if the process has ended, that is refused."""
+        try:
+            return await self._asked(upstream)
+        except (aiohttp.ClientError, OSError):
+            pass
+        try:
+            return await self._asked(upstream)
+        except (aiohttp.ClientError, OSError):
+            return Silence()
+
+    async def _asked(self, upstream: Upstream) -> Result:
+        """Raises ClientError and OSError for what is not certain."""
         assert self._session is not None
         scheme = "https" if upstream.is_tls else "http"
         address = f"[{upstream.address}]" if ":" in upstream.address else upstream.address
@@ -68,11 +84,13 @@ class Prober:
                 text = await whole(answer, ANSWER_BYTES_MAX)
                 return _result(upstream, answer.status, text)
         except TimeoutError:
-            return Silence("its gateway does not answer in time")
+            return Silence()
         except TooLarge as endless:
             return Absence(f"its gateway says too much: {endless.reason}")
-        except (aiohttp.ClientError, OSError) as lost:
-            return Absence(f"its gateway does not answer: {_why(lost)}")
+        except (aiohttp.ClientSSLError, aiohttp.ClientConnectorError) as lost:
+            if isinstance(lost, aiohttp.ClientSSLError) or lost.os_error.errno == errno.ECONNREFUSED:
+                return Absence(f"its gateway does not answer: {_why(lost)}")
+            raise
 
 
 def _result(upstream: Upstream, status: int, text: bytes) -> Result:

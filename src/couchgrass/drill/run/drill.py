@@ -14,8 +14,9 @@ from couchgrass.drill.run.faults import Faults
 from couchgrass.drill.run.load import Driver
 from couchgrass.drill.run.watch import Watch
 from couchgrass.drill.site import Site
-from couchgrass.drill.timeline import by_method, rto_s, served_between, slots
+from couchgrass.drill.timeline import by_method, failures, rto_s, served_between, slots
 from couchgrass.errors import CouchgrassError
+from couchgrass.serving.ticks import ticks
 
 POLL_S: Final = 0.05
 RETURN_S_MAX: Final = 60.0
@@ -48,8 +49,11 @@ class Drill:
         self._tell = tell
         self._faults = Faults(site)
         self._equal_s_max = equal_s_max
+        self._struck_s = 0.0
+        self._late_s = 0.0
         self._returned_s: float | None = None
         self._ready_s: float | None = None
+        self._unready_s = 0.0
         self._converged_s: float | None = None
         self._aborted = ""
 
@@ -58,6 +62,7 @@ class Drill:
         for watch in self._watches.values():
             await watch.begin()
         load = asyncio.create_task(self._driver.run(rate))
+        lateness = asyncio.create_task(self._measure_lateness())
         broke_s = healed_s = 0.0
         rpo: Loss | None = None
         try:
@@ -66,6 +71,7 @@ class Drill:
             broke_s = self._now()
             self._tell(f"fault: {fault.kind}, {fault.how}, {fault.region}")
             self._faults.break_it(fault, seconds * DURING)
+            self._struck_s = self._now()
             rpo = await self._loss(fault, broke_s)
             await asyncio.sleep(max(0.0, seconds * DURING - (self._now() - broke_s)))
             self._faults.heal()
@@ -78,8 +84,13 @@ class Drill:
             self._faults.heal()
             self._driver.end()
             await load
+            lateness.cancel()
         lost = await self._equal()
         return self._report(fault, rate, broke_s, healed_s, rpo, lost, await self._digests())
+
+    async def _measure_lateness(self) -> None:
+        async for late_s in ticks(POLL_S):
+            self._late_s = max(self._late_s, late_s)
 
     async def _loss(self, fault: Fault, broke_s: float) -> Loss | None:
         """What the survivors lack of what was acknowledged when a region was lost."""
@@ -93,14 +104,18 @@ class Drill:
         return Loss(len(worst), round(max(0.0, broke_s - oldest), 3))
 
     async def _back(self, fault: Fault) -> None:
-        """Notes when the region's database answers again, and when the region says that it is ready."""
+        """Notes when the region's database answers again, when the region says that it is ready, and until
+        when it certainly was not."""
         region = fault.region
         if not region or region not in self._watches:
             self._returned_s = self._ready_s = self._now()
             return
         deadline = self._now() + RETURN_S_MAX
         while self._now() < deadline:
+            asked_s = self._now()
             health = await self._site.health(region)
+            if health is None or not health.ready:
+                self._unready_s = asked_s
             if health is not None and health.database and self._returned_s is None:
                 self._returned_s = self._now()
                 self._tell(f"{region} is back")
@@ -170,7 +185,7 @@ class Drill:
             converged = round(max(0.0, self._converged_s - self._returned_s), 3)
         early = 0
         if fault.kind == "region" and self._ready_s is not None:
-            early = served_between(outcomes, fault.region, healed_s, self._ready_s)
+            early = served_between(outcomes, fault.region, healed_s, self._unready_s)
         rto = rto_s(outcomes, broke_s)
         merged = {doc: leaves for watch in self._watches.values() for doc, leaves in watch.leaves.items()}
         return Report(
@@ -179,7 +194,7 @@ class Drill:
             rate=rate,
             broke_s=round(broke_s, 3),
             healed_s=round(healed_s, 3),
-            methods=by_method(outcomes, broke_s, broke_s + grace_s(fault)),
+            methods=by_method(outcomes, broke_s, self._struck_s + grace_s(fault) + self._late_s),
             rto_s=None if rto is None else round(rto, 3),
             rpo=rpo,
             lost=len({one.doc for one in lost}),
@@ -189,6 +204,8 @@ class Drill:
             early=early,
             digests=digests,
             slots=slots(outcomes),
+            failures=failures(outcomes),
+            late_s=round(self._late_s, 3),
             aborted=self._aborted,
         )
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from couchgrass.couch.server import CouchServer, path
 from couchgrass.drill.ledger import Leaf
-from couchgrass.errors import CouchgrassError
+from couchgrass.errors import CouchgrassError, NotFound
 
 ROWS_MAX: Final = 5000
 DIGEST_CHARS: Final = 16
@@ -25,6 +25,14 @@ class Watch:
         self._server = server
         self._database = database
         self._since = "0"
+
+    async def is_there(self) -> bool:
+        """Whether the region has the database. Raises what else is refused, and PeerLost."""
+        try:
+            await self._server.ask("GET", path(self._database))
+        except NotFound:
+            return False
+        return True
 
     async def begin(self) -> None:
         """From here on. Raises CouchgrassError."""

@@ -23,6 +23,7 @@ from couchgrass.errors import Conflict, CouchgrassError, NotFound, ServiceUnavai
 from couchgrass.functions.catalog import NOT_THERE, Catalog
 from couchgrass.functions.documents import (
     CODE_INLINE_BYTES_MAX,
+    DATABASE,
     PIECE_PREFIX,
     Pieces,
     document,
@@ -35,7 +36,6 @@ from couchgrass.functions.runtimes.cell import Code
 from couchgrass.functions.store.code_cache import CodeCache, is_digest
 from couchgrass.functions.store.pieces import PieceStore
 
-DATABASE: Final = "whisk_whisks"
 RACE: Final = "Concurrent modification to resource detected."
 
 E = TypeVar("E", Action, Package, Trigger, Rule)

@@ -1,8 +1,9 @@
 """The region's agent, as its gateway knows it: how the region is, all the time, and its answers passed on.
 
 `/_couchgrass/events` of the agent is read for good; what it says goes into a `Standing`. `/_couchgrass/live`
-and `/_couchgrass/ready` are what balancers ask: the agent's answer, if the gateway reaches the functions too,
-since a region whose gateway does not is of no use to anybody.
+and `/_couchgrass/ready` are what balancers ask: the agent's last word, if the gateway reaches the functions
+too, since a region whose gateway does not is of no use to anybody. An agent that fell silent is asked anew;
+as long as it may only be slow, its last word counts.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ import msgspec
 from couchgrass.agent.seen import Health
 from couchgrass.clock import Clock
 from couchgrass.errors import MethodNotAllowed, NotFound, ServiceUnavailable, TooLarge
-from couchgrass.gateway.standing import HEARD_S, Standing
+from couchgrass.gateway.standing import HEARD_S, STALE_S, Standing
 from couchgrass.serving.asgi import Answer, Header, Request
 from couchgrass.serving.inner import bearer
 from couchgrass.serving.lost import FAILURES
+from couchgrass.serving.ticks import ticks
 from couchgrass.serving.whole import whole
 
 log = logging.getLogger("couchgrass.gateway")
@@ -32,6 +34,9 @@ EVENTS: Final = "/_couchgrass/events"
 
 PROBE_S: Final = 0.5
 """How long the agent and the functions may take. Who asks asks again soon."""
+
+TICK_S: Final = 0.1
+"""How often the gateway looks whether it could not run itself."""
 
 RETRY_S: Final = 0.1
 RETRY_MAX_S: Final = 1.0
@@ -66,22 +71,27 @@ class Agent:
         self._clock = clock
         self._reach = reach
         self._session: aiohttp.ClientSession | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begins to listen."""
         self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
-        self._task = asyncio.create_task(self._follow())
+        self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._tick())]
 
     async def close(self) -> None:
         """Ends it."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
         if self._session is not None:
             await self._session.close()
 
     # --- what it says ------------------------------------------------------------------------------
+
+    async def _tick(self) -> None:
+        async for late_s in ticks(TICK_S):
+            self._standing.stalled(late_s, self._clock.monotonic())
 
     async def _follow(self) -> None:
         silences = 0
@@ -130,7 +140,7 @@ class Agent:
             raise NotFound("Not found.")
         if request.method not in ("GET", "HEAD"):
             raise MethodNotAllowed("GET", "HEAD")
-        health, is_reached = await asyncio.gather(self._asked(request.raw_path.decode()), self._reaches())
+        health, is_reached = await asyncio.gather(self._known(), self._reaches())
         if not is_reached:
             reasons = (*health.reasons, "the gateway can't reach the functions")
             health = msgspec.structs.replace(
@@ -143,24 +153,32 @@ class Agent:
         try:
             async with asyncio.timeout(PROBE_S):
                 await self._reach()
-        except (ServiceUnavailable, TimeoutError):
+        except ServiceUnavailable:
             return False
+        except TimeoutError:
+            return True  # nobody refused
         return True
 
-    async def _asked(self, path: str) -> Health:
-        """What the agent says; else that it says nothing."""
+    async def _known(self) -> Health:
+        """What the agent says; else what it said just now; else that it says nothing."""
+        now_s = self._clock.monotonic()
+        health = self._standing.news(now_s) or await self._asked()
+        return health or self._standing.news(now_s, within_s=STALE_S) or self._unknown()
+
+    async def _asked(self) -> Health | None:
         assert self._session is not None
-        health = None
         base = self._url()
         try:
             timeout = aiohttp.ClientTimeout(total=PROBE_S)
             if base:
-                async with self._session.get(base + path, timeout=timeout, allow_redirects=False) as answer:
-                    health = self._read(await whole(answer, ANSWER_BYTES_MAX))
+                url = base + READY.decode()
+                async with self._session.get(url, timeout=timeout, allow_redirects=False) as answer:
+                    return self._read(await whole(answer, ANSWER_BYTES_MAX))
         except (*FAILURES, TooLarge):
             pass
-        if health is not None:
-            return health
+        return None
+
+    def _unknown(self) -> Health:
         return Health(
             region=self._region,
             live=False,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from couchgrass.couch.followed import Followed
 from couchgrass.couch.mirror import START_S
@@ -19,12 +19,10 @@ from couchgrass.gateway import stored, subscription
 from couchgrass.gateway.api import Api
 from couchgrass.gateway.compile import compile_api
 from couchgrass.gateway.routes import Table
-from couchgrass.gateway.stored import StoredApi
+from couchgrass.gateway.stored import DATABASE, StoredApi
 from couchgrass.gateway.subscription import Subscription
 
 log = logging.getLogger("couchgrass.gateway")
-
-DATABASE: Final = "whisk_apis"
 
 
 class Apis:
