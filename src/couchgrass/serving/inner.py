@@ -25,7 +25,8 @@ Route = Callable[[Request], Awaitable[Answer]]
 
 
 def region_secret(file: Path) -> str:
-    """The secret that the region's processes share, made by whoever comes first. Raises OSError."""
+    """The secret that the region's processes share, made by whoever comes first. Raises OSError and
+    SecretRefused."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return kept_secret(file, lambda: secrets.token_urlsafe(32))
 
