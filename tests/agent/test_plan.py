@@ -299,3 +299,9 @@ def test_a_standby_keeps_its_key_and_its_source_has_none_for_others_databases() 
 def test_each_step_is_told_with_its_region_and_why(step: Step) -> None:
     told = drift(step)
     assert told.region in WAY and told.what and told.why
+
+
+def test_no_password_of_a_job_is_shown() -> None:
+    doc = {"_id": "x", "source": {"auth": {"basic": {"username": "u", "password": "s3cret"}}}}
+    told = facts(jobs={"todos": doc})
+    assert "s3cret" not in f"{told!r} {WriteJob(Link(told.way, 'todos'), doc, 'why')!r}"

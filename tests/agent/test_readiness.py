@@ -15,6 +15,8 @@ from couchgrass.agent.readiness import (
     LOOK_S,
     NEXT,
     PEER_S,
+    REASON_CHARS_MAX,
+    REASONS_MAX,
     Answered,
     Check,
     Elapsed,
@@ -350,3 +352,14 @@ def test_whatever_happens(played: list[tuple[float, Any]]) -> None:
 def test_the_table_says_where_each_thing_that_can_happen_leads() -> None:
     missing = {(Phase.AWAY, Happening.MET), (Phase.CAUGHT_UP, Happening.MET)}
     assert {(phase, happening) for phase in Phase for happening in Happening} == NEXT.keys() | missing
+
+
+def test_a_region_with_thousands_of_links_tells_few_of_its_reasons_and_how_many_more_there_are() -> None:
+    script = Script("dallas")
+    script.play(*ALL_WELL)
+    links = [link(database=f"todos{number:05}", state="crashing", error="e" * 1000) for number in range(5000)]
+    seen = script.look(*links, after_s=0.1)
+    assert not seen.ready
+    assert len(seen.reasons) == REASONS_MAX + 1
+    assert seen.reasons[-1] == f"and {5000 - REASONS_MAX} more"
+    assert max(map(len, seen.reasons)) == REASON_CHARS_MAX

@@ -52,6 +52,15 @@ def test_a_taken_port(tmp_path: Path, key: str) -> None:
         assert f"{key} of [balancer] in" in err
 
 
+def test_who_opens_the_balancer_to_the_world_has_not_opened_its_metrics(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        err = refused(tmp_path, host="0.0.0.0", metrics_port=port)
+        assert f"Port {port} of 127.0.0.1 is taken" in err
+        err = refused(tmp_path, metrics_host="0.0.0.0", metrics_port=port)
+        assert f"Port {port} of 0.0.0.0 is taken" in err
+
+
 def test_a_missing_certificate(tmp_path: Path) -> None:
     err = refused(tmp_path, tls={"certificate": "no.pem", "key": "no.key"})
     assert "no.pem, the certificate of [balancer.tls], can't be read" in err

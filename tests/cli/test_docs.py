@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from couchgrass.cli.main import app
+from couchgrass.cli.main import application
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "commands"
 OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
@@ -36,7 +36,7 @@ def leaves(command: object, words: tuple[str, ...] = ()) -> Iterator[Leaf]:
         yield Leaf(words, command)
 
 
-LEAVES = list(leaves(typer.main.get_command(app)))
+LEAVES = list(leaves(typer.main.get_command(application())))
 COMMANDS = sorted({leaf.words[0] for leaf in LEAVES})
 
 

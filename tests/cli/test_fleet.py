@@ -8,8 +8,10 @@ import os
 from pathlib import Path
 
 import msgspec
+import pytest
 
-from couchgrass.cli.fleet import count_actions, look, place_of
+from couchgrass.cli import up_status
+from couchgrass.cli.fleet import count_actions, look, place_of, up_kept
 from couchgrass.region.config import Database, Functions, Gateway, Region
 from couchgrass.region.restart import Phase
 from couchgrass.region.run.state_file import Hold, RegionState, Seen, write_state
@@ -108,3 +110,33 @@ def test_actions_are_counted_in_the_namespaces_whose_keys_are_known(tmp_path: Pa
 
     assert asyncio.run(counted("u:k")) == [3, None]
     assert asyncio.run(counted("u:other")) == [None, None]
+
+
+def test_a_state_that_can_not_be_read_does_not_end_who_follows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(up_status, "LOOK_S", 0.01)
+    hold = Hold(tmp_path, up_kept())
+    state = tmp_path / up_kept().state
+    state.write_text('{"name": "up", ')
+    said = ""
+
+    async def until_said(words: str) -> None:
+        nonlocal said
+        async with asyncio.timeout(20):
+            while words not in said:
+                await asyncio.sleep(0.01)
+                said += capsys.readouterr().out
+
+    async def work() -> None:
+        following = asyncio.create_task(up_status.follow(tmp_path, Topology(())))
+        await until_said("can't be read")
+        state.unlink()
+        await until_said(f"nothing runs in {tmp_path}")
+        assert not following.done()
+        following.cancel()
+        await asyncio.wait({following})
+
+    asyncio.run(work())
+    hold.close()
+    assert said.count("can't be read") == 1

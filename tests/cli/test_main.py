@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from typer.testing import CliRunner
 
 from couchgrass import __version__
-from couchgrass.cli.main import app
+from couchgrass.cli.main import application
 
 WIDE = {"COLUMNS": "120", "NO_COLOR": "1", "TERM": "dumb"}
 
 
 def said(*arguments: str) -> tuple[int, str]:
     """The exit status, and what it printed without frames and line breaks."""
-    outcome = CliRunner().invoke(app, list(arguments), env=WIDE)
+    outcome = CliRunner().invoke(application(), list(arguments), env=WIDE)
     return outcome.exit_code, " ".join(outcome.output.replace("│", " ").split())
 
 
@@ -65,9 +68,23 @@ def test_what_is_not_understood_is_named(arguments: tuple[str, ...], complaint: 
 
 
 def test_the_text_below_the_options_is_as_wide_as_the_window_and_examples_keep_their_lines() -> None:
-    text = CliRunner().invoke(app, ["unlink", "--help"], env={**WIDE, "COLUMNS": "200"}).output
+    text = CliRunner().invoke(application(), ["unlink", "--help"], env={**WIDE, "COLUMNS": "200"}).output
     assert any(
         "passwords are found the same way" in line and "Databases and documents" in line
         for line in text.splitlines()
     )
     assert any(line.strip() == "couchgrass unlink URL_A URL_B --db todos" for line in text.splitlines())
+
+
+LOADED = """
+import sys
+from couchgrass.cli.main import application
+application("db")
+print(*(name.rpartition(".")[2] for name in sys.modules if name.startswith("couchgrass.cli.")))
+"""
+
+
+def test_a_command_is_loaded_without_the_others() -> None:
+    loaded = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
+    assert "db" in loaded.stdout.split()
+    assert not {"up", "deploy", "functions", "gateway"} & set(loaded.stdout.split())

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from couchgrass.cli.main import app
+from couchgrass.cli.main import application
 
 
 def said(*arguments: str) -> tuple[int, str]:
     """The exit status, and what was printed on one line."""
-    outcome = CliRunner().invoke(app, list(arguments), env={"COLUMNS": "200", "NO_COLOR": "1"})
+    outcome = CliRunner().invoke(application(), list(arguments), env={"COLUMNS": "200", "NO_COLOR": "1"})
     return outcome.exit_code, " ".join(outcome.output.split())
 
 

@@ -143,6 +143,16 @@ def test_nobody_there_is_a_lost_peer() -> None:
     asyncio.run(main())
 
 
+def test_a_server_whose_connections_were_given_up_is_a_lost_peer() -> None:
+    async def main() -> None:
+        async with CouchServer("http://127.0.0.1:1") as couch:
+            pass
+        with pytest.raises(PeerLost, match="its connections were given up"):
+            await couch.ask("GET", "/")
+
+    asyncio.run(main())
+
+
 def test_a_server_that_wants_fewer_requests_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PAUSE_S", 0.001)
     busy = http("429 Too Many Requests", b'{"error":"too_many_requests","reason":"wait"}')

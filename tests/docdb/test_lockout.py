@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from couchgrass.docdb.lockout import Lockout, Verdict, Verified
+from couchgrass.docdb.lockout import Hashed, Lockout, Verdict, Verified
 from couchgrass.docdb.settings import AuthLockout
 from couchgrass.errors import Forbidden
 
@@ -188,3 +188,33 @@ def test_nothing_from_before_a_change_is_ever_answered(
                 verified.clear()
         assert len(verified) <= objects_max
         assert all(verified.get(each.encode(), 0) in (None, passwords[each]) for each in "abcde")
+
+
+CREDENTIALS = {
+    "password_scheme": "pbkdf2",
+    "pbkdf2_prf": "sha256",
+    "salt": "s",
+    "iterations": 9,
+    "derived_key": "d",
+}
+
+
+def test_a_password_that_was_hashed_here_is_known_once() -> None:
+    hashed = Hashed(b"k")
+    hashed.made("secret", CREDENTIALS)
+    assert not hashed.take("other", CREDENTIALS)
+    for field, other in (("salt", "t"), ("derived_key", "e"), ("iterations", 10), ("pbkdf2_prf", "sha")):
+        assert not hashed.take("secret", {**CREDENTIALS, field: other})
+    assert hashed.take("secret", {**CREDENTIALS, "name": "anna"})
+    assert not hashed.take("secret", CREDENTIALS)
+
+
+def test_what_was_hashed_is_bounded_and_forgotten_with_the_settings() -> None:
+    hashed = Hashed(b"k", objects_max=2)
+    for password in ("1", "2", "3"):
+        hashed.made(password, CREDENTIALS)
+    hashed.made("4", {"password_scheme": "simple"})
+    assert [hashed.take(password, CREDENTIALS) for password in ("1", "2")] == [False, True]
+    hashed.clear()
+    assert len(hashed) == 0
+    assert not hashed.take("3", CREDENTIALS)

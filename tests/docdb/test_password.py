@@ -20,6 +20,7 @@ from couchgrass.docdb.password import (
     check_user_update,
     derive,
     hash_admin_password,
+    hash_generated,
     hash_password,
     is_admin_hash,
     login_credentials,
@@ -437,3 +438,17 @@ def test_any_document_is_accepted_or_forbidden(
         validate_user_doc(new, old, ctx, security)
     except CouchgrassError as refusal:
         assert refusal.status == 403
+
+
+@pytest.mark.parametrize(
+    ("settings", "iterations"),
+    [({}, 1000), ({"min_iterations": 5000}, 5000), ({"iterations": 9}, 9)],
+)
+def test_a_password_drawn_by_lot_is_quick_to_check_where_the_settings_allow_it(
+    settings: dict[str, int], iterations: int
+) -> None:
+    auth = ChttpdAuth(**settings)  # type: ignore[arg-type]
+    credentials = admin_credentials(hash_generated("x" * 32, "salt", auth))
+    assert credentials is not None
+    assert credentials["iterations"] == iterations
+    assert verify_password("x" * 32, credentials, auth)

@@ -9,7 +9,6 @@ from couchgrass.region.restart import (
     HEALTHY_S,
     HELD_LOOK_S,
     HURRIED_S,
-    PATIENCE_S,
     READY_MAX_S,
     REST_MAX_S,
     STOP_S,
@@ -72,20 +71,12 @@ def running() -> Script:
     return script
 
 
-def test_each_starts_when_the_one_before_it_is_ready() -> None:
+def test_all_start_at_once() -> None:
     script = Script()
-    assert script.play(Began()) == [Start(D)]
-    assert script.play(Ready(D, "http://d")) == [Start(F)]
-    assert script.play(Ready(F, "http://f")) == [Start(G)]
-    assert script.play(Ready(G, "http://g")) == []
-    assert script.said == [f"{name} is ready at http://{name[0]}" for name in NAMES]
+    assert script.play(Began()) == [Start(D), Start(F), Start(G)]
+    assert script.play(*(Ready(name, f"http://{name[0]}") for name in (G, D, F))) == []
+    assert script.said == [f"{name} is ready at http://{name[0]}" for name in (G, D, F)]
     assert next_at(script.state) is None
-
-
-def test_a_slow_one_is_not_waited_for_for_ever() -> None:
-    script = Script()
-    script.play(Began())
-    assert script.play(Elapsed(), after_s=PATIENCE_S) == [Start(F), Start(G)]
 
 
 def test_what_ends_is_started_again_later_each_time_and_the_others_go_on() -> None:
@@ -117,9 +108,19 @@ def test_one_that_was_well_for_a_while_begins_anew() -> None:
 def test_one_that_can_not_start_ends_the_region() -> None:
     script = Script()
     script.play(Began(), Ready(D, "http://d"))
-    assert script.play(Ended(F, 1)) == [Terminate(D)]
+    assert script.play(Ended(F, 1)) == [Terminate(G)]
+    assert script.play(Ended(G, -15)) == [Terminate(D)]
     assert script.play(Ended(D, 0)) == [Exit(1)]
     assert "functions could not start" in script.said[-1]
+
+
+def test_those_that_wait_for_one_that_can_not_start_are_ended_too() -> None:
+    script = Script()
+    script.play(Began())
+    assert script.play(Ended(D, 1)) == [Terminate(G)]
+    assert script.play(Ended(G, -15)) == [Terminate(F)]
+    assert script.play(Ended(F, -15)) == [Exit(1)]
+    assert script.said == ["database could not start, its own words are above; the region stops"]
 
 
 def test_one_that_was_ready_once_is_never_given_up() -> None:
@@ -131,8 +132,8 @@ def test_one_that_was_ready_once_is_never_given_up() -> None:
 
 def test_a_start_that_takes_too_long_is_ended_and_tried_again() -> None:
     script = Script()
-    script.play(Began(), Ready(D, "http://d"))
-    assert script.play(Elapsed(), after_s=READY_MAX_S) == [Kill(F), Start(G)]
+    script.play(Began(), Ready(D, "http://d"), Ready(G, "http://g"))
+    assert script.play(Elapsed(), after_s=READY_MAX_S) == [Kill(F)]
     script.play(Ended(F, -9))
     assert script.due() == [Start(F)]
 
@@ -224,11 +225,11 @@ def test_a_rest_is_bounded(failures: int) -> None:
     assert 0 < rest_s(failures) <= REST_MAX_S
 
 
-# --- regions, which wait for nobody and stop together
+# --- regions, which stop together
 
 UP = ("wires", "london", "dallas", "balancer")
 W, L, A, B = UP
-TOGETHER = Rules(whole="couchgrass up", at_once=True, groups=((W,), (L, A), (B,)), stop_s=30.0)
+TOGETHER = Rules(whole="couchgrass up", groups=((W,), (L, A), (B,)), stop_s=30.0)
 
 
 class Fleet(Script):
@@ -245,10 +246,6 @@ class Fleet(Script):
             done += [command for command in commands if not isinstance(command, Say)]
             self.said += [command.text for command in commands if isinstance(command, Say)]
         return done
-
-
-def test_regions_start_at_once() -> None:
-    assert Fleet().play(Began()) == [Start(name) for name in UP]
 
 
 def test_a_group_stops_together_and_after_the_one_behind_it() -> None:

@@ -32,7 +32,7 @@ def test_a_secret_is_made_once(tmp_path: Path) -> None:
 def test_a_secret_that_was_cut_off_is_none(tmp_path: Path, left: str) -> None:
     path = tmp_path / "secret"
     path.write_text(left)
-    with pytest.raises(SecretRefused, match="secret was cut off: remove it"):
+    with pytest.raises(SecretRefused, match="secret holds no secret: remove it"):
         kept_secret(path, lambda: FIRST)
     assert path.read_text() == left
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from couchgrass.errors import NotFound
+from couchgrass.errors import CouchgrassError, NotFound
 from couchgrass.exposition import CONTENT_TYPE, Family, Sample
 from couchgrass.serving.asgi import Request
 from couchgrass.serving.inner import METRICS, Inner, bearer, metrics_route, region_secret
@@ -55,3 +55,11 @@ def test_the_secret_is_the_same_for_all_and_its_owners_alone(tmp_path: Path) -> 
     assert region_secret(file) == secret
     assert (stat.S_IMODE(file.stat().st_mode), stat.S_IMODE(file.parent.stat().st_mode)) == (0o600, 0o700)
     assert [found.name for found in file.parent.iterdir()] == ["secret"]
+
+
+@pytest.mark.parametrize("text", ["", "\n", "short\n"])
+def test_a_file_without_a_secret_lets_nobody_in(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "secret"
+    file.write_text(text)
+    with pytest.raises(CouchgrassError, match="holds no secret: remove it"):
+        region_secret(file)

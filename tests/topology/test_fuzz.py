@@ -104,6 +104,7 @@ LIKELY: dict[str, st.SearchStrategy[Any]] = {
     "data": st.sampled_from(["a", "a/b", "a/../london", "/d"]),
     "url": st.sampled_from(["https://a", "http://b:1/", "c", "http://d@e", "http://["]),
     "host": st.sampled_from(["127.0.0.1", "0.0.0.0", "localhost", ""]),
+    "metrics_host": st.sampled_from(["127.0.0.1", "0.0.0.0"]),
     "london": st.integers(-1, 2),
     "dallas": st.integers(0, 2),
     "probe_ms": st.integers(40, 60),
@@ -119,7 +120,7 @@ OWN = {
     "[regions.dallas.gateway]": "host port url trusted_proxies",
     "[[databases]]": "match shape hub source regions",
     "[[apps]]": "folder env_file namespace account regions",
-    "[balancer]": "host port metrics_port hostname data policy location coordinates probe_ms",
+    "[balancer]": "host port metrics_host metrics_port hostname data policy location coordinates probe_ms",
     "[balancer.weights]": "london dallas",
     "[balancer.tls]": "certificate key",
 }

@@ -45,7 +45,7 @@ def all_ports(ports: Ports) -> list[int]:
 def test_it_is_read_back_as_what_was_asked_for() -> None:
     topology = of("london", "dallas")
     london, dallas = topology.regions
-    assert (london.name, london.location, london.coordinates) == ("london", "London, GB", (51.5, -0.1))
+    assert (london.name, london.location, london.coordinates) == ("london", "London, GB", (51.51, -0.13))
     assert london.data == "/srv/app/london"
     assert (london.database.port, london.functions.port, london.gateway.port, london.agent.port) == (
         *(5984, 3233, 3234, 3235),

@@ -49,6 +49,11 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     fresh: frozenset[str] = frozenset()
     resting: frozenset[str] = frozenset()
 
+    def __repr__(self) -> str:
+        """All but the jobs' documents, which have passwords in them."""
+        shown = {one: getattr(self, one) for one in self.__struct_fields__} | {"jobs": sorted(self.jobs)}
+        return f"Facts({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
 
 class MakeKey(msgspec.Struct, frozen=True):
     """The target's key at one end of the way is made, or its account is given its password again."""
@@ -109,6 +114,9 @@ class WriteJob(msgspec.Struct, frozen=True):
     @property
     def what(self) -> str:
         return "write job" if self.old is None else "mend job"
+
+    def __repr__(self) -> str:
+        return f"WriteJob({self.link!r}, {self.why!r})"
 
 
 class RemoveJob(msgspec.Struct, frozen=True):

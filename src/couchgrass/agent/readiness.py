@@ -33,7 +33,7 @@ monotonic.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -50,6 +50,11 @@ LOOK_S: Final = 10.0
 
 AWAY_S: Final = 3.0
 """A database that said nothing for so long missed what its peers did meanwhile."""
+
+REASONS_MAX: Final = 20
+REASON_CHARS_MAX: Final = 300
+"""A region that begins has as many reasons as links. Health is told four times a second, on one line; who
+wants all of them looks at the links."""
 
 RUNNING: Final = "running"
 
@@ -256,8 +261,14 @@ def health(state: State, now: float) -> Health:
         functions=functions,
         caught_up=caught_up,
         lag_s=_lag_s(state),
-        reasons=tuple(reasons),
+        reasons=_few(reasons),
     )
+
+
+def _few(reasons: Sequence[str]) -> tuple[str, ...]:
+    told = [one[:REASON_CHARS_MAX] for one in reasons[:REASONS_MAX]]
+    more = len(reasons) - len(told)
+    return (*told, f"and {more} more") if more else tuple(told)
 
 
 def faults(state: State, checks: tuple[Check, Check], now: float) -> list[tuple[Check, str]]:

@@ -17,7 +17,7 @@ from couchgrass.region.config import Region
 from couchgrass.topology.config import Balancer, Policy
 from couchgrass.topology.geo import Coordinates, distance_km, place
 
-WEIGHT: Final = 100
+WEIGHT: Final = 1
 """Of a region that `weights` does not name."""
 
 

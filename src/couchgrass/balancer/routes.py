@@ -4,8 +4,9 @@ Pure; see `render.py`. What decides about a request that failed:
 
     any request is retried in another region   after no connection, a refused stream, a reset before anything
                                                was sent, an answer that says that nothing was run
-    GET, HEAD, OPTIONS, PUT, DELETE, and any   also after a broken answer, and a 500, 502, 503, 504
-    with an Idempotency-Key
+    GET, HEAD, OPTIONS, PUT, DELETE            also after a broken answer, and a 500, 502, 503, 504
+    any with an Idempotency-Key                the same but a 500: that is an action's own last word, which is
+                                               kept, and may not be known yet where it would be run again
 
 No attempt has a time limit of its own: an action may be slow. A region that is silent is noticed by probes;
 its connections are then closed, which ends the attempts there.
@@ -13,6 +14,7 @@ its connections are then closed, which ends the attempts there.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from couchgrass.balancer.order import Order
@@ -52,7 +54,8 @@ LOCAL_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
 SAFE_METHODS: Final = "GET|HEAD|OPTIONS|PUT|DELETE"
 _UNSENT: Final = "connect-failure,refused-stream,reset-before-request,retriable-headers"
 _BROKEN: Final = f"{_UNSENT},reset,retriable-status-codes"
-_STATUSES: Final = [500, 502, 503, 504]
+_KEYED_STATUSES: Final = (502, 503, 504)
+_STATUSES: Final = (500, *_KEYED_STATUSES)
 
 _NOT_BELIEVED: Final = (
     "forwarded",
@@ -201,9 +204,9 @@ def routes(balancer: Balancer, order: Order) -> Value:
         "routes": [
             # What balancers and operators ask a region itself is not the world's.
             {"match": {"prefix": "/_couchgrass/"}, "direct_response": _refusal(404, "Not found.")},
-            _route(balancer, order, [_header(":method", {"safe_regex": {"regex": SAFE_METHODS}})], _BROKEN),
-            _route(balancer, order, [{"name": "idempotency-key", "present_match": True}], _BROKEN),
-            _route(balancer, order, [], _UNSENT),
+            _route(balancer, order, [_header(":method", {"safe_regex": {"regex": SAFE_METHODS}})], _STATUSES),
+            _route(balancer, order, [{"name": "idempotency-key", "present_match": True}], _KEYED_STATUSES),
+            _route(balancer, order, [], ()),
         ],
     }
     others = {
@@ -239,7 +242,8 @@ def _header(name: str, match: Value) -> Value:
     return {"name": name, "string_match": match}
 
 
-def _route(balancer: Balancer, order: Order, headers: list[Value], retry_on: str) -> Value:
+def _route(balancer: Balancer, order: Order, headers: list[Value], statuses: Sequence[int]) -> Value:
+    """`statuses` are those after which a request is sent again; none: not after a broken answer either."""
     match: Value = {"prefix": "/"}
     if headers:
         match["headers"] = headers
@@ -252,15 +256,15 @@ def _route(balancer: Balancer, order: Order, headers: list[Value], retry_on: str
             # Only for a region that is asked by its own name: see Upstream.hostname.
             "auto_host_rewrite": True,
             "append_x_forwarded_host": True,
-            "retry_policy": _retries(order, retry_on),
+            "retry_policy": _retries(order, statuses),
         },
     }
 
 
-def _retries(order: Order, retry_on: str) -> Value:
+def _retries(order: Order, statuses: Sequence[int]) -> Value:
     regions = len(order.turns)
     policy: dict[str, Any] = {
-        "retry_on": retry_on,
+        "retry_on": _BROKEN if statuses else _UNSENT,
         "num_retries": max(1, min(regions - 1, RETRIES_MAX)),
         "retriable_headers": [{"name": NOT_RUN, "present_match": True}],
         "retry_host_predicate": [
@@ -272,8 +276,8 @@ def _retries(order: Order, retry_on: str) -> Value:
         "host_selection_retry_max_attempts": 10,
         "retry_back_off": {"base_interval": seconds(0.005), "max_interval": seconds(0.05)},
     }
-    if retry_on == _BROKEN:
-        policy["retriable_status_codes"] = _STATUSES
+    if statuses:
+        policy["retriable_status_codes"] = list(statuses)
     if len({turn.priority for turn in order.turns}) > 1:
         policy["retry_priority"] = extension(
             "envoy.retry_priorities.previous_priorities",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from couchgrass.cli.paper import FAILED, complain
+from couchgrass.cli.complaints import FAILED, complain
 from couchgrass.cli.region import (
     DEFAULT_FILE,
     Port,
@@ -69,6 +69,7 @@ def topology_of(file: Path, region: Region) -> Topology:
 async def _serve(region: Region, topology: Topology, file: Path, peers: Mapping[str, str]) -> None:
     from couchgrass.cli.agent_host import opened
     from couchgrass.region.run.account import database_access
+    from couchgrass.region.run.begun import database_begun
     from couchgrass.serving.listen import bind
     from couchgrass.serving.process import allow_files, serve_until_told, url_of
 
@@ -77,6 +78,7 @@ async def _serve(region: Region, topology: Topology, file: Path, peers: Mapping[
         listener = stack.enter_context(bind(region.agent.host, region.agent.port, named_by(file, "agent")))
         url = url_of(listener, region.agent.host)
         links = links_of(topology, region, peers)
+        await database_begun(region)
         app = await opened(region, links, reach_of(region, database_access), stack)
         await serve_until_told(
             app, listener, lambda: typer.echo(f"couchgrass agent serves {region.name} at {url}")

@@ -59,7 +59,7 @@ async def opened(region: Region, links: Links, reach: Callable[[], Address], sta
     ):
         _begin(loop, stack)
     metrics = _metrics(region, pulse, links, _scrape(region, asked, reach, secret))
-    app = App(pulse, links.seen, lambda: metrics(app))
+    app = App(pulse, links.seen, lambda: metrics(app), secret)
     return app
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from couchgrass.cli.paper import FAILED, complain
+from couchgrass.cli.complaints import FAILED, complain
 from couchgrass.cli.region import CONFIG_VARIABLE, DEFAULT_TOPOLOGY, read_topology
 from couchgrass.errors import CouchgrassError
 
@@ -81,9 +81,8 @@ async def _serve(file: Path) -> None:
 def _metrics_socket(file: Path, wanted: Balancer) -> socket.socket:
     from couchgrass.serving.listen import Named, bind
 
-    return bind(
-        wanted.host, wanted.metrics_port, Named("host of [balancer]", f"metrics_port of [balancer] in {file}")
-    )
+    named = Named(*(f"{key} of [balancer] in {file}" for key in ("metrics_host", "metrics_port")))
+    return bind(wanted.metrics_host, wanted.metrics_port, named)
 
 
 async def _run(file: Path, site: Site, program: Path, listener: socket.socket) -> None:
@@ -92,14 +91,13 @@ async def _run(file: Path, site: Site, program: Path, listener: socket.socket) -
     from couchgrass.balancer.envoy.site import Sites, Source
     from couchgrass.balancer.envoy.tls import Certificate
     from couchgrass.clock import SystemClock
-    from couchgrass.serving.process import in_url, serve_until_told, url_of
+    from couchgrass.region.urls import reached_at, reached_host
+    from couchgrass.serving.process import serve_until_told, url_of
 
     wanted = site.balancer
     port = _free_port(file, wanted)
-    shown = "127.0.0.1" if wanted.host == "0.0.0.0" else "::1" if wanted.host == "::" else wanted.host  # noqa: S104
-    scheme = "https" if wanted.tls is not None else "http"
-    url = f"{scheme}://{in_url(shown)}:{port}"
-    place = Place(Path(wanted.data), url, url_of(listener, shown), port)
+    url = reached_at(wanted.host, port, "https" if wanted.tls is not None else "http")
+    place = Place(Path(wanted.data), url, url_of(listener, reached_host(wanted.metrics_host)), port)
     sites: Sites = Sites(Source(file, lambda: read_topology(file), gateway_of), site)
     certificate = None if wanted.tls is None else Certificate(wanted.tls)
     controller = Controller(place, sites, program, SystemClock(), certificate)

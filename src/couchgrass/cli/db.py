@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
+from couchgrass.cli.complaints import FAILED, complain, misused
 from couchgrass.cli.credentials import taken
 from couchgrass.cli.region import named_by
 from couchgrass.errors import CouchgrassError
@@ -17,7 +16,6 @@ from couchgrass.errors import CouchgrassError
 if TYPE_CHECKING:
     from couchgrass.docdb.http.serve import Started
 
-errors = Console(stderr=True)
 DATA = Path("couchgrass-data")
 
 EXAMPLES = """[bold]Try it[/]
@@ -67,6 +65,7 @@ def db(
         ),
     ] = None,
     region: Annotated[str, typer.Option(hidden=True)] = "",
+    account: Annotated[Path | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run the document database, which any CouchDB client can use.
 
@@ -78,30 +77,26 @@ def db(
     admin = _admin()
     # Only now: the help shall not wait for what a server needs.
     from couchgrass.cli.replicator import attach
-    from couchgrass.docdb.http.serve import Wanted, run
+    from couchgrass.docdb.http.serve import Service, Wanted, run
+    from couchgrass.region.places import ACCOUNT_NAME
     from couchgrass.serving.listen import Named
 
     named = named_by(Path(region), "database") if region else Named()
     try:
-        run(Wanted(data.absolute(), host, port, config, admin, named), _show, attach)
+        service = None if account is None else Service(ACCOUNT_NAME, account.absolute())
+        run(Wanted(data.absolute(), host, port, config, admin, named, service), _show, attach)
     except CouchgrassError as refused:
-        _complain(refused.reason)
-        raise typer.Exit(1) from refused
-
-
-def _complain(reason: str) -> None:
-    errors.print(f"[bold red]couchgrass db:[/] {escape(reason)}", highlight=False, soft_wrap=True)
+        complain("db", refused.reason)
+        raise typer.Exit(FAILED) from refused
 
 
 def _admin() -> tuple[str, str] | None:
     """The admin from the environment, which is then cleared: no child process and no process list has it."""
     name, password = taken("COUCHDB_USER"), taken("COUCHDB_PASSWORD")
     if bool(name) != bool(password):
-        _complain(f"{'COUCHDB_PASSWORD' if name else 'COUCHDB_USER'} is not set: set both or neither")
-        raise typer.Exit(2)
+        misused("db", f"{'COUCHDB_PASSWORD' if name else 'COUCHDB_USER'} is not set: set both or neither")
     if ":" in name:
-        _complain("COUCHDB_USER holds a colon: nobody could sign in with it")
-        raise typer.Exit(2)
+        misused("db", "COUCHDB_USER holds a colon: nobody could sign in with it")
     return (name, password) if name else None
 
 

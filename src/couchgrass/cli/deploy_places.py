@@ -125,28 +125,25 @@ def is_in(host: str, network: str) -> bool:
 
 def _inner_url(region: Region) -> str:
     """Where actions, which run on the region's own machine, reach its database."""
-    from couchgrass.region.config import LOOPBACK
     from couchgrass.region.run.account import peer_access
+    from couchgrass.region.urls import reached_at
 
     database = region.database
     if database.url:
         return database.url
     if not database.public_url:
         return peer_access(region).url
-    host = LOOPBACK if database.host in ("0.0.0.0", "::") else database.host  # noqa: S104
-    return f"http://{f'[{host}]' if ':' in host else host}:{database.port}"
+    return reached_at(database.host, database.port)
 
 
 def balancer_url(balancer: Balancer | None) -> str:
     """Where the balancer serves; "" without one."""
-    from couchgrass.region.config import LOOPBACK
+    from couchgrass.region.urls import reached_at
 
     if balancer is None or not balancer.port:
         return ""
-    host = LOOPBACK if balancer.host in ("0.0.0.0", "::") else balancer.host  # noqa: S104
-    shown = balancer.hostname or (f"[{host}]" if ":" in host else host)
     scheme, usual = ("https", 443) if balancer.tls is not None else ("http", 80)
-    return f"{scheme}://{shown}" + ("" if balancer.port == usual else f":{balancer.port}")
+    return reached_at(balancer.hostname or balancer.host, balancer.port, scheme).removesuffix(f":{usual}")
 
 
 def behind(url: str, balancer: str) -> str:

@@ -156,19 +156,17 @@ def place_of(region: Region) -> Place:
 
 def _named(region: Region, name: str) -> str:
     """By the port that the file names."""
+    from couchgrass.region.urls import reached_at
+
     process = getattr(region, name)
-    return _url(process.host, process.port) if process.port else ""
+    return reached_at(process.host, process.port) if process.port else ""
 
 
 def balancer_urls(balancer: Balancer) -> tuple[str, str]:
     """Where clients on this machine reach it, and where its metrics are."""
-    scheme = "http" if balancer.tls is None else "https"
+    from couchgrass.region.urls import reached_at
+
     return (
-        _url(balancer.host, balancer.port, scheme),
-        _url(balancer.host, balancer.metrics_port) if balancer.metrics_port else "",
+        reached_at(balancer.host, balancer.port, "http" if balancer.tls is None else "https"),
+        reached_at(balancer.metrics_host, balancer.metrics_port) if balancer.metrics_port else "",
     )
-
-
-def _url(host: str, port: int, scheme: str = "http") -> str:
-    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
-    return f"{scheme}://{f'[{here}]' if ':' in here else here}:{port}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from couchgrass.cli.paper import FAILED, complain
+from couchgrass.cli.complaints import FAILED, complain
 from couchgrass.cli.region import DEFAULT_FILE, Port, RegionFile, named_by, on_port, read_region
 from couchgrass.errors import CouchgrassError
 

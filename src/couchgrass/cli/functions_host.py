@@ -52,6 +52,7 @@ from couchgrass.gateway.store.apis import Apis
 from couchgrass.region import places
 from couchgrass.region.config import Region
 from couchgrass.region.run.account import database_access, gateway_url
+from couchgrass.region.run.begun import database_begun
 from couchgrass.serving.asgi import Answer, Request
 from couchgrass.serving.files import kept_secret
 from couchgrass.serving.inner import CANARY, METRICS, Inner, json_answer, metrics_route, region_secret
@@ -78,14 +79,15 @@ async def opened(region: Region, url: str, stack: AsyncExitStack) -> App:
     Raises AccessRefused, PeerLost, ServiceUnavailable.
     """
     clock = SystemClock()
-    access = database_access(region)
-    couch = await stack.enter_async_context(access.server())
     folder = Path(region.data) / places.FUNCTIONS
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    kept = await _kept(region, couch, folder, stack)
     kinds = Kinds(region.functions.runtimes, region.functions.images)
     runtimes = await _runtimes(region, kinds)
     stack.push_async_callback(runtimes.close)
+    await database_begun(region)
+    access = database_access(region)
+    couch = await stack.enter_async_context(access.server())
+    kept = await _kept(region, couch, folder, stack)
     invoker = Invoker(
         runtimes,
         with_canary(kept.directory.code),

@@ -12,18 +12,21 @@ from urllib.parse import urlsplit
 
 import typer
 
-from couchgrass.cli.paper import FAILED, complain
+from couchgrass.cli.complaints import FAILED, complain
 from couchgrass.cli.region import DEFAULT_FILE, Port, RegionFile, has_others, named_by, on_port, read_region
 from couchgrass.errors import CouchgrassError
 
 if TYPE_CHECKING:
     from couchgrass.couch.server import CouchServer
+    from couchgrass.gateway.http.agent import Agent
+    from couchgrass.gateway.http.backend import Backend
     from couchgrass.gateway.http.once import Once
+    from couchgrass.gateway.standing import Standing
     from couchgrass.region.config import Region
     from couchgrass.serving.asgi import Answer, Request
 
-LOOK_S: Final = 0.1
-LOOKS_MAX: Final = 600
+LOOK_S: Final = 0.02
+LOOKS_MAX: Final = 3000
 """How often it looks whether functions on a port of their choice have started."""
 
 EXAMPLES = """[bold]Try it[/]
@@ -52,14 +55,15 @@ def gateway(region: RegionFile = DEFAULT_FILE, port: Port = None) -> None:
 async def _serve(region: Region, file: Path) -> None:
     from couchgrass.clock import SystemClock
     from couchgrass.gateway.forward import Trust
-    from couchgrass.gateway.http.agent import LIVE, READY, Agent
+    from couchgrass.gateway.http.agent import LIVE, READY
     from couchgrass.gateway.http.app import Gateway
     from couchgrass.gateway.http.backend import Backend
     from couchgrass.gateway.http.keys import Keys
     from couchgrass.gateway.standing import Standing
     from couchgrass.gateway.store.apis import Apis
     from couchgrass.region.places import GATEWAY, SHARED
-    from couchgrass.region.run.account import database_access, served_at
+    from couchgrass.region.run.account import database_access
+    from couchgrass.region.run.begun import database_begun
     from couchgrass.serving.inner import METRICS, Inner, metrics_route, region_secret
     from couchgrass.serving.listen import bind
     from couchgrass.serving.process import allow_files, serve_until_told, url_of
@@ -73,6 +77,7 @@ async def _serve(region: Region, file: Path) -> None:
             bind(region.gateway.host, region.gateway.port, named_by(file, "gateway"))
         )
         url = url_of(listener, region.gateway.host)
+        await database_begun(region)
         functions = urlsplit(await _functions_url(region))
         couch = await stack.enter_async_context(database_access(region).server())
         apis = await Apis.open(
@@ -80,14 +85,13 @@ async def _serve(region: Region, file: Path) -> None:
         )
         stack.push_async_callback(apis.close)
         mounts = await _sign_in(region, couch, folder, url, stack) if region.identity.enabled else {}
+        secret = region_secret(Path(region.data) / SHARED)
         inner = Inner(
-            region_secret(Path(region.data) / SHARED),
+            secret,
             {("GET", METRICS): metrics_route(lambda: app.requests.families("couchgrass_gateway"))},
         )
         backend, standing = Backend(functions.hostname or "", functions.port or 0), Standing()
-        agent = Agent(region.name, lambda: served_at(region, "agent"), standing, clock, reach=backend.reach)
-        agent.start()
-        stack.push_async_callback(agent.close)
+        agent = _agent(region, secret, standing, backend, stack)
         app = Gateway(
             apis,
             backend,
@@ -104,6 +108,21 @@ async def _serve(region: Region, file: Path) -> None:
         await serve_until_told(
             app, listener, lambda: typer.echo(f"couchgrass gateway serves {region.name} at {url}")
         )
+
+
+def _agent(region: Region, secret: str, standing: Standing, backend: Backend, stack: AsyncExitStack) -> Agent:
+    """The region's agent, which is listened to from now on."""
+    from couchgrass.clock import SystemClock
+    from couchgrass.gateway.http.agent import Agent
+    from couchgrass.region.run.account import served_at
+
+    def url() -> str:
+        return served_at(region, "agent")
+
+    agent = Agent(region.name, url, standing, SystemClock(), secret=secret, reach=backend.reach)
+    agent.start()
+    stack.push_async_callback(agent.close)
+    return agent
 
 
 async def _once(region: Region, stack: AsyncExitStack) -> Once:

@@ -1,34 +1,20 @@
-"""``couchgrass``: the entry point and its commands."""
+"""``couchgrass``: the entry point and its commands.
+
+Only the command that is called is imported, and all of them for the help. A region is five processes that
+start together, so what each of them does not need is felt.
+"""
 
 from __future__ import annotations
+
+import gc
+import sys
+from importlib import import_module
+from typing import NamedTuple
 
 import typer
 
 from couchgrass import __version__
-from couchgrass.cli import (
-    account,
-    agent,
-    balancer,
-    db,
-    deploy,
-    down,
-    drain,
-    drill,
-    functions,
-    gateway,
-    key,
-    link,
-    links,
-    region,
-    runtime,
-    status,
-    tenant,
-    topology,
-    unlink,
-    up,
-    wires,
-)
-from couchgrass.cli.paper import flowing
+from couchgrass.cli.complaints import flowing
 
 EXAMPLES = """[bold]Try it[/]
 
@@ -38,42 +24,81 @@ EXAMPLES = """[bold]Try it[/]
 
 Each command tells more with [cyan]--help[/]."""
 
-app = typer.Typer(
-    name="couchgrass",
-    epilog=flowing(EXAMPLES),
-    help="Keeps a serverless app running when a whole region dies.",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 RUN, DEPLOY, SET_UP, REPLICATE = "Run", "Deploy", "Set up regions", "Keep databases equal"
-"""The headings of the help."""
+"""The headings of the help; a command without one is not shown."""
 
-app.command(epilog=flowing(up.EXAMPLES), rich_help_panel=RUN)(up.up)
-app.command(epilog=flowing(down.EXAMPLES), rich_help_panel=RUN)(down.down)
-app.command(epilog=flowing(region.EXAMPLES), rich_help_panel=RUN)(region.region)
-app.command(epilog=flowing(status.EXAMPLES), rich_help_panel=RUN)(status.status)
-app.command(epilog=flowing(drill.EXAMPLES), rich_help_panel=RUN)(drill.drill)
-app.command(epilog=flowing(db.EXAMPLES), rich_help_panel=RUN)(db.db)
-app.command(epilog=flowing(functions.EXAMPLES), rich_help_panel=RUN)(functions.functions)
-app.command(epilog=flowing(gateway.EXAMPLES), rich_help_panel=RUN)(gateway.gateway)
-app.command(epilog=flowing(balancer.EXAMPLES), rich_help_panel=RUN)(balancer.balancer)
-app.command(epilog=flowing(drain.EXAMPLES), rich_help_panel=RUN)(drain.drain)
-app.command(epilog=flowing(drain.UNDRAIN_EXAMPLES), rich_help_panel=RUN)(drain.undrain)
-app.command(epilog=flowing(agent.EXAMPLES), rich_help_panel=RUN)(agent.agent)
-app.command(epilog=flowing(deploy.EXAMPLES), rich_help_panel=DEPLOY)(deploy.deploy)
-app.command(epilog=flowing(deploy.UNDEPLOY_EXAMPLES), rich_help_panel=DEPLOY)(deploy.undeploy)
-app.add_typer(topology.app, name="topology", rich_help_panel=SET_UP)
-app.add_typer(key.app, name="key", rich_help_panel=SET_UP)
-app.add_typer(runtime.app, name="runtime", rich_help_panel=SET_UP)
-app.add_typer(account.app, name="account", rich_help_panel=SET_UP)
-app.add_typer(tenant.tenants, name="tenant", rich_help_panel=SET_UP)
-app.add_typer(tenant.users, name="user", rich_help_panel=SET_UP)
-app.command(epilog=flowing(link.EXAMPLES), rich_help_panel=REPLICATE)(link.link)
-app.command(epilog=flowing(links.EXAMPLES), rich_help_panel=REPLICATE)(links.links)
-app.command(epilog=flowing(unlink.EXAMPLES), rich_help_panel=REPLICATE)(unlink.unlink)
-app.command(hidden=True)(wires.wires)
+
+COLLECT_AFTER = 20_000
+"""New containers before a collection."""
+
+
+class _Command(NamedTuple):
+    """Where a command, or a group of them, is: its module and its name there. `examples` names its epilog."""
+
+    where: str
+    heading: str = ""
+    examples: str = ""
+
+
+COMMANDS = {
+    "up": _Command("couchgrass.cli.up:up", RUN, "EXAMPLES"),
+    "down": _Command("couchgrass.cli.down:down", RUN, "EXAMPLES"),
+    "region": _Command("couchgrass.cli.region:region", RUN, "EXAMPLES"),
+    "status": _Command("couchgrass.cli.status:status", RUN, "EXAMPLES"),
+    "drill": _Command("couchgrass.cli.drill:drill", RUN, "EXAMPLES"),
+    "db": _Command("couchgrass.cli.db:db", RUN, "EXAMPLES"),
+    "functions": _Command("couchgrass.cli.functions:functions", RUN, "EXAMPLES"),
+    "gateway": _Command("couchgrass.cli.gateway:gateway", RUN, "EXAMPLES"),
+    "balancer": _Command("couchgrass.cli.balancer:balancer", RUN, "EXAMPLES"),
+    "drain": _Command("couchgrass.cli.drain:drain", RUN, "EXAMPLES"),
+    "undrain": _Command("couchgrass.cli.drain:undrain", RUN, "UNDRAIN_EXAMPLES"),
+    "agent": _Command("couchgrass.cli.agent:agent", RUN, "EXAMPLES"),
+    "deploy": _Command("couchgrass.cli.deploy:deploy", DEPLOY, "EXAMPLES"),
+    "undeploy": _Command("couchgrass.cli.deploy:undeploy", DEPLOY, "UNDEPLOY_EXAMPLES"),
+    "topology": _Command("couchgrass.cli.topology:app", SET_UP),
+    "key": _Command("couchgrass.cli.key:app", SET_UP),
+    "runtime": _Command("couchgrass.cli.runtime:app", SET_UP),
+    "account": _Command("couchgrass.cli.account:app", SET_UP),
+    "tenant": _Command("couchgrass.cli.tenant:tenants", SET_UP),
+    "user": _Command("couchgrass.cli.tenant:users", SET_UP),
+    "link": _Command("couchgrass.cli.link:link", REPLICATE, "EXAMPLES"),
+    "links": _Command("couchgrass.cli.links:links", REPLICATE, "EXAMPLES"),
+    "unlink": _Command("couchgrass.cli.unlink:unlink", REPLICATE, "EXAMPLES"),
+    "wires": _Command("couchgrass.cli.wires:wires"),
+}
+"""In the order of the help."""
+
+
+def application(called: str = "") -> typer.Typer:
+    """The command line; all of it, unless `called` is the name of a command."""
+    app = typer.Typer(
+        name="couchgrass",
+        epilog=flowing(EXAMPLES),
+        help="Keeps a serverless app running when a whole region dies.",
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(couchgrass)
+    for name in [called] if called in COMMANDS else COMMANDS:
+        _add(app, name, COMMANDS[name])
+    return app
+
+
+def _add(app: typer.Typer, name: str, command: _Command) -> None:
+    place, _, member = command.where.partition(":")
+    module = import_module(place)
+    found = getattr(module, member)
+    if isinstance(found, typer.Typer):
+        app.add_typer(found, name=name, rich_help_panel=command.heading)
+        return
+    app.command(
+        name,
+        epilog=flowing(getattr(module, command.examples)) if command.examples else None,
+        hidden=not command.heading,
+        rich_help_panel=command.heading or None,
+    )(found)
 
 
 def _show_version(wanted: bool) -> None:
@@ -82,7 +107,6 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def couchgrass(
     version: bool = typer.Option(
         False, "--version", help="Show the version and exit.", callback=_show_version, is_eager=True
@@ -93,4 +117,6 @@ def couchgrass(
 
 def main() -> None:
     """Runs the command line."""
-    app(prog_name="couchgrass")
+    # What imports make stays; looking through it for garbage again and again was a twentieth of a start.
+    gc.set_threshold(COLLECT_AFTER)
+    application(sys.argv[1] if len(sys.argv) > 1 else "")(prog_name="couchgrass")

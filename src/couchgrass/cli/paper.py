@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from couchgrass.cli.complaints import FAILED as FAILED
+from couchgrass.cli.complaints import INTERRUPTED
+from couchgrass.cli.complaints import complain as complain
+from couchgrass.cli.complaints import flowing as flowing
+from couchgrass.cli.complaints import misused as misused
 from couchgrass.errors import CouchgrassError
 
 if TYPE_CHECKING:
@@ -19,7 +25,6 @@ if TYPE_CHECKING:
 out = Console()
 errors = Console(stderr=True)
 
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
 FEW = 4
 """More databases than that are not told about one by one."""
 
@@ -28,34 +33,28 @@ VERBOSE = f"Tell all that was done also when it is more than {FEW} databases."
 T = TypeVar("T")
 
 
-def flowing(text: str) -> str:
-    """Help whose paragraphs are as wide as the window; those that begin with a space keep their lines."""
-    paragraphs = (part if part.startswith(" ") else part.replace("\n", " ") for part in text.split("\n\n"))
-    return "\n\n".join(paragraphs)
-
-
-def complain(command: str, reason: str) -> None:
-    """One line on stderr."""
-    errors.print(f"[bold red]couchgrass {command}:[/] {escape(reason)}", highlight=False, soft_wrap=True)
-
-
-def misused(command: str, reason: str) -> NoReturn:
-    """The command line makes no sense."""
-    complain(command, reason)
-    raise typer.Exit(USAGE)
-
-
 def run(command: str, work: Coroutine[Any, Any, T]) -> T:
-    """Runs it to its end; a refusal becomes a complaint and the exit status 1."""
+    """Runs it to its end; a refusal becomes a complaint and the exit status 1. A signal to end it is what
+    Ctrl-C is: what it has begun is put in order first."""
     try:
-        return asyncio.run(work)
+        return asyncio.run(_heeding(work))
     except CouchgrassError as refused:
         notes = "".join(f" ({note})" for note in getattr(refused, "__notes__", ()))
         complain(command, (refused.reason or refused.error) + notes)
         raise typer.Exit(FAILED) from refused
-    except KeyboardInterrupt as stopped:
+    except (KeyboardInterrupt, asyncio.CancelledError) as stopped:
         complain(command, "interrupted: run it again to finish, nothing is done twice")
         raise typer.Exit(INTERRUPTED) from stopped
+
+
+async def _heeding(work: Coroutine[Any, Any, T]) -> T:
+    task = asyncio.current_task()
+    assert task is not None, "this runs in one"
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # One that is ignored, as by nohup, stays so.
+        if signal.getsignal(number) is signal.SIG_DFL:
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    return await work
 
 
 def lines(titles: Sequence[str], rows: Sequence[Sequence[str]], *, whole: Sequence[str] = ()) -> Table:

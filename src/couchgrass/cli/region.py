@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 import typer
 
+from couchgrass.cli.complaints import FAILED, complain, misused
 from couchgrass.cli.credentials import taken
-from couchgrass.cli.paper import FAILED, complain, misused
 from couchgrass.errors import CouchgrassError
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ DEFAULT_TOPOLOGY = Path("couchgrass.toml")
 CONFIG_VARIABLE = "COUCHGRASS_CONFIG"
 
 PROCESSES = ("functions", "gateway", "agent")
-"""A region's processes besides the database, in the order in which they start: each a command of its name."""
+"""A region's processes besides the database, each a command of its name. All start at once, and wait for the
+database themselves; they stop in the other order."""
 
 Port = Annotated[int | None, typer.Option("--port", hidden=True)]
 """For the supervisor: the port of the first start, when the file says any that is free."""
@@ -234,10 +235,9 @@ def _run(file: Path, admin: tuple[str, str] | None, peers: Mapping[str, str]) ->
 def specs_of(
     wanted: Region, file: Path, admin: Account | None, *, peers: Mapping[str, str] | None = None
 ) -> list[Spec]:
-    """The processes of a region, in the order in which they start; none for what runs elsewhere. The admin
+    """The processes of a region, the last one to stop first; none for what runs elsewhere. The admin
     reaches the database alone, and `peers` the agent."""
-    from couchgrass.region.places import DATABASE
-    from couchgrass.region.run.account import ensure_account
+    from couchgrass.region.places import ACCOUNT, DATABASE
     from couchgrass.region.run.supervisor import Spec
 
     couchgrass = [sys.executable, "-m", "couchgrass"]
@@ -256,11 +256,8 @@ def specs_of(
         return specs
 
     def serve_on(port: int) -> list[str]:
-        where = ["--data", str(data / DATABASE), "--region", str(file)]
+        where = ["--data", str(data / DATABASE), "--region", str(file), "--account", str(data / ACCOUNT)]
         return [*couchgrass, "db", *where, "--host", wanted.database.host, "--port", str(port)]
-
-    async def prepare(url: str) -> None:
-        await ensure_account(data, url, admin)
 
     secret = {} if admin is None else {"COUCHDB_USER": admin.name, "COUCHDB_PASSWORD": admin.password}
     database = Spec(
@@ -268,7 +265,6 @@ def specs_of(
         serve_on(wanted.database.port),
         {**os.environ, **secret},
         again=lambda url: serve_on(urlsplit(url).port or wanted.database.port),
-        prepare=prepare,
     )
     return [database, *specs]
 

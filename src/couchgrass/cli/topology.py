@@ -30,10 +30,6 @@ app = typer.Typer(
 )
 
 
-app.command(epilog=flowing(drift.EXAMPLES))(drift.plan)
-app.command(epilog=flowing(drift.EXAMPLES))(drift.apply)
-
-
 @app.command()
 def example() -> None:
     """Print a file to begin with: two regions on this machine, and all settings with their defaults."""

@@ -112,7 +112,7 @@ class Fleet:
 
 
 def rules_of(topology: Topology, wires: Wires) -> Rules:
-    """All start at once, and stop in groups."""
+    """They stop in groups."""
     from couchgrass.region.restart import Rules
 
     groups = [topology.names]
@@ -122,7 +122,6 @@ def rules_of(topology: Topology, wires: Wires) -> Rules:
         groups.append((BALANCER,))
     return Rules(
         whole="couchgrass up",
-        at_once=True,
         groups=tuple(groups),
         ready_max_s=READY_MAX_S,
         stop_s=STOP_S,

@@ -73,7 +73,13 @@ async def follow(
     async with Look() as asking:
         with Watching(foot) as watching:
             while True:
-                status = await look(folder, topology, asking, needs_up=needs_up)
+                try:
+                    status = await look(folder, topology, asking, needs_up=needs_up)
+                except CouchgrassError as refused:
+                    # `up` itself follows, and must not end for a file that can't be read at this moment.
+                    watching.refused(refused.reason)
+                    await asyncio.sleep(LOOK_S)
+                    continue
                 counted = await asking.requests(metrics_url) if metrics_url else {}
                 now = time.monotonic()
                 watching.show(status, rates(before, counted, now - looked_at))

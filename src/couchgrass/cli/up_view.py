@@ -100,7 +100,16 @@ class Watching:
         if out.is_terminal:
             self._live.update(view(status, rates, self._foot))
             return
-        said = status.wrong or ("all is well",)
+        self._say(status.wrong or ("all is well",))
+
+    def refused(self, reason: str) -> None:
+        """It can't be seen now."""
+        if out.is_terminal:
+            self._live.update(Text(reason, style="yellow"))
+        else:
+            self._say((reason,))
+
+    def _say(self, said: tuple[str, ...]) -> None:
         for line in said:
             if self._said is None or line not in self._said:
                 out.print(line, highlight=False, soft_wrap=True, markup=False)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from couchgrass.cli.paper import FAILED, complain
+from couchgrass.cli.complaints import FAILED, complain
 from couchgrass.cli.region import read_topology
 from couchgrass.errors import CouchgrassError
 
@@ -70,6 +70,7 @@ async def _serve(folder: Path, topology: Topology) -> None:
 def _target(region: Region) -> Callable[[], Address | None]:
     """Where its database is now: on any free port, only the running region knows."""
     from couchgrass.region.run.state_file import read_state
+    from couchgrass.region.urls import reached_host
 
     def found() -> Address | None:
         url = region.database.url
@@ -81,7 +82,6 @@ def _target(region: Region) -> Callable[[], Address | None]:
         if url:
             parts = urlsplit(url)
             return parts.hostname or "", parts.port or 80
-        host = region.database.host
-        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), region.database.port  # noqa: S104
+        return reached_host(region.database.host), region.database.port
 
     return found

@@ -22,6 +22,7 @@ from couchgrass.couch.pace import Pace
 from couchgrass.couch.transport import TOO_MANY, HttpTransport, query_text
 from couchgrass.errors import BadRequest, CouchgrassError, PeerLost, TooLarge, from_answer
 from couchgrass.serving.lost import FAILURES, why
+from couchgrass.serving.whole import whole
 
 TIMEOUT_S: Final = 30.0
 CONNECT_S: Final = 10.0
@@ -67,7 +68,6 @@ class CouchServer:
     ) -> None:
         assert self._session is not None
         await self._session.close()
-        self._session = None
 
     def transport(self) -> HttpTransport:
         """The same server and user for what is large or live. It ends with this server."""
@@ -114,16 +114,16 @@ class CouchServer:
         self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
     ) -> tuple[int, bytes]:
         assert self._session is not None, "only inside of `async with`"
+        if self._session.closed:
+            # Whoever shares it with us has given it up.
+            raise PeerLost(f"{self.base}: its connections were given up", is_down=True)
         try:
             async with self._session.request(
                 method, URL(url, encoded=True), data=body, headers=headers, allow_redirects=False
             ) as answer:
-                text = bytearray()
-                async for piece in answer.content.iter_any():
-                    text += piece
-                    if len(text) > ANSWER_BYTES_MAX:
-                        raise TooLarge(f"{self.base}: an answer is larger than {ANSWER_BYTES_MAX} bytes")
-                return answer.status, bytes(text)
+                return answer.status, await whole(answer, ANSWER_BYTES_MAX)
+        except TooLarge as endless:
+            raise TooLarge(f"{self.base}: {endless.reason}") from None
         except FAILURES as broken:
             raise PeerLost(f"{self.base}: {why(broken)}") from broken
 

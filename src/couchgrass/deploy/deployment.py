@@ -23,6 +23,9 @@ class Over(msgspec.Struct, frozen=True):
     inputs: Mapping[str, Any] = {}
     annotations: Mapping[str, Any] = {}
 
+    def __repr__(self) -> str:
+        return f"Over({sorted(self.inputs)})"
+
 
 Place = tuple[str, str, str]
 """("package", name, ""), ("action", package, name), ("trigger", name, "")."""

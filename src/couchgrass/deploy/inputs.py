@@ -31,6 +31,9 @@ class Value(msgspec.Struct, frozen=True):
     unset: tuple[str, ...] = ()
     alone: str = ""
 
+    def __repr__(self) -> str:
+        return f"Value({self.type!r}, is_given={self.is_given})"
+
     @property
     def is_empty(self) -> bool:
         """Would wskdeploy look elsewhere for it?"""

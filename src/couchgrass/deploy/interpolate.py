@@ -22,6 +22,9 @@ class Filled(msgspec.Struct, frozen=True):
     text: str
     unset: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"Filled(unset={self.unset})"
+
 
 def is_interpolated(text: str) -> bool:
     """Is it looked at?"""

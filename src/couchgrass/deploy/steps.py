@@ -65,6 +65,9 @@ class Step(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         return f"Step({self.change} {self.kind} {self.name!r}: {', '.join(self.why)})"
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("change", self.change), ("kind", self.kind), ("name", self.name)]
+
 
 class Plan(msgspec.Struct, frozen=True):
     """All steps in their order, those that do nothing among them."""
@@ -101,3 +104,9 @@ class Present(msgspec.Struct, frozen=True):
     feeds: Mapping[str, Entity | None] = {}
     apis: Mapping[str, dict[str, Any]] = {}
     urls: Mapping[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"Present({self.namespace!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("namespace", self.namespace)]

@@ -3,6 +3,8 @@
 Pure. `manifest.py` and its neighbours make them of files and environment, `diff.py` compares them with what a
 namespace has (read into the same values), `apply/` makes the difference. Names are relative to the namespace:
 "package/action", or "action" for the default package.
+
+Parameters, inputs and annotations may be passwords: no `repr` shows them.
 """
 
 from __future__ import annotations
@@ -28,11 +30,25 @@ class Exec(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         return f"Exec({self.kind!r}, {self.digest[:12]!r})"
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("kind", self.kind), ("digest", self.digest[:12])]
 
-class Action(msgspec.Struct, frozen=True):
-    """An action or a sequence. `limits`: timeout (ms), memory, logs (MB), concurrency; missing: default."""
+
+class _Named(msgspec.Struct, frozen=True):
+    """Something with a name, which is all that is shown of it."""
 
     name: str
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("name", self.name)]
+
+
+class Action(_Named, frozen=True):
+    """An action or a sequence. `limits`: timeout (ms), memory, logs (MB), concurrency; missing: default."""
+
     exec: Exec
     parameters: dict[str, Any] = {}
     annotations: dict[str, Any] = {}
@@ -40,10 +56,9 @@ class Action(msgspec.Struct, frozen=True):
     version: str = ""
 
 
-class Package(msgspec.Struct, frozen=True):
+class Package(_Named, frozen=True):
     """A package, or with `binding` ("/namespace/package") a bound one."""
 
-    name: str
     parameters: dict[str, Any] = {}
     annotations: dict[str, Any] = {}
     binding: str = ""
@@ -51,21 +66,19 @@ class Package(msgspec.Struct, frozen=True):
     version: str = ""
 
 
-class Trigger(msgspec.Struct, frozen=True):
+class Trigger(_Named, frozen=True):
     """A trigger. `feed` is the full name of the feed's action, whose `inputs` are its lifecycle's parameters;
     without a feed `parameters` are the trigger's own."""
 
-    name: str
     parameters: dict[str, Any] = {}
     annotations: dict[str, Any] = {}
     feed: str = ""
     inputs: dict[str, Any] = {}
 
 
-class Rule(msgspec.Struct, frozen=True):
+class Rule(_Named, frozen=True):
     """Which action a trigger's events go to."""
 
-    name: str
     trigger: str
     action: str
     annotations: dict[str, Any] = {}
@@ -95,3 +108,10 @@ class App(msgspec.Struct, frozen=True):
     swaggers: tuple[dict[str, Any], ...] = ()
     project: str = ""
     warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        names = [one.name for one in (*self.packages, *self.actions, *self.triggers, *self.rules)]
+        return f"App({self.project!r}, {names})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("project", self.project)]

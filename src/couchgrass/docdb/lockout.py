@@ -11,6 +11,8 @@ failed the longest ago make room.
 before. It keeps only an HMAC of the header under a key of this process. Whoever changes a user calls
 `forget`; the generation that the caller read before it began to verify keeps a slow check of the old password
 from being remembered after that.
+
+`Hashed` spares the first check of a password that was hashed here when its user was written.
 """
 
 from __future__ import annotations
@@ -18,9 +20,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import OrderedDict
+from collections.abc import Mapping
 from enum import Enum
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
+from couchgrass import json
 from couchgrass.docdb.settings import AuthLockout
 from couchgrass.errors import Forbidden
 
@@ -28,6 +32,7 @@ LOCKED: Final = "Account is temporarily locked due to multiple authentication fa
 
 VERIFIED_LIFETIME_S: Final = 600.0
 """CouchDB keeps what it knows of a user for ten minutes."""
+HASHED_OBJECTS_MAX: Final = 1000
 VERIFIED_OBJECTS_MAX: Final = 10_000
 """Some 5 MB. More clients than this at a time pay the hash again."""
 
@@ -158,3 +163,44 @@ class Verified(Generic[T]):
         keys.discard(key)
         if not keys:
             del self._of_name[entry[2]]
+
+
+class Hashed:
+    """Which password which hash was made of. Keeps only HMACs of the two together, each for one check."""
+
+    def __init__(self, process_key: bytes, *, objects_max: int = HASHED_OBJECTS_MAX) -> None:
+        self._process_key = process_key
+        self._objects_max = objects_max
+        self._marks: dict[bytes, None] = {}
+        """The oldest is first."""
+
+    def __len__(self) -> int:
+        return len(self._marks)
+
+    def made(self, password: str, credentials: Mapping[str, Any]) -> None:
+        """These are the password's; those without a derived key are quick to check anyway."""
+        if (mark := self._mark(password, credentials)) is None:
+            return
+        while len(self._marks) >= self._objects_max:
+            del self._marks[next(iter(self._marks))]
+        self._marks[mark] = None
+
+    def take(self, password: str, credentials: Mapping[str, Any]) -> bool:
+        """Whether they are known to be the password's; the next time they are not."""
+        mark = self._mark(password, credentials)
+        if mark is None or mark not in self._marks:
+            return False
+        del self._marks[mark]
+        return True
+
+    def clear(self) -> None:
+        """The settings changed: it is checked anew what they allow."""
+        self._marks.clear()
+
+    def _mark(self, password: str, credentials: Mapping[str, Any]) -> bytes | None:
+        if credentials.get("password_scheme") != "pbkdf2":
+            return None
+        made_of = [
+            str(credentials.get(field, "")) for field in ("pbkdf2_prf", "iterations", "salt", "derived_key")
+        ]
+        return hmac.digest(self._process_key, json.encode([*made_of, password]), "sha256")

@@ -25,6 +25,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
+
 from couchgrass import json
 from couchgrass.docdb.access import ADMIN_ROLE, METRICS_ROLE, Security, UserCtx, is_db_admin
 from couchgrass.docdb.settings import ChttpdAuth
@@ -45,6 +47,10 @@ _PASSWORD_FIELDS: Final = frozenset(
     {"derived_key", "iterations", "password", "password_scheme", "password_sha", "pbkdf2_prf"}
     | {"preserve_salt", "salt"}
 )
+GENERATED_ITERATIONS: Final = 1000
+"""Of a password of so many random bits that nobody guesses it, however fast a guess is. The many that the
+settings ask for are against guesses at what people think of."""
+
 _TOTP_STEP_S: Final = 30
 _TOTP_LENGTH_MAX: Final = 10
 """A token is made of 31 bits, so more digits say nothing."""
@@ -124,6 +130,12 @@ def hash_admin_password(password: str, salt: str, auth: ChttpdAuth) -> str:
         return f"-hashed-{_simple(password, salt)},{salt}"
     key = derive(password, salt, prf=auth.pbkdf2_prf, iterations=auth.iterations)
     return f"-pbkdf2:{auth.pbkdf2_prf}-{key},{salt},{auth.iterations}"
+
+
+def hash_generated(password: str, salt: str, auth: ChttpdAuth) -> str:
+    """The same of a password that was drawn by lot, with as few iterations as the settings allow for it."""
+    iterations = min(max(GENERATED_ITERATIONS, auth.min_iterations), auth.iterations)
+    return hash_admin_password(password, salt, msgspec.structs.replace(auth, iterations=iterations))
 
 
 def admin_credentials(text: str) -> dict[str, Any] | None:

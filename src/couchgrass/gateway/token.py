@@ -10,15 +10,20 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from joserfc import jws
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from couchgrass import json
 from couchgrass.errors import BadRequest, Unauthorized
+
+if TYPE_CHECKING:
+    # Loaded with the first token: the cryptography that it brings would take a tenth of the gateway's start.
+    from joserfc.jwk import ECKey, OKPKey, RSAKey
+    from joserfc.jws import JWSRegistry
+
+    PublicKey = RSAKey | ECKey | OKPKey
 
 ALGORITHMS: Final[Mapping[str, str]] = {
     "RS256": "RSA",
@@ -41,10 +46,6 @@ LEEWAY_S: Final = 30
 
 KEYS_MAX: Final = 100
 """Of one issuer."""
-
-_REGISTRY: Final = jws.JWSRegistry(algorithms=list(ALGORITHMS))
-PublicKey = RSAKey | ECKey | OKPKey
-_KINDS: Final[Mapping[str, type[PublicKey]]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
 
 
 class Refused(Unauthorized):
@@ -149,11 +150,28 @@ def _time(claims: Mapping[str, Any], name: str) -> float | None:
     return float(value)
 
 
+@cache
+def _registry() -> JWSRegistry:
+    from joserfc.jws import JWSRegistry
+
+    return JWSRegistry(algorithms=list(ALGORITHMS))
+
+
+@cache
+def _kinds() -> Mapping[str, type[PublicKey]]:
+    from joserfc.jwk import ECKey, OKPKey, RSAKey
+
+    return {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
+
+
 def verify(read: Read, keys: Sequence[PublicKey]) -> bool:
     """One of the keys has signed the token."""
+    from joserfc import jws
+    from joserfc.errors import JoseError
+
     for key in keys:
         try:
-            jws.deserialize_compact(read.text, key, algorithms=[read.algorithm], registry=_REGISTRY)
+            jws.deserialize_compact(read.text, key, algorithms=[read.algorithm], registry=_registry())
         except (JoseError, ValueError):
             continue
         return True
@@ -165,17 +183,20 @@ def read_keys(document: Any) -> KeySet:
 
     Raises BadRequest when it is no JWK set.
     """
+    from joserfc.errors import JoseError
+
+    kinds = _kinds()
     rows = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(rows, list):
         raise BadRequest("No JWK set")
     found: list[tuple[str | None, str, PublicKey]] = []
     for row in rows[:KEYS_MAX]:
         kind = row.get("kty") if isinstance(row, dict) else None
-        if not isinstance(kind, str) or kind not in _KINDS or row.get("use", "sig") != "sig":
+        if not isinstance(kind, str) or kind not in kinds or row.get("use", "sig") != "sig":
             continue
         public = {name: value for name, value in row.items() if name in _PUBLIC}
         try:
-            key = _KINDS[kind].import_key(public)
+            key = kinds[kind].import_key(public)
         except (JoseError, ValueError, TypeError, KeyError):
             continue
         kid = row.get("kid")

@@ -3,7 +3,7 @@
 Pure; `region/run/supervisor.py` carries out the commands and reports what happens. The processes are those of
 a region, or regions themselves: `Rules` say how they hang together.
 
-    waiting ──► starting ──► ready          a process waits until those before it are ready, or PATIENCE_S
+    waiting ──► starting ──► ready          all start at once; who needs another one waits for it itself
                  ▲   │         │
                  │   ▼         ▼            whatever ends is started again, each time a little later;
                 resting ◄── (it ended)      READY_MAX_S without a word and it is killed first
@@ -25,9 +25,6 @@ FIRST_S: Final = 0.1
 REST_MAX_S: Final = 10.0
 HEALTHY_S: Final = 60.0
 """Ready for so long, a process is well again and its next fall is the first."""
-
-PATIENCE_S: Final = 20.0
-"""How long a process waits for those before it; functions can serve without a database."""
 
 HELD_LOOK_S: Final = 0.1
 """How often it is to be looked whether one is still held."""
@@ -68,12 +65,10 @@ class Process(msgspec.Struct, frozen=True):
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """How processes hang together. `whole` is what people are told that they are. `at_once`: none waits for
-    another to start. `groups`: the ones that stop together, in the order of their start; empty: each alone.
-    """
+    """How processes hang together. `whole` is what people are told that they are. `groups`: the ones that
+    stop together, the last group first; empty: each alone."""
 
     whole: str = "the region"
-    at_once: bool = False
     groups: tuple[tuple[str, ...], ...] = ()
     ready_max_s: float = READY_MAX_S
     stop_s: float = STOP_S
@@ -81,11 +76,11 @@ class Rules(msgspec.Struct, frozen=True):
 
 
 ALONE: Final = Rules()
-"""Each waits for the one before it, and stops before that."""
+"""Each stops before the one that stands before it."""
 
 
 class State(msgspec.Struct, frozen=True):
-    """The processes, in the order in which they start."""
+    """The processes; they stop in the other order."""
 
     processes: dict[str, Process]
     rules: Rules = ALONE
@@ -199,8 +194,6 @@ def next_at(state: State, now: float = 0.0, held: frozenset[str] = frozenset()) 
 
 def _due_at(state: State, process: Process) -> float | None:
     match process.phase:
-        case Phase.WAITING:
-            return process.since + PATIENCE_S
         case Phase.STARTING:
             return process.since + state.rules.ready_max_s
         case Phase.RESTING:
@@ -262,14 +255,13 @@ def _told(state: State, now: float, commands: list[Command]) -> State:
 
 
 def _run_on(state: State, now: float, held: frozenset[str], commands: list[Command]) -> State:
-    before_ready = True
     for name, process in state.processes.items():
         due_at = _due_at(state, process)
         due = due_at is not None and now >= due_at
         match process.phase:
             case Phase.WAITING | Phase.RESTING if name in held:
                 pass
-            case Phase.WAITING if before_ready or due or state.rules.at_once:
+            case Phase.WAITING:
                 commands.append(Start(name))
                 process = _moved(process, Phase.STARTING, now)
             case Phase.RESTING if due:
@@ -285,7 +277,6 @@ def _run_on(state: State, now: float, held: frozenset[str], commands: list[Comma
             case _:
                 pass
         state = _with(state, name, process)
-        before_ready = before_ready and process.phase is Phase.READY
     return state
 
 

@@ -57,5 +57,5 @@ def kept_secret(path: Path, make: Callable[[], str]) -> str:
         beside.unlink()
     secret = path.read_text(encoding="utf-8", errors="replace").rstrip("\n")
     if len(secret) < SECRET_CHARS_MIN:
-        raise SecretRefused(f"{path} was cut off: remove it, and start all of the region again")
+        raise SecretRefused(f"{path} holds no secret: remove it, and it is made again")
     return secret

@@ -21,14 +21,16 @@ PREFIX: Final = b"/_couchgrass/"
 CANARY: Final = b"/_couchgrass/canary"
 METRICS: Final = b"/_couchgrass/metrics"
 
+SECRET_BYTES: Final = 32
+
 Route = Callable[[Request], Awaitable[Answer]]
 
 
 def region_secret(file: Path) -> str:
-    """The secret that the region's processes share, made by whoever comes first. Raises OSError and
-    SecretRefused."""
+    """The secret that the region's processes share, made by whoever comes first. Raises OSError, and
+    SecretRefused for a file without one: an empty secret would be everybody's."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return kept_secret(file, lambda: secrets.token_urlsafe(32))
+    return kept_secret(file, lambda: secrets.token_urlsafe(SECRET_BYTES))
 
 
 def bearer(secret: str) -> str:
@@ -36,18 +38,25 @@ def bearer(secret: str) -> str:
     return f"Bearer {secret}"
 
 
+def check_shown(request: Request, secret: str) -> None:
+    """Raises NotFound for who does not show the secret."""
+    shown = request.headers.get(b"authorization", b"")
+    if not hmac.compare_digest(shown, bearer(secret).encode()):
+        raise NotFound("Not found.")
+
+
 class Inner:
     """`routes`: what answers, by method and path."""
 
     def __init__(self, secret: str, routes: Mapping[tuple[str, bytes], Route]) -> None:
-        self._authorization = bearer(secret).encode()
+        self._secret = secret
         self._routes = routes
 
     async def answer(self, request: Request) -> Answer:
         """Raises NotFound for who has not the secret, and for what is not there."""
-        shown = request.headers.get(b"authorization", b"")
+        check_shown(request, self._secret)
         route = self._routes.get((request.method, request.raw_path))
-        if not hmac.compare_digest(shown, self._authorization) or route is None:
+        if route is None:
             raise NotFound("Not found.")
         return await route(request)
 

@@ -96,11 +96,14 @@ Weight = Annotated[int, Meta(ge=0, le=1000)]
 
 
 class Balancer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where it listens and how it picks. `affinity`: a cookie keeps a client in its region as long as that
-    serves. `probe_ms`: how often each region is asked; `probe_timeout_ms`: how long it may be silent then."""
+    """Where it listens and how it picks. Its state and its metrics are for its operators and have a host of
+    their own: who opens `host` to the world has not opened `metrics_host`. `affinity`: a cookie keeps a
+    client in its region as long as that serves. `probe_ms`: how often each region is asked;
+    `probe_timeout_ms`: how long it may be silent then."""
 
     host: str = LOOPBACK
     port: Port = BALANCER_PORT
+    metrics_host: str = LOOPBACK
     metrics_port: Port = METRICS_PORT
     hostname: str = ""
     data: str = "balancer"
@@ -257,10 +260,10 @@ def _check_apart(topology: Topology, where: Where) -> None:
     folders = [apart.folder_of(region) for region in topology.regions]
     if (balancer := topology.balancer) is not None:
         claims += [
-            apart.Claim(("balancer", key), what, "", balancer.host, port)
-            for key, what, port in (
-                ("port", "the balancer", balancer.port),
-                ("metrics_port", "the balancer's metrics", balancer.metrics_port),
+            apart.Claim(("balancer", key), what, "", host, port)
+            for key, what, host, port in (
+                ("port", "the balancer", balancer.host, balancer.port),
+                ("metrics_port", "the balancer's metrics", balancer.metrics_host, balancer.metrics_port),
             )
             if port
         ]

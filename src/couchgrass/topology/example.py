@@ -62,7 +62,8 @@ agent.port = 3245
 [balancer]
 host = "127.0.0.1"                   # "0.0.0.0" for all the world
 port = 8080
-metrics_port = 8081                  # its state and its metrics, for you only
+metrics_host = "127.0.0.1"           # its state and its metrics, for you only
+metrics_port = 8081                  # where they are
 hostname = ""                        # the name by which clients know it: "todo.example.org"
 data = "balancer"                    # its folder
 policy = "failover"                  # or geo, weighted, least-request

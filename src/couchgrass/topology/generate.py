@@ -16,7 +16,7 @@ import msgspec
 
 from couchgrass.errors import BadRequest
 from couchgrass.region.config import AGENT_PORT, DATABASE_PORT, FUNCTIONS_PORT, GATEWAY_PORT
-from couchgrass.topology.cities import CITIES
+from couchgrass.topology.cities import city_of
 from couchgrass.topology.config import BALANCER_PORT, METRICS_PORT, REGIONS_MAX, Topology
 
 REGION_STEP: Final = 10
@@ -143,7 +143,7 @@ def account_for(folder: str) -> str:
 
 def _region(name: str, ports: dict[str, int]) -> str:
     key = name if re.fullmatch(r"[\w-]+", name) else _text(name)
-    city = CITIES.get(name)
+    city = city_of(name)
     lines = [f"[regions.{key}]"]
     if city is not None:
         lines.append(f"location = {_text(city.location)}")

@@ -20,6 +20,7 @@ from yarl import URL
 from couchgrass import json
 from couchgrass.errors import BadRequest, CouchgrassError, PeerLost, TooLarge, from_answer
 from couchgrass.serving.lost import FAILURES, why
+from couchgrass.serving.whole import whole
 
 TIMEOUT_S: Final = 90.0
 """A blocking invocation takes up to 60 s."""
@@ -109,12 +110,9 @@ class WhiskHost:
             async with self._session.request(
                 method, URL(url, encoded=True), data=body, headers=headers, allow_redirects=False
             ) as answer:
-                text = bytearray()
-                async for piece in answer.content.iter_any():
-                    text += piece
-                    if len(text) > ANSWER_BYTES_MAX:
-                        raise TooLarge(f"{self.base}: an answer is larger than {ANSWER_BYTES_MAX} bytes")
-                return answer.status, bytes(text)
+                return answer.status, await whole(answer, ANSWER_BYTES_MAX)
+        except TooLarge as endless:
+            raise TooLarge(f"{self.base}: {endless.reason}") from None
         except FAILURES as broken:
             is_down = isinstance(broken, aiohttp.ClientConnectorError)
             # Without its cause, which may hold the request with its headers.

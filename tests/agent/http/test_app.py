@@ -19,6 +19,8 @@ from couchgrass.agent.seen import Link
 from couchgrass.testing.asgi import MovedClock
 from couchgrass.testing.listening import listening
 
+EVENTS = "/_couchgrass/events"
+OURS = {"authorization": "Bearer the region's"}
 LINK = Link("todos", "dallas", "london", "running", lag_s=0.5)
 
 
@@ -43,7 +45,7 @@ async def site() -> AsyncIterator[Site]:
     async def metrics() -> str:
         return "couchgrass_live 1\n"
 
-    app = App(pulse, lambda: (LINK,), metrics)
+    app = App(pulse, lambda: (LINK,), metrics, "the region's")
     async with listening(app) as url, aiohttp.ClientSession(url) as session:
         yield Site(pulse, session, app)
         app.draining = True
@@ -89,6 +91,7 @@ def test_the_status_has_the_links_and_metrics_are_text() -> None:
         ("GET", "/", 404),
         ("GET", "/_couchgrass/canary", 404),
         ("POST", "/_couchgrass/live", 405),
+        ("GET", "/_couchgrass/events", 404),
         ("HEAD", "/_couchgrass/events", 405),
         ("HEAD", "/_couchgrass/status", 200),
     ],
@@ -102,7 +105,7 @@ def test_what_is_not_there(method: str, path: str, status: int) -> None:
 
 def test_events_tell_the_health_at_once_on_each_change_and_now_and_then() -> None:
     async def work(site: Site) -> None:
-        async with site.session.get("/_couchgrass/events") as answer:
+        async with site.session.get(EVENTS, headers=OURS) as answer:
             assert answer.content_type == "application/x-ndjson"
             assert json.decode(await answer.content.readline())["live"] is False
             assert json.decode(await answer.content.readline())["live"] is False
@@ -118,14 +121,14 @@ def test_so_many_listen_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pulse_module, "LISTENERS_MAX", 1)
 
     async def work(site: Site) -> None:
-        async with site.session.get("/_couchgrass/events") as answer:
+        async with site.session.get(EVENTS, headers=OURS) as answer:
             await answer.content.readline()
-            assert (await site.ask("/_couchgrass/events"))[0] == 503
+            assert await status_of_events(site) == 503
         while (await status_of_events(site)) != 200:  # who hung up makes room
             await asyncio.sleep(0.01)
 
     async def status_of_events(site: Site) -> int:
-        async with site.session.get("/_couchgrass/events") as answer:
+        async with site.session.get(EVENTS, headers=OURS) as answer:
             return answer.status
 
     with_site(work)

@@ -24,7 +24,8 @@ async def both() -> AsyncIterator[tuple[Apache, Apache, CouchServer, CouchServer
 
 
 async def made(target: CouchServer, source: CouchServer) -> Key:
-    return await keys.make(target, source, region="london", reader="dallas", api_keys=False)
+    key, _ = await keys.make(target, source, region="london", reader="dallas", api_keys=False)
+    return key
 
 
 def test_two_that_make_a_key_at_the_same_time_have_the_same() -> None:
@@ -79,5 +80,19 @@ def test_where_the_agent_reaches_a_region_is_noted_beside_its_key() -> None:
             assert await keys.kept(target, "london") == keys.Kept(
                 Key(key.name, key.password), "http://wire:1"
             )
+
+    asyncio.run(work())
+
+
+def test_a_key_that_signs_in_is_not_said_to_be_made() -> None:
+    async def work() -> None:
+        async with both() as (_, _, target, source):
+
+            async def took_anything() -> bool:
+                _, took = await keys.make(target, source, region="london", reader="dallas", api_keys=False)
+                return took
+
+            assert await took_anything()
+            assert not await took_anything()
 
     asyncio.run(work())

@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 
 from couchgrass.agent.run.links import Links
+from couchgrass.agent.run.watch import Watch
 from couchgrass.identity import person
 from couchgrass.identity.claims import User
+from couchgrass.linking.address import Address
+from couchgrass.linking.job import Side
 from couchgrass.topology.config import Synced
 from tests.agent.run.world import World, all_run, until, world
 
@@ -219,3 +222,16 @@ def test_sign_in_and_kept_answers_are_in_step_and_old_answers_go(three: World) -
         assert await three.found("dallas", "_users", "org.couchdb.user:todo") is None
 
     asyncio.run(work())
+
+
+def test_it_is_said_once_each_time_a_region_is_lost(caplog: pytest.LogCaptureFixture) -> None:
+    watch = Watch("london", Side.A, lambda: Address("http://127.0.0.1:1"), lambda: None)
+
+    async def work() -> None:
+        for _ in range(2):
+            watch.error = ""  # it was reached
+            for reason in ("connection refused", "no answer"):
+                watch._lost(reason)
+
+    asyncio.run(work())
+    assert caplog.text.count("does not answer") == 2

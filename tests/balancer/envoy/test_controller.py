@@ -127,6 +127,12 @@ def test_with_an_idempotency_key_it_is(site: Running, method: str, failure: str)
     assert answer.json()["headers"]["idempotency-key"] == "k1"
 
 
+def test_an_actions_own_error_is_kept_for_its_key_and_not_made_twice(site: Running) -> None:
+    answer = site.ask("POST", "/keyed?in=london&status=500", b"body", idempotency_key="k2")
+    assert answer.status == 500
+    assert (site.london.requests("/keyed"), site.dallas.requests("/keyed")) == ({"POST": 1}, {})
+
+
 @pytest.mark.parametrize("body", [b"body", LARGE], ids=["small", "large"])
 def test_what_was_not_run_is_sent_again_with_its_body(site: Running, body: bytes) -> None:
     answer = site.ask("POST", "/todos?in=london&status=503&not_run=1", body)

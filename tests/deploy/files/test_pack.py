@@ -60,6 +60,7 @@ def test_a_file_is_text_and_an_archive_is_base64(tmp_path: Path) -> None:
     (tmp_path / "b.jar").write_bytes(b"PK\x05\x06" + bytes(18))
     assert pack(tmp_path, "b.js") == Packed("js", "main = 'ü'")
     assert pack(tmp_path, "/b.js") == Packed("js", "main = 'ü'")
+    assert pack(tmp_path, "//b.js") == Packed("js", "main = 'ü'")
     assert pack(tmp_path, "b.jar") == Packed(
         "jar", base64.b64encode((tmp_path / "b.jar").read_bytes()).decode()
     )

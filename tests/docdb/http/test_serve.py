@@ -18,10 +18,11 @@ import pytest
 
 from couchgrass.docdb.config import section_values
 from couchgrass.docdb.http import serve
-from couchgrass.docdb.http.serve import ADMIN_FILE, Wanted, close_extension, complete_settings
+from couchgrass.docdb.http.serve import ADMIN_FILE, Service, Wanted, close_extension, complete_settings
 from couchgrass.docdb.http.settings_file import SettingsFile
 from couchgrass.docdb.password import admin_credentials, verify_password
-from couchgrass.docdb.settings import snapshot
+from couchgrass.docdb.settings import ChttpdAuth, snapshot
+from couchgrass.serving.listen import StartRefused
 from couchgrass.testing.call import call
 from couchgrass.testing.server import ServerProcess
 
@@ -239,6 +240,41 @@ def closed(close: Callable[[], Awaitable[None]], *, is_hurried: bool = False) ->
         await close_extension(Beside(close), hurried)
 
     asyncio.run(run())
+
+
+def test_an_admin_for_programs_is_made_once_and_put_right_again(tmp_path: Path) -> None:
+    file = SettingsFile(operators=None, own=tmp_path / "settings.ini")
+    place = tmp_path / "service.json"
+    wanted = Wanted(tmp_path, service=Service("robot", place))
+
+    def signs_in(password: str) -> bool:
+        config, _ = complete_settings(file, wanted)
+        credentials = admin_credentials(section_values(config, "admins")["robot"])
+        assert credentials is not None
+        return verify_password(password, credentials, ChttpdAuth())
+
+    first, _ = complete_settings(file, wanted)
+    assert set(section_values(first, "admins")) == {"admin", "robot"}
+    assert place.stat().st_mode & 0o777 == 0o600
+    made = json.loads(place.read_text())
+    assert made["name"] == "robot"
+    assert signs_in(made["password"])
+    assert complete_settings(file, wanted)[0] == first
+    # A folder whose settings are others by now, or a start that was cut off in between.
+    place.write_text('{"name": "robot", "password": "another one"}')
+    assert signs_in("another one")
+    assert not signs_in(made["password"])
+
+
+@pytest.mark.parametrize("text", ["hidden", '{"password": "hidden"}', '{"name": "a"}'])
+def test_a_bad_file_of_the_admin_for_programs_is_named_and_not_shown(tmp_path: Path, text: str) -> None:
+    place = tmp_path / "service.json"
+    place.write_text(text)
+    file = SettingsFile(operators=None, own=tmp_path / "settings.ini")
+    with pytest.raises(StartRefused) as refused:
+        complete_settings(file, Wanted(tmp_path, service=Service("robot", place)))
+    assert "service.json" in refused.value.reason
+    assert "hidden" not in refused.value.reason
 
 
 def test_an_extension_is_closed_and_its_failure_keeps_nobody_from_stopping(

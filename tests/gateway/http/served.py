@@ -155,7 +155,7 @@ async def served(
         keys = Keys(clock, identity_url=peer.url + "/oauth/v4")
         standing, once = Standing(), Once(IdempotencyKeys(db), clock, region=region)
         stack.push_async_callback(once.close)
-        agent = Agent(region, lambda: agent_url, standing, clock, reach=backend.reach)
+        agent = Agent(region, lambda: agent_url, standing, clock, secret="s", reach=backend.reach)
         agent.start()
         stack.push_async_callback(agent.close)
         gateway = Gateway(

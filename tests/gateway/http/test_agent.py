@@ -50,6 +50,7 @@ class Told:
             is_well = self.health.live if exchange.path.endswith("live") else self.health.ready
             await exchange.answer(200 if is_well else 503, msgspec.json.encode(self.health))
             return
+        assert exchange.headers["authorization"] == "Bearer s"
         await exchange.begin(200, transfer_encoding="chunked")
         while True:
             line = msgspec.json.encode(self.health) + b"\n"

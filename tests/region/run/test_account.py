@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import base64
 from pathlib import Path
 
 import pytest
 
 from couchgrass.region.config import Database, Functions, Gateway, Region
-from couchgrass.region.places import ACCOUNT, ACCOUNT_NAME
+from couchgrass.region.places import ACCOUNT
 from couchgrass.region.restart import Phase
 from couchgrass.region.run.account import (
     Access,
@@ -17,7 +15,6 @@ from couchgrass.region.run.account import (
     Account,
     api_host,
     database_access,
-    ensure_account,
     gateway_url,
     peer_access,
     read_account,
@@ -25,32 +22,6 @@ from couchgrass.region.run.account import (
     write_account,
 )
 from couchgrass.region.run.state_file import Hold, RegionState, Seen, write_state
-from couchgrass.testing.call import call
-from couchgrass.testing.server import ServerProcess
-
-
-def signed(account: Account) -> dict[str, str]:
-    return {
-        "Authorization": "Basic " + base64.b64encode(f"{account.name}:{account.password}".encode()).decode()
-    }
-
-
-def test_the_account_is_made_once_and_put_right_again(couch_server: ServerProcess, tmp_path: Path) -> None:
-    admin = Account(couch_server.user, couch_server.password)
-    asyncio.run(ensure_account(tmp_path, couch_server.url, admin))
-    file = tmp_path / ACCOUNT
-    assert file.stat().st_mode & 0o777 == 0o600
-    account = read_account(file)
-    assert account.name == ACCOUNT_NAME
-    assert call(couch_server.url, "GET", "/_all_dbs", headers=signed(account)).status == 200
-    asyncio.run(ensure_account(tmp_path, couch_server.url))
-    assert read_account(file) == account
-    # A folder whose database is another one by now, or a start that was cut off in between.
-    other = Account(ACCOUNT_NAME, "another one")
-    write_account(file, other)
-    asyncio.run(ensure_account(tmp_path, couch_server.url, admin))
-    assert call(couch_server.url, "GET", "/_all_dbs", headers=signed(other)).status == 200
-    assert call(couch_server.url, "GET", "/_all_dbs", headers=signed(account)).status == 401
 
 
 def test_an_account_never_shows_its_password() -> None:
@@ -116,7 +87,7 @@ def test_where_a_process_on_any_free_port_is_only_a_region_that_runs_knows(tmp_p
         assert (served_at(region, "functions"), served_at(region, "gateway")) == ("http://127.0.0.1:47", "")
         seen["gateway"] = Seen(Phase.READY, 1.0, url="http://[::]:48")
         write_state(tmp_path, RegionState("local", "f", 1, 1.0, "", seen))
-        assert gateway_url(region) == "http://127.0.0.1:48"
+        assert gateway_url(region) == "http://[::1]:48"
     finally:
         hold.close()
 

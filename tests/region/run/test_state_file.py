@@ -68,6 +68,13 @@ def test_what_a_killed_region_left_is_not_taken_for_what_runs_now(tmp_path: Path
     hold.close()
 
 
+def test_a_folder_with_something_in_the_states_place_is_refused_and_let_go(tmp_path: Path) -> None:
+    (tmp_path / STATE).mkdir()
+    with pytest.raises(FolderTaken, match="can't be used: Is a directory"):
+        Hold(tmp_path)
+    assert not is_held(tmp_path)
+
+
 def test_a_folder_that_can_not_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(FolderTaken, match=r"file/data can't be used: Not a directory"):

@@ -1,4 +1,4 @@
-"""Real processes under the supervisor: started in order, started again, stopped in order, gone with it."""
+"""Real processes under the supervisor: started at once, started again, stopped in order, gone with it."""
 
 from __future__ import annotations
 
@@ -20,16 +20,19 @@ from couchgrass.region.run.state_file import RegionState, read_state
 WAIT_S = 30.0
 
 CHILD = """
-import os, signal, sys
+import os, signal, sys, time
 name, folder = sys.argv[1:3]
 def stop(number, frame):
     open(folder + "/stops", "a").write(name + "\\n")
     sys.exit(0)
 signal.signal(signal.SIGTERM, signal.SIG_IGN if name == "stubborn" else stop)
 if os.path.exists(folder + "/refuse-" + name):
+    while not os.path.exists(folder + "/serves-database"):
+        time.sleep(0.01)
     sys.exit("refused: port taken")
 print("a word", file=sys.stderr)
 print(name, "serves at http://" + name + ":1", *sys.argv[3:], flush=True)
+open(folder + "/serves-" + name, "w").close()
 while True:
     signal.pause()
 """
@@ -43,9 +46,7 @@ from couchgrass.region.run.supervisor import Spec, Supervisor, Told
 folder, child, *names = sys.argv[1:]
 hold = Hold(Path(folder))
 command = lambda name: [sys.executable, "-c", child, name, folder]
-async def prepare(url):
-    Path(folder, "prepared").write_text(url)
-specs = [Spec(n, command(n), dict(os.environ), prepare=prepare if n == "database" else None) for n in names]
+specs = [Spec(n, command(n), dict(os.environ)) for n in names]
 async def main():
     told = Told("local", "region.toml", Path(folder))
     ready = lambda urls: print("ready:", *urls.values(), flush=True)
@@ -113,16 +114,16 @@ def gone(pid: int) -> bool:
         return True
 
 
-def test_all_start_in_order_and_stop_in_the_other_order(tmp_path: Path) -> None:
+def test_all_start_at_once_and_stop_in_the_other_order(tmp_path: Path) -> None:
     with region(tmp_path, "database", "functions", "gateway") as running:
-        running.until_ready("gateway")
+        for name in ("database", "functions", "gateway"):
+            running.until_ready(name)
         state = running.state()
         assert (state.name, state.pid, state.database_url) == (
             "local",
             running.process.pid,
             "http://database:1",
         )
-        assert (tmp_path / "prepared").read_text() == "http://database:1"
         status, out, error = running.end()
     assert status == 0
     assert "ready: http://database:1 http://functions:1 http://gateway:1\n" in out
@@ -140,6 +141,14 @@ def test_what_is_killed_is_started_again_and_the_others_go_on(tmp_path: Path) ->
         status, _, error = running.end(signal.SIGINT)
     assert status == 0
     assert "region    | database was ended by signal 9; it is started again in 0.1 s\n" in error
+
+
+def test_they_are_in_the_supervisor_s_session_but_out_of_reach_of_a_ctrl_c(tmp_path: Path) -> None:
+    with region(tmp_path, "database") as running:
+        child, supervisor = running.until_ready("database"), running.process.pid
+        assert os.getsid(child) == os.getsid(supervisor)
+        assert os.getpgid(child) == child != os.getpgid(supervisor)
+        running.end()
 
 
 def test_all_die_with_a_killed_supervisor(tmp_path: Path) -> None:
@@ -163,6 +172,7 @@ def test_a_first_start_that_is_refused_ends_the_region(tmp_path: Path) -> None:
 
 def test_a_second_and_stubborn_stop_is_hurried(tmp_path: Path) -> None:
     with region(tmp_path, "database", "stubborn") as running:
+        running.until_ready("database")
         running.until_ready("stubborn")
         running.process.send_signal(signal.SIGTERM)
         until(lambda: running.state().processes["stubborn"].phase is Phase.STOPPING, "it stops")

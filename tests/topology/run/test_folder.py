@@ -115,6 +115,17 @@ def test_options_against_the_file_are_refused(folder: Path, example: Path) -> No
         check_options(folder, read(folder), Asked(regions=("tokyo",)))
 
 
+@pytest.mark.parametrize("name", ["wires", "balancer", "apps", "holds"])
+def test_a_region_is_not_called_as_something_else_in_the_folder(
+    folder: Path, example: Path, name: str
+) -> None:
+    first_file(folder, Asked(), example=example, regions=NAMES)
+    file = folder / CONFIG
+    file.write_text(file.read_text().replace("[regions.dallas]", f"[regions.{name}]\ndata = 'elsewhere'"))
+    with pytest.raises(FolderRefused, match=f"no region can be called {name} here"):
+        check_options(folder, read(folder), Asked())
+
+
 def test_an_app_is_a_folder_with_a_manifest(tmp_path: Path, example: Path) -> None:
     check_app(example)
     with pytest.raises(FolderRefused, match="is not there"):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
+
+import pytest
 
 from couchgrass.topology.run.journal import TAIL_LINES, Journal
 
@@ -34,3 +37,21 @@ def test_the_last_lines_are_those_of_this_run(tmp_path: Path) -> None:
     assert journal.last(2) == [str(TAIL_LINES + 3), str(TAIL_LINES + 4)]
     assert len(journal.last(10_000)) == TAIL_LINES
     journal.close()
+
+
+def test_a_log_that_can_not_be_put_aside_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "up.log.1").mkdir()
+    journal = Journal(tmp_path / "up.log", bytes_max=10)
+    for number in range(3):
+        with contextlib.suppress(OSError):
+            journal.write(f"line {number}\n")
+    journal.close()
+    assert (tmp_path / "up.log").read_text() == "line 0\nline 1\nline 2\n"
+
+
+def test_a_link_in_its_place_is_not_written_through(tmp_path: Path) -> None:
+    others = tmp_path / "others"
+    others.touch()
+    (tmp_path / "up.log").symlink_to(others)
+    with pytest.raises(OSError, match=r"up\.log"):
+        Journal(tmp_path / "up.log")

@@ -3,7 +3,9 @@
 GET /_couchgrass/live     200 or 503, `Health` as JSON
 GET /_couchgrass/ready    200 or 503, `Health` as JSON
 GET /_couchgrass/status   `Report` as JSON
-GET /_couchgrass/events   lines of `Health`: one at once, one on each change, and four a second
+GET /_couchgrass/events   lines of `Health`: one at once, one on each change, and four a second. For the
+                          region's own processes, with its secret: so many can listen, and the region's
+                          actions, which reach this port, must not take the gateway's place
 GET /metrics              Prometheus
 """
 
@@ -19,7 +21,7 @@ from couchgrass.agent.seen import Health, Link, Report
 from couchgrass.errors import CouchgrassError, MethodNotAllowed, NotFound
 from couchgrass.exposition import CONTENT_TYPE
 from couchgrass.serving.asgi import Answer, Edge, Request
-from couchgrass.serving.inner import json_answer
+from couchgrass.serving.inner import check_shown, json_answer
 
 LIVE: Final = b"/_couchgrass/live"
 READY: Final = b"/_couchgrass/ready"
@@ -29,12 +31,17 @@ METRICS: Final = b"/metrics"
 
 
 class App(Edge):
-    """`links` are those that there should be, `metrics` the text of all."""
+    """`links` are those that there should be, `metrics` the text of all; `secret` is the region's."""
 
     def __init__(
-        self, pulse: Pulse, links: Callable[[], tuple[Link, ...]], metrics: Callable[[], Awaitable[str]]
+        self,
+        pulse: Pulse,
+        links: Callable[[], tuple[Link, ...]],
+        metrics: Callable[[], Awaitable[str]],
+        secret: str,
     ) -> None:
         super().__init__()
+        self._secret = secret
         self._pulse = pulse
         self._links = links
         self._metrics = metrics
@@ -54,6 +61,8 @@ class App(Edge):
         allowed = ("GET",) if request.raw_path == EVENTS else ("GET", "HEAD")
         if request.method not in allowed:
             raise MethodNotAllowed(*allowed)
+        if request.raw_path == EVENTS:
+            check_shown(request, self._secret)
         await request.drain()
         return await route()
 

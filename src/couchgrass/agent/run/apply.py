@@ -164,14 +164,14 @@ class Applier:
 
     async def _make_key(self, step: MakeKey) -> bool:
         region = step.way.source if step.end is End.SOURCE else step.way.target
-        self._keys[step.way, step.end] = await keys.make(
+        self._keys[step.way, step.end], changed = await keys.make(
             self._at(step.way.target),
             self._at(region),
             region=region,
             reader=step.way.target,
             api_keys=self._places[region].known.has_api_keys,
         )
-        return True
+        return changed
 
     async def _copy_rights(self, link: Link, rights: Security) -> bool:
         return await self._change(link.way.target, link.database, lambda own: copied(rights, own))

@@ -15,7 +15,8 @@ import aiohttp
 from yarl import URL
 
 from couchgrass.couch.transport import FAILURES, why
-from couchgrass.errors import CouchgrassError
+from couchgrass.errors import CouchgrassError, TooLarge
+from couchgrass.serving.whole import whole
 
 ANSWER_BYTES_MAX: Final = 64 * 1024
 CONNECTIONS_MAX: Final = 8
@@ -72,14 +73,11 @@ class Asked:
                     method, URL(url, encoded=True), headers=headers, data=body, allow_redirects=False
                 ) as answer,
             ):
-                text = bytearray()
-                async for piece in answer.content.iter_any():
-                    text += piece
-                    if len(text) > bytes_max:
-                        raise Unreached(f"an answer is larger than {bytes_max} bytes")
-                return Told(answer.status, bytes(text))
+                return Told(answer.status, await whole(answer, bytes_max))
         except TimeoutError:
             raise
+        except TooLarge as endless:
+            raise Unreached(endless.reason) from None
         except FAILURES as broken:
             raise Unreached(why(broken), gone=_is_gone(broken)) from None
 

@@ -60,19 +60,22 @@ async def tried(server: CouchServer, key: Key) -> Key:
     return Key(key.name, key.password, (session.get("userCtx") or {}).get("name") == key.name)
 
 
-async def make(target: CouchServer, server: CouchServer, *, region: str, reader: str, api_keys: bool) -> Key:
+async def make(
+    target: CouchServer, server: CouchServer, *, region: str, reader: str, api_keys: bool
+) -> tuple[Key, bool]:
     """The key of `reader`, whose server is `target`, for `region`, whose server is `server`; it signs in
-    afterwards."""
+    afterwards. And whether that took anything."""
     await ensure_database(target, REPLICATOR)
     old = await kept(target, region)
     key = old.key if old else await _written(target, server, region, reader, api_keys=api_keys)
-    if api_keys and old is not None and not (await tried(server, key)).signs_in:
+    is_good = old is not None and (await tried(server, key)).signs_in
+    if api_keys and old is not None and not is_good:
         doc = await found(target, REPLICATOR, "_local", KEPT_KEY + region) or {}
         key = await _written(target, server, region, reader, api_keys=True, rev=str(doc.get("_rev", "")))
-    await _note(server, reader, key.name)
-    if not api_keys and not (old is not None and (await tried(server, key)).signs_in):
+    is_noted = await _note(server, reader, key.name)
+    if not api_keys and not is_good:
         await _account(server, key)
-    return Key(key.name, key.password, signs_in=True)
+    return Key(key.name, key.password, signs_in=True), is_noted or not is_good
 
 
 async def drop(server: CouchServer, reader: str, name: str) -> None:
@@ -112,16 +115,19 @@ async def _written(
     return key
 
 
-async def _note(server: CouchServer, reader: str, name: str) -> None:
+async def _note(server: CouchServer, reader: str, name: str) -> bool:
+    """Whether it was not noted yet."""
     place = (REPLICATOR, "_local", READER + reader)
     await ensure_database(server, REPLICATOR)
     old = await found(server, *place)
-    if old is None or old.get("name") != name:
-        rev = {} if old is None else {"_rev": old["_rev"]}
-        try:
-            await server.ask("PUT", path(*place), {"reader": reader, "name": name, **rev})
-        except Conflict:
-            return  # somebody else noted the same a moment ago
+    if old is not None and old.get("name") == name:
+        return False
+    rev = {} if old is None else {"_rev": old["_rev"]}
+    try:
+        await server.ask("PUT", path(*place), {"reader": reader, "name": name, **rev})
+    except Conflict:
+        return False  # somebody else noted the same a moment ago
+    return True
 
 
 async def _account(server: CouchServer, key: Key) -> None:

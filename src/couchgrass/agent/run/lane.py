@@ -78,17 +78,19 @@ class Lane:
         ):
             return False
         docs = self._jobs.of_way(self.way)
-        names = self.peer.names if self.peer.server is not None else None
+        # All of a look is with one connection: the peer may go and come back while we wait for answers.
+        peer = self.peer.server
+        names = self.peer.names if peer is not None else None
         source = self.peer.known or Server(Side.A, self.peer.address.base)
         if source.base != self.peer.address.base:
             source = Server(Side.A, self.peer.address.base, source.admin, source.is_ours, source.has_api_keys)
-        facts, is_more = await self._look(own, target, source, names, docs)
+        facts, is_more = await self._look(own, peer, target, source, names, docs)
         steps = plan(self._wishes, facts, time.time())
         if not steps:
             self._tell(Outcome([], []))
             return False
         places = {
-            self.way.source: Place(self.peer.server, source, self.peer.address),
+            self.way.source: Place(peer, source, self.peer.address),
             self.way.target: Place(own, target, address),
         }
         kept = {(self.way, end): key for end, key in facts.keys.items()}
@@ -119,13 +121,13 @@ class Lane:
     async def _look(
         self,
         own: CouchServer,
+        peer: CouchServer | None,
         target: Server,
         source: Server,
         names: frozenset[str] | None,
         docs: Mapping[str, Mapping[str, Any]],
     ) -> tuple[Facts, bool]:
         here = self._own.names or frozenset()
-        peer = self.peer.server
         now = asyncio.get_running_loop().time()
         resting = frozenset(name for name, at in self._own.gone.items() if now - at < RESTING_S)
         wanted = [name for name in names or () if self._wishes.wants(self.way, name)]
@@ -150,7 +152,7 @@ class Lane:
             jobs=docs,
             securities=securities,
             own=owned,
-            keys=await self._tried(own, bool(self._troubled(docs))),
+            keys=await self._tried(own, peer, bool(self._troubled(docs))),
             fresh=frozenset(
                 name for name in (*new[:NEW_MAX], *recent) if name in owned and is_pristine(owned[name])
             ),
@@ -174,20 +176,21 @@ class Lane:
         self._swept = after[-1] if len(after) == SWEPT else ""
         return after
 
-    async def _tried(self, own: CouchServer, is_troubled: bool) -> Mapping[End, Key]:
-        """The keys of both ends, as far as there are any; tried now and then."""
+    async def _tried(
+        self, own: CouchServer, peer: CouchServer | None, is_troubled: bool
+    ) -> Mapping[End, Key]:
+        """The keys of both ends, as far as there are any; tried now and then, and when the peer is back."""
         now = asyncio.get_running_loop().time()
         is_due = self._keys_at is None or now - self._keys_at >= (KEY_S / 6 if is_troubled else KEY_S)
         if not is_due:
             return self._keys
         found: dict[End, Key] = {}
-        for end, watch in ((End.SOURCE, self.peer), (End.TARGET, self._own)):
+        for end, watch, server in ((End.SOURCE, self.peer, peer), (End.TARGET, self._own, own)):
             kept = await keys.kept(own, watch.region)
             if kept is not None:
-                found[end] = kept.key if watch.server is None else await keys.tried(watch.server, kept.key)
+                found[end] = kept.key if server is None else await keys.tried(server, kept.key)
                 if watch.address is not None and kept.at != watch.address.base:
                     await keys.reached_at(own, watch.region, watch.address.base)
         self._keys = found
-        if self.peer.server is not None:
-            self._keys_at = now
+        self._keys_at = None if peer is None else now
         return found

@@ -29,7 +29,7 @@ from couchgrass.agent.run.own import Own
 from couchgrass.agent.run.stock import Stock
 from couchgrass.agent.run.watch import Reach, Watch
 from couchgrass.agent.seen import Link
-from couchgrass.couch.server import path
+from couchgrass.couch.server import CouchServer, path
 from couchgrass.errors import CouchgrassError
 from couchgrass.gateway.idempotency import is_over
 from couchgrass.linking.job import Side
@@ -216,19 +216,27 @@ class Links:
     async def _expire_for_ever(self) -> None:
         """Deletes the databases of kept answers that count no more."""
         while True:
-            server, now = self._own.server, time.time()
-            linked = {name for lane in self._lanes for name in self._jobs.of_way(lane.way)}
-            for name in sorted(self._own.names or ()):
-                if server is not None and is_over(name, now) and name not in linked:
-                    try:
-                        await server.ask("DELETE", path(name))
-                        log.info("%s is deleted: its answers count no more", name)
-                    except CouchgrassError as refused:
-                        log.warning("%s can't be deleted: %s", name, refused.reason)
+            server = self._own.server
+            try:
+                if server is not None:
+                    await self._expire(server)
+            except Exception:  # the loop's edge: nothing ends it
+                log.exception("databases of kept answers can't be deleted")
             self._wishes.keep(
                 {*(self._own.names or ()), *(n for lane in self._lanes for n in lane.peer.names or ())}
             )
             await asyncio.sleep(EXPIRE_S if server is not None else LOOK_S)
+
+    async def _expire(self, server: CouchServer) -> None:
+        now = time.time()
+        linked = {name for lane in self._lanes for name in self._jobs.of_way(lane.way)}
+        for name in sorted(self._own.names or ()):
+            if is_over(name, now) and name not in linked:
+                try:
+                    await server.ask("DELETE", path(name))
+                    log.info("%s is deleted: its answers count no more", name)
+                except CouchgrassError as refused:
+                    log.warning("%s can't be deleted: %s", name, refused.reason)
 
 
 async def _within(woken: asyncio.Event, pause_s: float | None) -> bool:

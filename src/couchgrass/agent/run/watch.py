@@ -82,7 +82,7 @@ class Watch:
             await asyncio.sleep(AGAIN_S)
 
     def _lost(self, reason: str) -> None:
-        if self.server is not None or not self.asked:
+        if not self.error:
             log.warning("the database of %s does not answer: %s", self.region, reason)
         was = (self.server, self.asked, self.error)
         self.server, self.asked, self.error = None, True, reason

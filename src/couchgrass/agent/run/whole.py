@@ -42,6 +42,9 @@ class Found(msgspec.Struct, frozen=True):
     kept: Mapping[str, keys.Kept]
     """The keys that are kept here, by the region that each is for; not tried."""
 
+    def __repr__(self) -> str:
+        return f"Found({len(self.docs)} jobs)"  # which have passwords in them
+
 
 class Looked(msgspec.Struct, frozen=True):
     """All regions as they are: the steps that it takes, and why some regions could not be asked."""

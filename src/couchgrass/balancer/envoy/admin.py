@@ -13,7 +13,9 @@ import msgspec
 from couchgrass.balancer.admission import Load
 from couchgrass.balancer.loads import loads_of, totals_of
 from couchgrass.balancer.render import ADMIN_SOCKET
-from couchgrass.errors import PeerLost
+from couchgrass.errors import PeerLost, TooLarge
+from couchgrass.serving.lost import FAILURES
+from couchgrass.serving.whole import whole
 
 ANSWER_S: Final = 5.0
 ANSWER_BYTES_MAX: Final = 32 * 1024 * 1024
@@ -81,6 +83,6 @@ class Admin:
         assert self._session is not None
         try:
             async with self._session.request(method, f"http://envoy{path}") as answer:
-                return answer.status, await answer.content.read(ANSWER_BYTES_MAX)
-        except (aiohttp.ClientError, TimeoutError, OSError) as lost:
+                return answer.status, await whole(answer, ANSWER_BYTES_MAX)
+        except (*FAILURES, TooLarge) as lost:
             raise PeerLost(f"Envoy's admin does not answer: {lost or type(lost).__name__}") from lost

@@ -108,6 +108,8 @@ class Controller:
         self._drained: frozenset[str] = frozenset()
         self._started = clock.now()
         self._epoch = clock.now() - clock.monotonic()
+        self._is_written = True
+        """Envoy's files say what was decided last; False after one could not be written."""
         self._stack = contextlib.AsyncExitStack()
         self._loops: set[asyncio.Task[None]] = set()
         self._asked: dict[str, asyncio.Task[None]] = {}
@@ -227,8 +229,11 @@ class Controller:
         self._take(admission.Probed(name, result, self._clock.monotonic() - began))
 
     async def _follow_turn(self) -> float:
+        if not self._is_written:
+            self._configure()
         self._look_at_drained()
         if self._sites.look():
+            self._is_written = False
             self._admission = _paced(self._admission, self._sites.site.balancer)
             self._take(admission.Named(self._sites.site.names))
             await self._sites.find()
@@ -240,6 +245,7 @@ class Controller:
 
     async def _find_turn(self) -> float:
         if await self._sites.find():
+            self._is_written = False
             self._configure()
         await rotate(self._place.data / ACCESS_LOG, self.admin)
         return FIND_S
@@ -279,7 +285,11 @@ class Controller:
         doing = {name: one.state for name, one in seen_of(self._verdicts, self._sites.site.order).items()}
         self._admission, self._verdicts = admission.step(self._admission, event, self._clock.monotonic())
         if {one.region: one.mode for one in self._verdicts} != before:
-            self._put_endpoints()
+            try:
+                self._put_endpoints()
+            except OSError as refused:
+                self._is_written = False
+                self._say(f"what was decided can't be told to Envoy, it is tried again: {refused}")
             self._count_now.set()
         for name, seen in seen_of(self._verdicts, self._sites.site.order).items():
             if seen.state is not doing.get(name):
@@ -298,6 +308,7 @@ class Controller:
         self._files.put(CLUSTERS, clusters(site.balancer, site.order, upstreams, self._ca_file))
         self._files.put(ROUTES, routes(site.balancer, site.order))
         self._files.put(LISTENERS, listeners(site.balancer, self._place.port, f"../{ACCESS_LOG}"))
+        self._is_written = True
 
     async def totals(self) -> dict[str, int]:
         """How many requests each region got since Envoy's start. Raises PeerLost."""

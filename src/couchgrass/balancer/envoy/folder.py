@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +10,8 @@ import msgspec
 
 from couchgrass.balancer.state import LOCK, BalancerState, DrainedFile
 from couchgrass.errors import CouchgrassError
-from couchgrass.serving.files import put_file, replace_file
+from couchgrass.serving.files import replace_file
+from couchgrass.serving.locks import alone, is_taken, take
 from couchgrass.topology.places import BALANCER_STATE, DRAINED
 
 DRAINED_LOCK: Final = "drained.lock"
@@ -31,16 +29,13 @@ class Hold:
         try:
             data.mkdir(mode=0o700, parents=True, exist_ok=True)
             data.chmod(0o700)
-            self._descriptor = os.open(data / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as refused:
-            raise BalancerRefused(f"{data} can't be used: {refused.strerror}") from refused
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as held:
-            os.close(self._descriptor)
+            self._descriptor = take(data / LOCK)
+        except BlockingIOError as held:
             raise BalancerRefused(
                 f"{data} is in use by another balancer: stop it or name another folder as data of [balancer]"
             ) from held
+        except OSError as refused:
+            raise BalancerRefused(f"{data} can't be used: {refused.strerror}") from refused
         # What one that was killed left there would be taken for what runs now.
         remove_state(data)
 
@@ -61,7 +56,7 @@ def remove_state(data: Path) -> None:
 
 def read_state(data: Path) -> BalancerState | None:
     """What the balancer says; None when none runs. Raises BalancerRefused when it can't be read."""
-    if not _is_held(data):
+    if not is_taken(data / LOCK):
         return None
     try:
         return msgspec.json.decode((data / BALANCER_STATE).read_bytes(), type=BalancerState)
@@ -82,44 +77,15 @@ def read_drained(data: Path) -> frozenset[str]:
 
 
 def change_drained(data: Path, region: str, *, is_drained: bool) -> bool:
-    """Adds a region or takes it away; whether that changed anything. Raises BalancerRefused."""
-    with _alone(data):
-        before = read_drained(data)
-        after = before | {region} if is_drained else before - {region}
-        if after == before:
-            return False
-        content = msgspec.json.encode(DrainedFile(tuple(sorted(after)))) + b"\n"
-        try:
-            put_file(data / DRAINED, content)
-        except OSError as refused:
-            raise BalancerRefused(f"{data / DRAINED} can't be written: {refused.strerror}") from refused
-        return True
-
-
-@contextmanager
-def _alone(data: Path) -> Iterator[None]:
-    """Two commands at once must not lose each other's region."""
+    """Adds a region or takes it away; whether that changed anything. Two commands at once don't lose each
+    other's region. Raises BalancerRefused."""
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(data / DRAINED_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with alone(data / DRAINED_LOCK):
+            before = read_drained(data)
+            after = before | {region} if is_drained else before - {region}
+            if after != before:
+                replace_file(data / DRAINED, msgspec.json.encode(DrainedFile(tuple(sorted(after)))) + b"\n")
+            return after != before
     except OSError as refused:
         raise BalancerRefused(f"{data} can't be used: {refused.strerror}") from refused
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _is_held(data: Path) -> bool:
-    try:
-        descriptor = os.open(data / LOCK, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False

@@ -19,6 +19,8 @@ import msgspec
 
 from couchgrass.balancer.admission import Absence, Answer, Result, Silence
 from couchgrass.balancer.render import Upstream
+from couchgrass.errors import TooLarge
+from couchgrass.serving.whole import whole
 
 READY_PATH: Final = "/_couchgrass/ready"
 ANSWER_BYTES_MAX: Final = 64 * 1024
@@ -79,10 +81,12 @@ class Prober:
                 server_hostname=upstream.hostname or None if upstream.is_tls else None,
                 allow_redirects=False,
             ) as answer:
-                text = await answer.content.read(ANSWER_BYTES_MAX)
+                text = await whole(answer, ANSWER_BYTES_MAX)
                 return _result(upstream, answer.status, text)
         except TimeoutError:
             return Silence()
+        except TooLarge as endless:
+            return Absence(f"its gateway says too much: {endless.reason}")
         except (aiohttp.ClientSSLError, aiohttp.ClientConnectorError) as lost:
             if isinstance(lost, aiohttp.ClientSSLError) or lost.os_error.errno == errno.ECONNREFUSED:
                 return Absence(f"its gateway does not answer: {_why(lost)}")

@@ -18,7 +18,7 @@ from couchgrass.topology.config import Balancer, Topology
 
 log = logging.getLogger("couchgrass.balancer")
 
-_NEEDS_START: Final = ("host", "port", "metrics_port", "data", "tls")
+_NEEDS_START: Final = ("host", "port", "metrics_host", "metrics_port", "data", "tls")
 
 
 class Site(msgspec.Struct, frozen=True):

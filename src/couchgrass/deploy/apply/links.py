@@ -14,7 +14,9 @@ import aiohttp
 import msgspec
 
 from couchgrass.agent.seen import Link, Report
+from couchgrass.errors import TooLarge
 from couchgrass.serving.lost import FAILURES, why
+from couchgrass.serving.whole import whole
 
 LINKED_S: Final = 30.0
 ASK_S: Final = 5.0
@@ -80,12 +82,9 @@ async def _links(session: aiohttp.ClientSession, agent: str) -> Mapping[tuple[st
         async with session.get(f"{agent}/_couchgrass/status") as answer:
             if answer.status != 200:
                 return f"the agent answered {answer.status}"
-            text = bytearray()
-            async for piece in answer.content.iter_any():
-                text += piece
-                if len(text) > REPORT_BYTES_MAX:
-                    return "the agent says too much"
-            links = msgspec.json.decode(text, type=Report).links
+            links = msgspec.json.decode(await whole(answer, REPORT_BYTES_MAX), type=Report).links
+    except TooLarge:
+        return "the agent says too much"
     except FAILURES as broken:
         return f"the agent does not answer: {why(broken)}"
     except msgspec.DecodeError:

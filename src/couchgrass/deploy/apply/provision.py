@@ -155,6 +155,8 @@ async def _has_key(place: Place, namespace: str, key: NamespaceKey) -> bool:
 
 
 async def _has_account(place: Place, account: Account) -> bool:
+    if place.is_embedded and await _document(place.couch, "_users", _user(account)) is None:
+        return False  # not even asked: an attempt without a user is slow, and counts as one that failed
     try:
         await place.couch.ask("GET", "/_session", user=(account.username, account.password))
         return True

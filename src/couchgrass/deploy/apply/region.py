@@ -37,7 +37,7 @@ class Order:
     `takes_away`: all of the app goes."""
 
     load: Load
-    env: Mapping[str, str]
+    env: Mapping[str, str] = field(repr=False)
     clock: Clock
     prune: bool = False
     takes_away: bool = False

@@ -21,7 +21,7 @@ from couchgrass.deploy.scope import Scope
 
 def packed(asked: Asked, app: Path, scope: Scope) -> Packed:
     """The code that an action asks for; `app` is the manifest's folder. Raises ManifestRefused."""
-    path = app / asked.function.removeprefix("/")
+    path = app / asked.function.lstrip("/")
     tree = Tree(app, scope, asked.line)
     if path.is_dir():
         return Packed("zip", encoded(zipped(_Folder(asked, app, scope, tree).files(path))))
@@ -96,7 +96,7 @@ class _Folder:
             if not found:
                 self._scope.doubt(line, f"{self._asked.action}: include {source}: there is nothing like it")
             return found
-        path = self._app / source.removeprefix("/")
+        path = self._app / source.lstrip("/")
         if not path.exists():
             raise self._scope.refusal(line, f"{self._asked.action}: include {source}: there is no such file")
         if path.is_file() and target.endswith("/"):

@@ -15,9 +15,15 @@ from couchgrass.docdb import config as configuration
 from couchgrass.docdb.http.app import App
 from couchgrass.docdb.http.server import Server
 from couchgrass.docdb.http.settings_file import SettingsFile
-from couchgrass.docdb.password import admin_credentials, hash_admin_password, verify_password
-from couchgrass.docdb.settings import snapshot
+from couchgrass.docdb.password import (
+    admin_credentials,
+    hash_admin_password,
+    hash_generated,
+    verify_password,
+)
+from couchgrass.docdb.settings import ChttpdAuth, snapshot
 from couchgrass.docdb.sqlite.store import Store
+from couchgrass.errors import Forbidden
 from couchgrass.serving import process
 from couchgrass.serving.files import replace_file
 from couchgrass.serving.listen import HttpServer, Named, StartRefused, bind
@@ -34,6 +40,14 @@ EXTENSION_STOP_S = 2.0
 ADMIN_FILE = "admin.json"
 
 
+class Service(msgspec.Struct, frozen=True):
+    """An admin for programs that belong to the server, beside the one for people: with a password of its own,
+    so that it can be changed without theirs. `file` has it, and is made when it is missing."""
+
+    name: str
+    file: Path
+
+
 class Wanted(msgspec.Struct, frozen=True):
     """What the command line asks for; None leaves it to the settings.
 
@@ -46,6 +60,7 @@ class Wanted(msgspec.Struct, frozen=True):
     config: Path | None = None
     admin: tuple[str, str] | None = None
     named: Named = Named()
+    service: Service | None = None
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -150,10 +165,10 @@ async def close_extension(extension: Extension, hurried: asyncio.Future[Any]) ->
 def complete_settings(
     settings_file: SettingsFile, wanted: Wanted
 ) -> tuple[configuration.Config, Path | None]:
-    """The settings with what a first start adds: a uuid, a cookie secret, an admin. Stores them.
+    """The settings with what a first start adds: a uuid, a cookie secret, admins. Stores them.
 
     The admin is `wanted.admin`; without one, and when the settings name none, one is generated into a
-    file that only the owner can read.
+    file that only the owner can read. Raises StartRefused.
     """
     config = settings_file.load()
     before = config
@@ -173,15 +188,55 @@ def complete_settings(
                 config, "admins", name, password, persist=True, hash_password=hashed
             )
     elif not configuration.section_values(config, "admins"):
-        password = secrets.token_urlsafe(24)
-        try:
-            replace_file(admin_file, msgspec.json.encode({"name": "admin", "password": password}) + b"\n")
-        except OSError as failure:
-            raise StartRefused(f"{admin_file} can't be written: {failure.strerror}") from failure
-        config, _ = configuration.put(config, "admins", "admin", password, persist=True, hash_password=hashed)
+        password = _write_new(admin_file, "admin")
+        config = _with_generated(config, "admin", password, auth)
+    if wanted.service is not None:
+        name, password = _of_service(wanted.service)
+        if not _is_password_of(config, name, password):
+            config = _with_generated(config, name, password, auth)
     if config != before:
         settings_file.save(config)
     return config, admin_file if wanted.admin is None and admin_file.exists() else None
+
+
+class _Written(msgspec.Struct):
+    name: str
+    password: str
+
+
+def _of_service(service: Service) -> tuple[str, str]:
+    """The name and the password in the service's file. Raises StartRefused."""
+    try:
+        written = msgspec.json.decode(service.file.read_bytes(), type=_Written)
+    except FileNotFoundError:
+        return service.name, _write_new(service.file, service.name)
+    except OSError as refused:
+        raise StartRefused(f"{service.file} can't be read: {refused.strerror}") from refused
+    except msgspec.DecodeError:
+        raise StartRefused(f'{service.file} does not hold {{"name": …, "password": …}}') from None
+    return written.name, written.password
+
+
+def _write_new(file: Path, name: str) -> str:
+    """A new password, kept in `file`. Raises StartRefused."""
+    password = secrets.token_urlsafe(24)
+    try:
+        replace_file(file, msgspec.json.encode({"name": name, "password": password}) + b"\n")
+    except OSError as failure:
+        raise StartRefused(f"{file} can't be written: {failure.strerror}") from failure
+    return password
+
+
+def _with_generated(
+    config: configuration.Config, name: str, password: str, auth: ChttpdAuth
+) -> configuration.Config:
+    """The settings with an admin whose password was drawn by lot."""
+
+    def hashed(password: str) -> str:
+        return hash_generated(password, secrets.token_hex(16), auth)
+
+    config, _ = configuration.put(config, "admins", name, password, persist=True, hash_password=hashed)
+    return config
 
 
 def _is_password_of(config: configuration.Config, name: str, password: str) -> bool:
@@ -189,4 +244,7 @@ def _is_password_of(config: configuration.Config, name: str, password: str) -> b
     text = configuration.section_values(config, "admins").get(name)
     credentials = admin_credentials(text) if text else None
     auth = snapshot(configuration.effective(config)).chttpd_auth
-    return credentials is not None and verify_password(password, credentials, auth)
+    try:
+        return credentials is not None and verify_password(password, credentials, auth)
+    except Forbidden:
+        return False  # hashed in a way that the settings allow no longer

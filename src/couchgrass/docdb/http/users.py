@@ -26,7 +26,7 @@ from couchgrass.docdb.document import Edit, is_design, is_local
 from couchgrass.docdb.http.doc_read import Options, document, open_doc
 from couchgrass.docdb.http.hashing import Hashing
 from couchgrass.docdb.http.response import Response, etag, json_response
-from couchgrass.docdb.lockout import Verified
+from couchgrass.docdb.lockout import Hashed, Verified
 from couchgrass.docdb.password import (
     USER_ID_PREFIX,
     apply_user_doc,
@@ -81,6 +81,7 @@ class Users(Generic[T]):
         self._server = server
         self._verified = verified
         self.hashing = Hashing()
+        self.hashed = Hashed(secrets.token_bytes(32))
         self._credentials: dict[str, dict[str, Any]] = {}
         self._upgrading: set[str] = set()
         self._database: Database | None = None
@@ -235,6 +236,7 @@ class Users(Generic[T]):
         if doc.get("password") is not None:
             auth, salt, plain = self._server.settings.chttpd_auth, new_salt(), doc
             doc = await self.hashing.run(lambda: apply_user_doc(plain, salt, auth))
+            self.hashed.made(plain["password"], doc)
             edit.body = json.encode(doc)
         old = _replaced(database, edit)
         if write.merge and old is not None:

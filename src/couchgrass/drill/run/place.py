@@ -13,8 +13,10 @@ import msgspec
 
 from couchgrass.agent.seen import Health
 from couchgrass.drill.wires import Fault, read_wires, wires_text, with_faults
-from couchgrass.errors import BadRequest
+from couchgrass.errors import BadRequest, TooLarge
 from couchgrass.serving.files import replace_file
+from couchgrass.serving.lost import FAILURES
+from couchgrass.serving.whole import whole
 from couchgrass.topology.places import HOLDS, WIRES
 
 HEALTH_S: Final = 2.0
@@ -71,6 +73,6 @@ class UpSite:
         try:
             url = f"{self._health_url(region)}/_couchgrass/ready"
             async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as answer:
-                return msgspec.json.decode(await answer.content.read(HEALTH_BYTES_MAX), type=Health)
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError, msgspec.DecodeError):
+                return msgspec.json.decode(await whole(answer, HEALTH_BYTES_MAX), type=Health)
+        except (*FAILURES, TooLarge, msgspec.DecodeError):
             return None

@@ -18,11 +18,13 @@ import msgspec
 
 from couchgrass.agent.seen import Health
 from couchgrass.clock import Clock
-from couchgrass.couch.transport import FAILURES
-from couchgrass.errors import MethodNotAllowed, NotFound, ServiceUnavailable
+from couchgrass.errors import MethodNotAllowed, NotFound, ServiceUnavailable, TooLarge
 from couchgrass.gateway.standing import HEARD_S, STALE_S, Standing
 from couchgrass.serving.asgi import Answer, Header, Request
+from couchgrass.serving.inner import bearer
+from couchgrass.serving.lost import FAILURES
 from couchgrass.serving.ticks import ticks
+from couchgrass.serving.whole import whole
 
 log = logging.getLogger("couchgrass.gateway")
 
@@ -49,8 +51,8 @@ _HEADERS: Final[tuple[Header, ...]] = (
 
 
 class Agent:
-    """`url` says where the agent is now, "" while nobody knows. `reach` raises ServiceUnavailable when the
-    functions can't be connected to. Needs `start` and `close`."""
+    """`url` says where the agent is now, "" while nobody knows; `secret` is the region's. `reach` raises
+    ServiceUnavailable when the functions can't be connected to. Needs `start` and `close`."""
 
     def __init__(
         self,
@@ -59,9 +61,11 @@ class Agent:
         standing: Standing,
         clock: Clock,
         *,
+        secret: str,
         reach: Callable[[], Awaitable[None]],
     ) -> None:
         self._region = region
+        self._headers = {"authorization": bearer(secret)}
         self._url = url
         self._standing = standing
         self._clock = clock
@@ -108,7 +112,10 @@ class Agent:
             return
         assert self._session is not None
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=HEARD_S, sock_read=HEARD_S)
-        async with self._session.get(base + EVENTS, timeout=timeout, allow_redirects=False) as answer:
+        asking = self._session.get(
+            base + EVENTS, headers=self._headers, timeout=timeout, allow_redirects=False
+        )
+        async with asking as answer:
             if answer.status != 200:
                 return
             async for line in answer.content:
@@ -166,8 +173,8 @@ class Agent:
             if base:
                 url = base + READY.decode()
                 async with self._session.get(url, timeout=timeout, allow_redirects=False) as answer:
-                    return self._read(await answer.content.read(ANSWER_BYTES_MAX))
-        except FAILURES:
+                    return self._read(await whole(answer, ANSWER_BYTES_MAX))
+        except (*FAILURES, TooLarge):
             pass
         return None
 

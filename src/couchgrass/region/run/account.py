@@ -1,4 +1,4 @@
-"""Who uses the region's database: the admin of its first start, and the account of functions and gateway.
+"""Who uses the region's database: the account of functions, gateway and agent, or what a file names.
 
 Secrets are in files that only their owner can read, {"name": ..., "password": ...}; a file of Cloudant's
 service credentials, with "username", does too. They go from here into requests and nowhere else.
@@ -6,19 +6,21 @@ service credentials, with "username", does too. They go from here into requests 
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 
-from couchgrass.couch.server import CouchServer, path
-from couchgrass.errors import CouchgrassError, Unauthorized
-from couchgrass.region.config import LOOPBACK, Agent, Functions, Gateway, Region
-from couchgrass.region.places import ACCOUNT, ACCOUNT_NAME, ADMIN
+from couchgrass.errors import CouchgrassError
+from couchgrass.region.config import Agent, Functions, Gateway, Region
+from couchgrass.region.places import ACCOUNT
 from couchgrass.region.run.state_file import state_of
+from couchgrass.region.urls import reached_at
 from couchgrass.serving.files import replace_file
+
+if TYPE_CHECKING:
+    from couchgrass.couch.server import CouchServer
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -42,6 +44,9 @@ class Access(msgspec.Struct, frozen=True):
 
     def server(self) -> CouchServer:
         """A client for it, to be used in `async with`."""
+        # Only now: who asks for URLs alone shall not wait for what a client needs.
+        from couchgrass.couch.server import CouchServer
+
         if self.account is None:
             return CouchServer(self.url)
         return CouchServer(self.url, self.account.name, self.account.password)
@@ -141,8 +146,7 @@ def served_at(region: Region, name: Literal["functions", "gateway", "agent"]) ->
 
 def _at(host: str, port: int) -> str:
     """The URL of what listens on this machine, "" without a port."""
-    host = LOOPBACK if host in ("0.0.0.0", "::") else host  # noqa: S104
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}" if port else ""
+    return reached_at(host, port) if port else ""
 
 
 def api_host(region: Region) -> str:
@@ -170,30 +174,3 @@ def unknown_port(table: str) -> AccessRefused:
         f"[{table}] has port 0, and no region runs that tells which one that is: start it with couchgrass "
         "region, or name a port"
     )
-
-
-async def ensure_account(data: Path, url: str, admin: Account | None = None) -> None:
-    """Gives the embedded database at `url` the account of functions and gateway, made at the first start.
-
-    It is a server admin with a password of its own, so that it can be changed without the admin's: entities,
-    APIs and users are in databases that it makes. `admin`: else the one that the database's first start made.
-    Raises AccessRefused, PeerLost and the server's refusals.
-    """
-    file = data / ACCOUNT
-    if not file.exists():
-        write_account(file, Account(ACCOUNT_NAME, secrets.token_urlsafe(24)))
-        account = read_account(file)
-    elif await _signs_in(url, account := read_account(file)):
-        return
-    async with Access(url, admin or read_account(data / ADMIN)).server() as server:
-        where = path("_node", "_local", "_config", "admins", account.name)
-        await server.ask("PUT", where, account.password)
-
-
-async def _signs_in(url: str, account: Account) -> bool:
-    async with Access(url, account).server() as server:
-        try:
-            await server.ask("GET", "/_session")
-        except Unauthorized:
-            return False
-    return True

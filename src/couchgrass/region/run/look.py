@@ -10,9 +10,11 @@ import aiohttp
 import msgspec
 
 from couchgrass import json
-from couchgrass.errors import BadRequest
+from couchgrass.errors import BadRequest, TooLarge
 from couchgrass.region.restart import Phase
 from couchgrass.region.run.state_file import RegionState, read_state
+from couchgrass.serving.lost import FAILURES
+from couchgrass.serving.whole import whole
 
 ANSWER_S: Final = 3.0
 ANSWER_BYTES_MAX: Final = 1024 * 1024
@@ -109,9 +111,9 @@ async def _ask(session: aiohttp.ClientSession, line: Line) -> tuple[bool, Any]:
         return False, None
     try:
         async with session.get(line.url + _ASKED.get(line.name, "/"), allow_redirects=False) as answer:
-            text = await answer.content.read(ANSWER_BYTES_MAX)
+            text = await whole(answer, ANSWER_BYTES_MAX)
             there = answer.status < 500
-    except (aiohttp.ClientError, TimeoutError, OSError):
+    except (*FAILURES, TooLarge):
         return False, None
     try:
         return there, json.decode(text)

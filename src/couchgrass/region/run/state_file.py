@@ -7,7 +7,6 @@ names (`Kept`).
 
 from __future__ import annotations
 
-import fcntl
 import os
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from couchgrass.region.config import Region
 from couchgrass.region.places import LOCK, STATE
 from couchgrass.region.restart import Phase
 from couchgrass.serving.files import replace_file
+from couchgrass.serving.locks import is_taken, take
 
 VERSION = 1
 
@@ -67,19 +67,20 @@ class Hold:
         """Makes the folder. Raises FolderTaken."""
         try:
             data.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._descriptor = os.open(data / kept.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._descriptor = take(data / kept.lock)
+        except BlockingIOError as held:
+            raise FolderTaken(f"{data} {kept.taken}") from held
         except OSError as refused:
             raise FolderTaken(f"{data} can't be used: {refused.strerror}") from refused
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as held:
-            os.close(self._descriptor)
-            raise FolderTaken(f"{data} {kept.taken}") from held
-        # For whoever finds the lock held and no state beside it.
-        os.truncate(self._descriptor, 0)
-        os.write(self._descriptor, b"%d\n" % os.getpid())
-        # What one that was killed left there would be taken for what runs now.
-        remove_state(data, kept)
+            # For whoever finds the lock held and no state beside it.
+            os.truncate(self._descriptor, 0)
+            os.write(self._descriptor, b"%d\n" % os.getpid())
+            # What one that was killed left there would be taken for what runs now.
+            remove_state(data, kept)
+        except OSError as refused:
+            self.close()
+            raise FolderTaken(f"{data} can't be used: {refused.strerror}") from refused
 
     def close(self) -> None:
         """Lets it go."""
@@ -127,14 +128,4 @@ def holder(data: Path, kept: Kept = REGION_KEPT) -> int | None:
 
 def is_held(data: Path, kept: Kept = REGION_KEPT) -> bool:
     """True when a supervisor has the folder."""
-    try:
-        descriptor = os.open(data / kept.lock, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+    return is_taken(data / kept.lock)

@@ -1,23 +1,21 @@
 """Runs processes as `restart.py` decides, passes their logs on, and writes down what runs.
 
-Each process is in a session of its own, so that a Ctrl-C reaches the supervisor only, and dies with it (Linux
-kills it then). It is ready when a line of its stdout ends with ``at URL``.
+A Ctrl-C reaches the supervisor only, and its processes die with it (`serving/children.py`). One is ready when
+a line of its stdout ends with ``at URL``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from couchgrass.clock import Clock
-from couchgrass.errors import CouchgrassError
 from couchgrass.region import restart
 from couchgrass.region.run.log import Log
 from couchgrass.region.run.state_file import (
@@ -28,30 +26,28 @@ from couchgrass.region.run.state_file import (
     remove_state,
     write_state,
 )
+from couchgrass.serving.children import die_with_us
 
 LINE_BYTES_MAX: Final = 64 * 1024
 """Of a longer line in a log the parts are lines of their own."""
 
-PREPARE_AGAIN_S: Final = 0.5
 DRAIN_S: Final = 0.25
 """How long the last words of a process are waited for; what it started may hold its pipes open."""
 
 SPAWN_FAILED: Final = 127
 """What a shell answers for a command that can't be run."""
 
-_SET_DEATH_SIGNAL: Final = 1
 _MARK: Final = " at http"
 
 
 class Spec(msgspec.Struct, frozen=True):
     """A process to run. `again` is the command for its second and later starts, given the URL that it had the
-    first time. `env` is all of its environment. `prepare` is done with its URL before others hear of it."""
+    first time. `env` is all of its environment."""
 
     name: str
     command: Sequence[str]
     env: Mapping[str, str]
     again: Callable[[str], Sequence[str]] | None = None
-    prepare: Callable[[str], Awaitable[None]] | None = None
 
     def __repr__(self) -> str:
         return f"Spec({self.name!r})"
@@ -105,8 +101,6 @@ class Supervisor:
         self._started_at = clock.now()
         self._shown = False
         self._exit: int | None = None
-        self._prctl: Callable[[int, int], int] | None = getattr(ctypes.CDLL(None), "prctl", None)
-        self._pid = os.getpid()
 
     async def run(self) -> int:
         """Until it is told to stop or something can't start; the exit status."""
@@ -175,8 +169,7 @@ class Supervisor:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
-                start_new_session=True,
-                preexec_fn=self._die_with_us,
+                preexec_fn=die_with_us(),
             )
         except OSError as refused:
             self._log.add(self._log.own, f"{spec.name} can't be run: {command[0]}: {refused.strerror}")
@@ -186,13 +179,6 @@ class Supervisor:
         watch = asyncio.create_task(self._watch(spec, process))
         self._watches.add(watch)
         watch.add_done_callback(self._watches.discard)
-
-    def _die_with_us(self) -> None:
-        """In the child, before it becomes another program. A parent that is gone by now gave no signal."""
-        if self._prctl is not None:
-            self._prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
-        if os.getppid() != self._pid:
-            os._exit(1)
 
     async def _watch(self, spec: Spec, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
@@ -214,22 +200,9 @@ class Supervisor:
             _, mark, rest = line.rpartition(_MARK)
             if mark and not url:
                 url = f"http{rest.strip()}"
-                await self._prepare(spec, url)
+                self._events.put_nowait(restart.Ready(spec.name, url))
             else:
                 self._log.add(spec.name, line)
-
-    async def _prepare(self, spec: Spec, url: str) -> None:
-        told = ""
-        while spec.prepare is not None:
-            try:
-                await spec.prepare(url)
-                break
-            except (CouchgrassError, OSError) as refused:
-                if str(refused) != told:
-                    told = str(refused)
-                    self._log.add(self._log.own, f"{spec.name} can't be used yet: {told}")
-            await asyncio.sleep(PREPARE_AGAIN_S)
-        self._events.put_nowait(restart.Ready(spec.name, url))
 
     async def _relay(self, name: str, stream: asyncio.StreamReader) -> None:
         async for line in _lines(stream):

@@ -15,7 +15,7 @@ from couchgrass.errors import CouchgrassError
 from couchgrass.region.config import LOOPBACK, places_of
 from couchgrass.serving.files import replace_file
 from couchgrass.topology.config import Topology
-from couchgrass.topology.generate import Asked, account_for, contradicted, generated, ports_for
+from couchgrass.topology.generate import RESERVED, Asked, account_for, contradicted, generated, ports_for
 from couchgrass.topology.holds import holds, read_hold
 from couchgrass.topology.places import APPS, CONFIG, HOLDS, WIRES
 
@@ -62,7 +62,12 @@ def first_file(folder: Path, asked: Asked, *, example: Path, regions: Sequence[s
 
 
 def check_options(folder: Path, topology: Topology, asked: Asked) -> None:
-    """Raises FolderRefused when the command line says something else than the file."""
+    """Raises FolderRefused when the command line says something else than the file, or when a region has a
+    name that another process has here."""
+    if taken := RESERVED.intersection(topology.names):
+        raise FolderRefused(
+            f"{folder / CONFIG}: no region can be called {min(taken)} here: something else is called so"
+        )
     if wrong := contradicted(topology, asked):
         raise FolderRefused(
             f"{folder / CONFIG} is there already and says otherwise: {wrong}. Change the file, or leave the "
@@ -97,7 +102,7 @@ def _listens(topology: Topology) -> list[tuple[str, str, int]]:
     balancer = topology.balancer
     if balancer is not None:
         found.append(("balancer.port", balancer.host, balancer.port))
-        found.append(("balancer.metrics_port", balancer.host, balancer.metrics_port))
+        found.append(("balancer.metrics_port", balancer.metrics_host, balancer.metrics_port))
     return [one for one in found if one[2]]
 
 

@@ -28,9 +28,10 @@ class Journal:
         self._tail.append(text.rstrip("\n"))
         self._file.write(text.encode(errors="replace"))
         if self._file.tell() > self._bytes_max:
-            self._file.close()
-            self.place.rename(self.place.with_name(f"{self.place.name}.1"))
-            self._file = self._opened()
+            self.place.replace(self.place.with_name(f"{self.place.name}.1"))
+            # Not before there is another one: a log that is full must not be the end of it.
+            full, self._file = self._file, self._opened()
+            full.close()
 
     def flush(self) -> None:
         self._file.flush()
@@ -43,5 +44,6 @@ class Journal:
         return list(self._tail)[-count:]
 
     def _opened(self) -> BinaryIO:
-        descriptor = os.open(self.place, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        how = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(self.place, how, 0o600)
         return os.fdopen(descriptor, "ab")

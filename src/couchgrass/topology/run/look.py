@@ -12,7 +12,9 @@ import msgspec
 
 from couchgrass import json
 from couchgrass.agent.seen import Link
-from couchgrass.errors import BadRequest
+from couchgrass.errors import BadRequest, TooLarge
+from couchgrass.serving.lost import FAILURES
+from couchgrass.serving.whole import whole
 from couchgrass.topology.status import Admitted, BalancerStatus, Place, RegionStatus, region_status
 
 ANSWER_S: Final = 2.0
@@ -91,13 +93,8 @@ class Look:
             async with self._session.get(url, allow_redirects=False) as answer:
                 if answer.status >= 400 and answer.status != also:
                     return None
-                text = b""
-                async for piece in answer.content.iter_any():
-                    text += piece
-                    if len(text) > ANSWER_BYTES_MAX:
-                        return None
-                return text
-        except (aiohttp.ClientError, TimeoutError, OSError):
+                return await whole(answer, ANSWER_BYTES_MAX)
+        except (*FAILURES, TooLarge):
             return None
 
 
