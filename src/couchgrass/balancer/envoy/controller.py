@@ -231,7 +231,6 @@ class Controller:
     async def _follow_turn(self) -> float:
         if not self._is_written:
             self._configure()
-        self._look_at_drained()
         before = self._sites.site.names
         if self._sites.look():
             self._is_written = False
@@ -243,6 +242,8 @@ class Controller:
         if self._certificate is not None and (pair := self._certificate.changed()) is not None:
             self._files.put(SECRETS, secrets(pair.certificate, pair.key))
             log.info("a new certificate is served")
+        # Last, so that a list that can't be read keeps nothing else from being followed.
+        self._look_at_drained()
         return FOLLOW_S
 
     async def _find_turn(self) -> float:
