@@ -133,7 +133,8 @@ def _chart(report: Report) -> str:
     colours = [(name, COLOURS[at % len(COLOURS)]) for at, name in enumerate(regions)]
     keys = _keys([*colours, ("failed", FAILED)])
     return (
-        f'<div class="wide"><svg viewBox="0 -12 {WIDTH} {HEIGHT + 12}" role="img" aria-label="requests over time by region">'
+        f'<div class="wide"><svg viewBox="0 -12 {WIDTH} {HEIGHT + 12}" role="img" '
+        'aria-label="requests over time by region">'
         f"{_axes(end_s, top / SLOT_S)}{''.join(bars)}{lines}</svg></div><p>{keys}</p>"
     )
 
