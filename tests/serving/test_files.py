@@ -5,7 +5,11 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from couchgrass.serving.files import kept_secret, put_file, replace_file
+import pytest
+
+from couchgrass.serving.files import SecretRefused, kept_secret, put_file, replace_file
+
+FIRST = "the first of all secrets"
 
 
 def test_a_file_is_replaced_whole_and_is_its_owners_alone(tmp_path: Path) -> None:
@@ -19,19 +23,28 @@ def test_a_file_is_replaced_whole_and_is_its_owners_alone(tmp_path: Path) -> Non
 
 
 def test_a_secret_is_made_once(tmp_path: Path) -> None:
-    made = iter(["first", "second"])
-    assert kept_secret(tmp_path / "secret", lambda: next(made)) == "first"
-    assert kept_secret(tmp_path / "secret", lambda: next(made)) == "first"
+    made = iter([FIRST, "second"])
+    assert kept_secret(tmp_path / "secret", lambda: next(made)) == FIRST
+    assert kept_secret(tmp_path / "secret", lambda: next(made)) == FIRST
+
+
+@pytest.mark.parametrize("left", ["", "\n", "the first"])
+def test_a_secret_that_was_cut_off_is_none(tmp_path: Path, left: str) -> None:
+    path = tmp_path / "secret"
+    path.write_text(left)
+    with pytest.raises(SecretRefused, match="secret holds no secret: remove it"):
+        kept_secret(path, lambda: FIRST)
+    assert path.read_text() == left
 
 
 def test_of_two_that_make_a_secret_at_once_both_have_that_of_the_first(tmp_path: Path) -> None:
     path = tmp_path / "secret"
 
     def outrun() -> str:
-        kept_secret(path, lambda: "first")
+        kept_secret(path, lambda: FIRST)
         return "second"
 
-    assert kept_secret(path, outrun) == "first"
+    assert kept_secret(path, outrun) == FIRST
     assert [found.name for found in tmp_path.iterdir()] == ["secret"]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from couchgrass.cli.paper import FAILED, complain, lines, misused, out, run
+from couchgrass.cli.paper import FAILED, complain, misused, out, print_whole, run
 from couchgrass.cli.region import CONFIG_VARIABLE, DEFAULT_FILE, DEFAULT_TOPOLOGY, RegionPlace, read_region
 from couchgrass.cli.up_status import show_fleet
 from couchgrass.errors import CouchgrassError
@@ -115,7 +115,7 @@ def _print(seen: Status) -> None:
         for one in seen.processes
     ]
     out.print(f"Region {seen.name} in {seen.data}", highlight=False, soft_wrap=True, markup=False)
-    out.print(lines(("process", "state", "for", "restarts", "URL"), rows))
+    print_whole(("process", "state", "for", "restarts", "URL"), rows)
     confinement = seen.confinement or "not known"
     out.print(f"Actions are confined by: {confinement}", highlight=False, soft_wrap=True, markup=False)
 

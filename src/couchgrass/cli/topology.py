@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from couchgrass.cli import drift
-from couchgrass.cli.paper import FAILED, complain, flowing, lines, out
+from couchgrass.cli.paper import FAILED, complain, flowing, out, print_whole
 from couchgrass.cli.region import DEFAULT_TOPOLOGY, TopologyFile, read_topology
 from couchgrass.errors import CouchgrassError
 
 if TYPE_CHECKING:
+    from couchgrass.region.config import Database, Functions, Gateway
     from couchgrass.topology.config import Topology
 
 EXAMPLES = """[bold]Try it[/]
@@ -60,18 +61,13 @@ def check(config: TopologyFile = DEFAULT_TOPOLOGY) -> None:
 
 
 def _show(topology: Topology) -> None:
-    rows = [
-        (
-            region.name,
-            region.location,
-            region.database.url or region.database.public_url or f"port {region.database.port}",
-            region.functions.url or region.functions.public_url or f"port {region.functions.port}",
-            region.gateway.url or region.gateway.public_url or f"port {region.gateway.port}",
-            region.data,
-        )
-        for region in topology.regions
-    ]
-    out.print(lines(("region", "location", "database", "functions", "gateway", "data"), rows))
+    rows: list[tuple[str, str, str]] = []
+    for region in topology.regions:
+        said = [("location", region.location)] if region.location else []
+        said += [(name, _place(getattr(region, name))) for name in ("database", "functions", "gateway")]
+        said.append(("data", region.data))
+        rows += [(region.name if number == 0 else "", *one) for number, one in enumerate(said)]
+    print_whole(("region", "", "where"), rows)
     told = [f"databases {', '.join(one.match for one in topology.databases) or 'none'}"]
     told.append(f"apps {', '.join(one.folder for one in topology.apps) or 'none'}")
     if topology.balancer is not None:
@@ -79,6 +75,10 @@ def _show(topology: Topology) -> None:
             f"balancer {topology.balancer.policy} on {topology.balancer.host}:{topology.balancer.port}"
         )
     out.print("\n".join(told), highlight=False, soft_wrap=True, markup=False)
+
+
+def _place(process: Database | Functions | Gateway) -> str:
+    return process.url or process.public_url or f"port {process.port}"
 
 
 app.command(epilog=flowing(drift.EXAMPLES))(drift.plan)

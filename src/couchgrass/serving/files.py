@@ -6,6 +6,16 @@ import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
+
+from couchgrass.errors import CouchgrassError
+
+SECRET_CHARS_MIN: Final = 16
+"""Less than any secret that is made here; what is shorter could be guessed."""
+
+
+class SecretRefused(CouchgrassError):
+    """A file that was to hold a secret holds none, or a piece of one."""
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -37,11 +47,15 @@ def put_file(path: Path, content: bytes) -> None:
 
 def kept_secret(path: Path, make: Callable[[], str]) -> str:
     """The secret in the file, without the line's end; `make` makes it when there is none yet. Of several that
-    make it at the same time one does, and all have that one. Raises OSError."""
+    make it at the same time one does, and all have that one. Raises OSError, and SecretRefused for a file
+    that was cut off: who guesses the rest of it could sign in."""
     if not path.exists():
         beside = path.with_name(f"{path.name}.{os.getpid()}.new")
         replace_file(beside, make().encode() + b"\n")
         with contextlib.suppress(FileExistsError):
             path.hardlink_to(beside)
         beside.unlink()
-    return path.read_text(encoding="utf-8").rstrip("\n")
+    secret = path.read_text(encoding="utf-8", errors="replace").rstrip("\n")
+    if len(secret) < SECRET_CHARS_MIN:
+        raise SecretRefused(f"{path} holds no secret: remove it, and it is made again")
+    return secret

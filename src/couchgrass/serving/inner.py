@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from couchgrass import json
-from couchgrass.errors import CouchgrassError, NotFound
+from couchgrass.errors import NotFound
 from couchgrass.exposition import CONTENT_TYPE, Family, exposition
 from couchgrass.serving.asgi import Answer, Request
 from couchgrass.serving.files import kept_secret
@@ -28,12 +28,9 @@ Route = Callable[[Request], Awaitable[Answer]]
 
 def region_secret(file: Path) -> str:
     """The secret that the region's processes share, made by whoever comes first. Raises OSError, and
-    CouchgrassError for a file without one: an empty secret would be everybody's."""
+    SecretRefused for a file without one: an empty secret would be everybody's."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    secret = kept_secret(file, lambda: secrets.token_urlsafe(SECRET_BYTES))
-    if len(secret) < SECRET_BYTES:
-        raise CouchgrassError(f"{file} holds no secret: remove it, and it is made again")
-    return secret
+    return kept_secret(file, lambda: secrets.token_urlsafe(SECRET_BYTES))
 
 
 def bearer(secret: str) -> str:
