@@ -19,6 +19,11 @@ from couchgrass.errors import CouchgrassError
 from couchgrass.serving.ticks import ticks
 
 POLL_S: Final = 0.05
+
+COMPARE_S: Final = 0.2
+"""Between two comparisons of all databases with all that was acknowledged. They cost processor time, which
+the regions need for catching up."""
+
 RETURN_S_MAX: Final = 60.0
 EQUAL_S_MAX: Final = 60.0
 """How long a region may take to come back, and all regions to be equal, before the drill gives up on it."""
@@ -139,7 +144,7 @@ class Drill:
                 self._tell("all regions have what was acknowledged")
                 return
             deadline = min(deadline, self._returned_s + self._equal_s_max)
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(COMPARE_S)
 
     async def _lacking(self, until_s: float) -> list[list[Missing]]:
         looked = await asyncio.gather(*(watch.look() for watch in self._watches.values()))
@@ -158,7 +163,7 @@ class Drill:
                 return []
             if self._now() > deadline:
                 return lacking
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(COMPARE_S)
 
     async def _digests(self) -> dict[str, str]:
         found = {}
