@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 EXAMPLES = """[bold]Try it[/]
 
-  [cyan]couchgrass key create guest[/]                          [dim]# in the region of ./region.toml[/]
-  [cyan]couchgrass key create guest --wskprops ~/.wskprops[/]   [dim]# ready for wsk and wskdeploy[/]
-  [cyan]couchgrass key create todos --region london.toml --file todos.json[/]
+  [cyan]couchgrass key create guest[/]                          [dim]# of ./region.toml[/]
+  [cyan]couchgrass key create guest --wskprops ~/.wskprops[/]   [dim]# for wsk, wskdeploy[/]
+  [cyan]couchgrass key create todos --region london --file todos.json[/]
   [cyan]couchgrass key list[/]
   [cyan]couchgrass key delete guest[/]
 

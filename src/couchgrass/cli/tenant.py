@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 TENANT_EXAMPLES = """[bold]Try it[/]
 
   [cyan]couchgrass tenant create Todo --redirect-uri http://localhost:3000/callback[/]
-  [cyan]couchgrass tenant create Todo --public --redirect-uri https://todo.example/cb[/]
+  [cyan]couchgrass tenant create Todo --public --redirect-uri https://x.example/cb[/]
   [cyan]couchgrass tenant list[/]
   [cyan]couchgrass user add TENANT ada@example.org[/]
 

@@ -8,7 +8,8 @@ import typer
 
 from couchgrass.cli import drift
 from couchgrass.cli.paper import FAILED, complain, flowing, out, print_whole
-from couchgrass.cli.region import DEFAULT_TOPOLOGY, TopologyFile, read_topology
+from couchgrass.cli.region import read_topology
+from couchgrass.cli.which import Config, Folder, topology_file
 from couchgrass.errors import CouchgrassError
 
 if TYPE_CHECKING:
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 
 EXAMPLES = """[bold]Try it[/]
 
-  [cyan]couchgrass topology example > couchgrass.toml[/]          [dim]# two regions on this machine[/]
-  [cyan]couchgrass topology check[/]                              [dim]# of ./couchgrass.toml[/]
-  [cyan]couchgrass topology schema > couchgrass.schema.json[/]    [dim]# for editors[/]
+  [cyan]couchgrass topology example > couchgrass.toml[/]         [dim]# two regions here[/]
+  [cyan]couchgrass topology check[/]                             [dim]# of ./couchgrass.toml[/]
+  [cyan]couchgrass topology schema > couchgrass.schema.json[/]   [dim]# for editors[/]
 
 The same file serves a laptop and a fleet. [cyan]COUCHGRASS_CONFIG[/] names another than ./couchgrass.toml."""
 
@@ -50,10 +51,10 @@ def schema() -> None:
 
 
 @app.command()
-def check(config: TopologyFile = DEFAULT_TOPOLOGY) -> None:
+def check(config: Config = None, folder: Folder = None) -> None:
     """Check a file, and show what it says. Nothing is asked over the network and nothing is changed."""
     try:
-        topology = read_topology(config)
+        topology = read_topology(topology_file("topology check", config, folder))
     except CouchgrassError as refused:
         complain("topology check", refused.reason)
         raise typer.Exit(FAILED) from refused
