@@ -103,7 +103,7 @@ class Drill:
             return None
         others = [watch for name, watch in self._watches.items() if name != fault.region]
         await asyncio.gather(*(watch.look() for watch in others))
-        lacking = [missing(self._driver.outcomes, watch.leaves, until_s=broke_s) for watch in others]
+        lacking = [self._missing(watch, broke_s) for watch in others]
         worst = max(lacking, key=len, default=[])
         oldest = min((one.acknowledged_s for one in worst), default=broke_s)
         return Loss(len(worst), round(max(0.0, broke_s - oldest), 3))
@@ -150,9 +150,13 @@ class Drill:
         looked = await asyncio.gather(*(watch.look() for watch in self._watches.values()))
         found = []
         for answers, watch in zip(looked, self._watches.values(), strict=True):
-            lacking = missing(self._driver.outcomes, watch.leaves, until_s=until_s)
+            lacking = self._missing(watch, until_s)
             found.append(lacking if answers or lacking else _everything(self._driver.outcomes))
         return found
+
+    def _missing(self, watch: Watch, until_s: float) -> list[Missing]:
+        driver = self._driver
+        return missing(driver.outcomes, watch.leaves, until_s=until_s, under_way=driver.under_way.values())
 
     async def _equal(self) -> list[Missing]:
         """Waits until all regions have all; what some region still lacks at the end."""
