@@ -8,7 +8,7 @@ is lost.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -50,19 +50,26 @@ def missing(
             tried.setdefault(outcome.doc, []).append(outcome)
     lacking = []
     for doc, writes in tried.items():
-        writes.sort(key=lambda one: one.op.number)
         known = [one for one in writes if one.acknowledged and one.ended_s <= until_s]
-        ops = [one.op for one in writes] + ([trying[doc]] if doc in trying else [])
-        if known and not _has(known[-1].op, ops, leaves.get(doc, ())):
-            last = known[-1]
+        if not known:
+            continue
+        last = max(known, key=lambda one: one.op.number)
+        unsure = [one.op for one in writes if one.failed] + ([trying[doc]] if doc in trying else [])
+        later = [one.op for one in writes if one.op.number >= last.op.number]
+        if not any(_shows(leaf, later, unsure, len(known)) for leaf in leaves.get(doc, ())):
             lacking.append(Missing(doc, last.op.number, last.op.method, last.region, last.ended_s))
     return lacking
 
 
-def _has(wanted: Op, tried: Iterable[Op], leaves: tuple[Leaf, ...]) -> bool:
-    later = {op.number: op.method for op in tried if op.number >= wanted.number}
-    removable = Method.DELETE in later.values()
-    return any(leaf.value in later or (leaf.deleted and removable) for leaf in leaves)
+def _shows(leaf: Leaf, later: Sequence[Op], unsure: Sequence[Op], acknowledged: int) -> bool:
+    """Whether this leaf has the last acknowledged write, or replaced it. A request that failed may have been
+    done all the same, and much later, by a process that was frozen in between: what it wrote replaced the
+    acknowledged writes if it stands on top of as many."""
+    on_top = int(leaf.rev.partition("-")[0]) > acknowledged
+    ops = [*later, *(unsure if on_top else ())]
+    if leaf.deleted:
+        return any(op.method is Method.DELETE for op in ops)
+    return any(leaf.value == op.number for op in ops)
 
 
 def conflicts(leaves: Mapping[str, tuple[Leaf, ...]]) -> int:
