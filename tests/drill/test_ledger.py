@@ -33,6 +33,21 @@ def test_a_later_try_may_have_replaced_it_though_nobody_answered() -> None:
     assert missing([wrote(1), wrote(2, status=0)], {"a": (Leaf("2-a", 2),)}, until_s=9) == []
 
 
+def test_what_is_under_way_may_have_replaced_it_before_anybody_answered() -> None:
+    leaves = {"a": (Leaf("2-a", 2),)}
+    assert len(missing([wrote(1)], leaves, until_s=9)) == 1
+    assert missing([wrote(1)], leaves, until_s=9, under_way=[Op(2, Method.PATCH, "a")]) == []
+    assert len(missing([wrote(1)], leaves, until_s=9, under_way=[Op(2, Method.PATCH, "b")])) == 1
+    gone = {"a": (Leaf("2-a", None, True),)}
+    assert missing([wrote(1)], gone, until_s=9, under_way=[Op(2, Method.DELETE, "a")]) == []
+
+
+def test_a_request_that_failed_may_be_done_late_on_top_of_what_was_acknowledged() -> None:
+    writes = [wrote(1, Method.POST, status=201), wrote(2, status=503), wrote(3)]
+    assert missing(writes, {"a": (Leaf("3-a", 2),)}, until_s=9) == []
+    assert len(missing(writes, {"a": (Leaf("2-a", 2),)}, until_s=9)) == 1
+
+
 def test_an_earlier_value_is_not_enough() -> None:
     assert len(missing([wrote(1), wrote(2)], {"a": (Leaf("1-a", 1),)}, until_s=9)) == 1
 
@@ -65,4 +80,5 @@ def test_the_database_that_took_all_up_to_some_try_lacks_nothing_it_acknowledged
     value = min(len(writes), last + extra)
     assert missing(writes, {"a": (Leaf("9-a", value),)}, until_s=9) == []
     if last > 1 and acknowledged[last - 1]:
-        assert len(missing(writes, {"a": (Leaf("9-a", last - 1),)}, until_s=9)) == 1
+        older = Leaf(f"{sum(acknowledged)}-a", last - 1)
+        assert len(missing(writes, {"a": (older,)}, until_s=9)) == 1

@@ -8,11 +8,11 @@ is lost.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from couchgrass.drill.ops import Method, Outcome
+from couchgrass.drill.ops import Method, Op, Outcome
 
 
 class Leaf(msgspec.Struct, frozen=True):
@@ -34,28 +34,42 @@ class Missing(msgspec.Struct, frozen=True):
 
 
 def missing(
-    outcomes: Iterable[Outcome], leaves: Mapping[str, tuple[Leaf, ...]], *, until_s: float
+    outcomes: Iterable[Outcome],
+    leaves: Mapping[str, tuple[Leaf, ...]],
+    *,
+    until_s: float,
+    under_way: Iterable[Op] = (),
 ) -> list[Missing]:
     """The acknowledged writes with an answer until `until_s` that the database with these leaves lacks, one a
-    document: the last of each, since a document holds its last value only."""
+    document: the last of each, since a document holds its last value only. What is `under_way` may have been
+    done already, though nobody has answered yet."""
+    trying = {op.doc: op for op in under_way if op.method.writes and op.doc}
     tried: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         if outcome.op.method.writes and outcome.doc:
             tried.setdefault(outcome.doc, []).append(outcome)
     lacking = []
     for doc, writes in tried.items():
-        writes.sort(key=lambda one: one.op.number)
         known = [one for one in writes if one.acknowledged and one.ended_s <= until_s]
-        if known and not _has(known[-1], writes, leaves.get(doc, ())):
-            last = known[-1]
+        if not known:
+            continue
+        last = max(known, key=lambda one: one.op.number)
+        unsure = [one.op for one in writes if one.failed] + ([trying[doc]] if doc in trying else [])
+        later = [one.op for one in writes if one.op.number >= last.op.number]
+        if not any(_shows(leaf, later, unsure, len(known)) for leaf in leaves.get(doc, ())):
             lacking.append(Missing(doc, last.op.number, last.op.method, last.region, last.ended_s))
     return lacking
 
 
-def _has(wanted: Outcome, writes: Iterable[Outcome], leaves: tuple[Leaf, ...]) -> bool:
-    later = {one.op.number for one in writes if one.op.number >= wanted.op.number}
-    removable = any(one.op.method is Method.DELETE for one in writes if one.op.number >= wanted.op.number)
-    return any(leaf.value in later or (leaf.deleted and removable) for leaf in leaves)
+def _shows(leaf: Leaf, later: Sequence[Op], unsure: Sequence[Op], acknowledged: int) -> bool:
+    """Whether this leaf has the last acknowledged write, or replaced it. A request that failed may have been
+    done all the same, and much later, by a process that was frozen in between: what it wrote replaced the
+    acknowledged writes if it stands on top of as many."""
+    on_top = int(leaf.rev.partition("-")[0]) > acknowledged
+    ops = [*later, *(unsure if on_top else ())]
+    if leaf.deleted:
+        return any(op.method is Method.DELETE for op in ops)
+    return any(leaf.value == op.number for op in ops)
 
 
 def conflicts(leaves: Mapping[str, tuple[Leaf, ...]]) -> int:
