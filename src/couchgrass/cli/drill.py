@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -157,11 +157,12 @@ class _Plan:
         def now() -> float:
             return time.monotonic() - began
 
+        mark = f"drill {secrets.token_hex(4)}"
         async with AsyncExitStack() as stack:
-            watches = await self._watches(stack)
+            watches = await self._watches(stack, mark)
             urls = await self._urls(fault)
             await self._linked(watches)
-            driver = Driver(urls, Load(seed.randrange), now, mark=f"drill {secrets.token_hex(4)}")
+            driver = Driver(urls, Load(seed.randrange), now, mark=mark)
             tell: Callable[[str], None] = lambda text: errors.print(  # noqa: E731
                 f"[dim]{now():6.1f} s[/]  {escape(text)}", highlight=False
             )
@@ -171,14 +172,14 @@ class _Plan:
             finally:
                 await _remove(watches, {one.doc for one in driver.outcomes if one.doc})
 
-    async def _watches(self, stack: AsyncExitStack) -> dict[str, Watch]:
+    async def _watches(self, stack: AsyncExitStack, mark: str) -> dict[str, Watch]:
         from couchgrass.drill.run.watch import Watch
         from couchgrass.region.run.account import peer_access
 
         found = {}
         for one in self._topology.regions:
             server = await stack.enter_async_context(peer_access(one).server())
-            found[one.name] = Watch(server, self._database)
+            found[one.name] = Watch(server, self._database, mark)
         return found
 
     async def _linked(self, watches: Mapping[str, Watch]) -> None:
@@ -221,16 +222,15 @@ def _balancer(topology: Topology) -> Mapping[str, Any]:
 
 
 async def _remove(watches: Mapping[str, Watch], docs: Collection[str]) -> None:
-    """The todos of a drill, by the first region that answers: after an interrupted one not all do yet."""
-    for watch in watches.values() if docs else ():
-        with suppress(CouchgrassError):
+    """The todos of a drill, in all regions that answer: an interrupted one ends before they are equal."""
+    for name, watch in watches.items() if docs else ():
+        try:
             if await watch.look():
-                await watch.remove(docs)
-                return
-    if docs:
-        complain(
-            "drill", "no region's database answers, so the drill's todos stay there: they are called drill …"
-        )
+                await watch.remove(watch.marked.union(docs))
+                continue
+        except CouchgrassError:
+            pass
+        complain("drill", f"the database of {name} does not answer, so todos of the drill may stay there")
 
 
 def _serving(balancer: Mapping[str, Any], names: Sequence[str]) -> str:

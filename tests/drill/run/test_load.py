@@ -93,6 +93,23 @@ def test_a_write_that_the_database_lost_is_found(couch_server: ServerProcess, db
     asyncio.run(with_todos(couch_server, db_name, work))
 
 
+def test_what_is_a_drills_is_known_by_its_title_also_without_an_answer(
+    couch_server: ServerProcess, db_name: str
+) -> None:
+    async def work(couch: CouchServer, app: Todos, url: str) -> None:
+        watch = Watch(couch, db_name, "drill 1a")
+        await watch.begin()
+        for doc_id, title in (("ours", "drill 1a 3"), ("others", "drill 2b 3"), ("mine", None)):
+            await couch.ask("POST", path(db_name), {"_id": doc_id, "title": title})
+        await watch.look()
+        assert watch.marked == {"ours"}
+        await watch.remove(watch.marked)
+        await watch.look()
+        assert [doc_id for doc_id, leaves in watch.leaves.items() if leaves[0].deleted] == ["ours"]
+
+    asyncio.run(with_todos(couch_server, db_name, work))
+
+
 def test_conflicts_show_as_leaves(couch_server: ServerProcess, db_name: str) -> None:
     async def work(couch: CouchServer, app: Todos, url: str) -> None:
         watch = Watch(couch, db_name)

@@ -18,10 +18,13 @@ DIGEST_CHARS: Final = 16
 
 
 class Watch:
-    """One region's database. `leaves` are those of documents that changed since `begin`."""
+    """One region's database. `leaves` are those of documents that changed since `begin`; `marked` the ones
+    whose title begins with `mark`, those among them whose writer never got an answer."""
 
-    def __init__(self, server: CouchServer, database: str) -> None:
+    def __init__(self, server: CouchServer, database: str, mark: str = "") -> None:
         self.leaves: dict[str, tuple[Leaf, ...]] = {}
+        self.marked: set[str] = set()
+        self._mark = mark
         self._server = server
         self._database = database
         self._since = "0"
@@ -48,6 +51,8 @@ class Watch:
                 rows, more = await self._page()
                 for row in rows:
                     self.leaves[row["id"]] = await self._leaves(row)
+                    if self._mark and str((row.get("doc") or {}).get("title")).startswith(self._mark):
+                        self.marked.add(row["id"])
                 if not more:
                     return True
         except CouchgrassError:
