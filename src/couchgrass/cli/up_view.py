@@ -31,17 +31,21 @@ class Progress:
 
     def __init__(self) -> None:
         self._states: dict[str, str] = {}
-        self._live = Live(console=out, transient=True, refresh_per_second=REFRESHES_PER_S)
+        self._live: Live | None = None
 
     def __enter__(self) -> Progress:
         if out.is_terminal:
+            # A new one each time: one that was stopped still counts its former lines, and would wipe others.
+            self._live = Live(self._table(), console=out, transient=True, refresh_per_second=REFRESHES_PER_S)
             self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._live.stop()
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
 
     def changed(self, seen: Mapping[str, Seen]) -> None:
         """What the supervisor wrote down."""
@@ -53,9 +57,9 @@ class Progress:
         if self._states.get(name) == state:
             return
         self._states[name] = state
-        if out.is_terminal:
+        if self._live is not None:
             self._live.update(self._table())
-        elif state != "waiting":
+        elif not out.is_terminal and state != "waiting":
             out.print(f"{name}: {state}", highlight=False, soft_wrap=True, markup=False)
 
     def _table(self) -> Table:
@@ -78,6 +82,8 @@ def show_places(folder: Path, status: Status) -> None:
     if status.credentials_file:
         out.print(f"Credentials are in {status.credentials_file}", highlight=False, soft_wrap=True)
     out.print(f"Logs are in {folder / 'up.log'}", highlight=False, soft_wrap=True)
+    if out.is_terminal:
+        out.print()
 
 
 class Watching:

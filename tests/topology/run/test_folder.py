@@ -60,7 +60,7 @@ def test_the_first_file_comes_with_a_copy_of_the_example(folder: Path, example: 
     assert app == folder / "apps" / "todo"
     assert (app / "get" / "__main__.py").is_file()
     assert not (app / "get" / "__pycache__").exists()
-    assert [one.match for one in topology.databases] == ["todos", "todos_*"]
+    assert [one.match for one in topology.databases] == ["todos", "*"]
 
 
 def test_a_copy_that_its_owner_changed_stays(folder: Path, example: Path) -> None:

@@ -22,10 +22,10 @@ from couchgrass.topology.places import APPS, CONFIG, HOLDS, WIRES
 EXAMPLE: Final = "todo"
 """The app that is there without asking for one; its account and its folder have this name."""
 
-EXAMPLE_DATABASES: Final = ("todos", "todos_*")
-"""The one that all share, and those of people who sign in."""
-
 ALL_DATABASES: Final = ("*",)
+EXAMPLE_DATABASES: Final = ("todos", *ALL_DATABASES)
+"""The one that all share is made, and its links are proved, by the deploy. The others are those of people who
+sign in, and of apps that come later."""
 
 MANIFESTS: Final = ("manifest.yaml", "manifest.yml")
 ENV_FILE: Final = "local.env"
