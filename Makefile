@@ -78,6 +78,7 @@ $(VENV)/.runtime: requirements.txt | $(BIN)/python
 
 $(VENV)/.installed: $(VENV)/.runtime pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q src  # else each process of the first start compiles for itself
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime

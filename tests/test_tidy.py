@@ -75,7 +75,6 @@ TESTED_BY: dict[str, str] = {
     "deploy/scope.py": "tests/deploy/test_resolve.py",
     "agent/run/apply.py": "tests/agent/run/test_whole.py",
     "agent/run/own.py": "tests/agent/run/test_links.py",
-    "agent/run/reads.py": "tests/agent/run/test_whole.py",
     "agent/run/watch.py": "tests/agent/run/test_links.py",
     "agent/seen.py": "tests/agent/run/test_links.py",
     "balancer/envoy/admin.py": "tests/balancer/envoy/test_app.py",

@@ -58,7 +58,7 @@ def said(*arguments: str, folder: Path | None = None, status: int = 0) -> str:
         (("-p", str(APP), "--env-file", "nowhere"), ONE_REGION, 1, "nowhere:1: can't be read"),
         (("-p", str(APP), "--json"), ONE_REGION, 2, "--json does not ask"),
         (("-p", str(APP), "--param", "x"), ONE_REGION, 2, "--param takes KEY=VALUE"),
-        (("-p", str(APP), "--dir", "x", "-c", "y"), ONE_REGION, 1, "name the same thing"),
+        (("-p", str(APP), "--dir", "x", "-c", "y"), ONE_REGION, 2, "name the same thing"),
         (("-p", str(APP)), "[regions", 1, "couchgrass.toml:1"),
     ],
 )

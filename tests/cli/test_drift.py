@@ -35,7 +35,7 @@ def test_plan_shows_apply_mends_and_then_there_is_nothing_left(tmp_path: Path) -
         status, out, error = called("plan", "-c", file, "--json")
         assert (status, error) == (1, "")
         made = {"region": "dallas", "database": "todos", "what": "create database", "why": "london has it"}
-        assert made in json.loads(out)["drift"]
+        assert made in json.loads(out)["drift"], out
         status, out, error = called("apply", "-c", file, "--json")
         assert (status, error) == (0, "")
         done = json.loads(out)
@@ -47,7 +47,7 @@ def test_plan_shows_apply_mends_and_then_there_is_nothing_left(tmp_path: Path) -
         dallas.stop()
         status, out, error = called("plan", "-c", file)
         assert (status, out) == (1, "")
-        assert error.startswith("couchgrass topology plan: dallas is left as it is: ")
+        assert error.startswith("couchgrass topology plan: dallas can't be asked: ")
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
+from rich.text import Text
 from typer.testing import CliRunner
 
 from couchgrass import __version__
-from couchgrass.cli.main import application
+from couchgrass.cli.main import COMMANDS, application
 
 WIDE = {"COLUMNS": "120", "NO_COLOR": "1", "TERM": "dumb"}
 
@@ -28,7 +30,7 @@ def test_without_a_command_the_help_is_shown() -> None:
     status, text = said()
     assert status == 2
     assert "db Run the document database, which any CouchDB client can use." in text
-    assert "couchgrass region --example > region.toml" in text
+    assert "couchgrass up # two regions with the todo app" in text
 
 
 @pytest.mark.parametrize("option", ["-h", "--help"])
@@ -76,9 +78,23 @@ def test_the_text_below_the_options_is_as_wide_as_the_window_and_examples_keep_t
     assert any(line.strip() == "couchgrass unlink URL_A URL_B --db todos" for line in text.splitlines())
 
 
+@pytest.mark.parametrize("name", [name for name, command in COMMANDS.items() if command.heading])
+def test_examples_fit_into_a_window_of_80_columns(name: str) -> None:
+    module = import_module(COMMANDS[name].where.partition(":")[0])
+    for texts in (value for key, value in vars(module).items() if key.endswith("EXAMPLES")):
+        for line in filter(lambda line: line.startswith("  "), texts.splitlines()):
+            assert len(Text.from_markup(line).plain) <= 78, line
+
+
+def test_the_first_examples_fit_too() -> None:
+    text = CliRunner().invoke(application(), [], env={**WIDE, "COLUMNS": "80"}).output
+    assert any(line.strip().startswith("couchgrass up ") for line in text.splitlines())
+    assert all("#" not in line or line.strip().startswith("couchgrass ") for line in text.splitlines())
+
+
 LOADED = """
 import sys
-from couchgrass.cli.main import application
+from couchgrass.cli.main import COMMANDS, application
 application("db")
 print(*(name.rpartition(".")[2] for name in sys.modules if name.startswith("couchgrass.cli.")))
 """

@@ -33,6 +33,15 @@ def test_a_later_try_may_have_replaced_it_though_nobody_answered() -> None:
     assert missing([wrote(1), wrote(2, status=0)], {"a": (Leaf("2-a", 2),)}, until_s=9) == []
 
 
+def test_what_is_under_way_may_have_replaced_it_before_anybody_answered() -> None:
+    leaves = {"a": (Leaf("2-a", 2),)}
+    assert len(missing([wrote(1)], leaves, until_s=9)) == 1
+    assert missing([wrote(1)], leaves, until_s=9, under_way=[Op(2, Method.PATCH, "a")]) == []
+    assert len(missing([wrote(1)], leaves, until_s=9, under_way=[Op(2, Method.PATCH, "b")])) == 1
+    gone = {"a": (Leaf("2-a", None, True),)}
+    assert missing([wrote(1)], gone, until_s=9, under_way=[Op(2, Method.DELETE, "a")]) == []
+
+
 def test_an_earlier_value_is_not_enough() -> None:
     assert len(missing([wrote(1), wrote(2)], {"a": (Leaf("1-a", 1),)}, until_s=9)) == 1
 

@@ -43,7 +43,11 @@ def health(line: bytes) -> Health:
 def heard(region: RegionProcess, wanted: Callable[[Health], bool], limit_s: float) -> Health:
     """The first health of the events that is wanted."""
     ends_at = time.monotonic() + limit_s
-    with urllib.request.urlopen(f"{region.agent}/_couchgrass/events", timeout=limit_s) as events:
+    secret = (region.data / SHARED).read_text().strip()
+    asking = urllib.request.Request(
+        f"{region.agent}/_couchgrass/events", headers={"Authorization": bearer(secret)}
+    )
+    with urllib.request.urlopen(asking, timeout=limit_s) as events:
         for line in events:
             if wanted(seen := health(line)):
                 return seen

@@ -29,13 +29,10 @@ def read(text: str) -> Topology:
     return parse_topology(text, "/srv/app", "couchgrass.toml")
 
 
-def of(*names: str, **given: str) -> Topology:
-    text = generated(
-        names,
-        ports_for(len(names), none_taken),
-        **{"app": "apps/todo", "account": "todo", "databases": "todos*", **given},
-    )
-    return read(text)
+def of(*names: str, app: str = "apps/todo", sign_in: bool = False) -> Topology:
+    ports = ports_for(len(names), none_taken)
+    databases = ("todos", "todos_*")
+    return read(generated(names, ports, app=app, account="todo", databases=databases, sign_in=sign_in))
 
 
 def all_ports(ports: Ports) -> list[int]:
@@ -52,11 +49,17 @@ def test_it_is_read_back_as_what_was_asked_for() -> None:
     )
     assert (dallas.database.port, dallas.agent.port) == (5994, 3245)
     assert dallas.gateway.default_namespace == "guest"
-    assert [one.match for one in topology.databases] == ["todos*"]
+    assert [one.match for one in topology.databases] == ["todos", "todos_*"]
+    assert not london.identity.enabled
     assert [(one.folder, one.account) for one in topology.apps] == [("/srv/app/apps/todo", "todo")]
     assert topology.balancer is not None
     assert (topology.balancer.port, topology.balancer.metrics_port) == (8080, 8081)
     assert topology.balancer.policy is Policy.FAILOVER
+
+
+def test_with_sign_in_all_regions_have_the_balancer_as_their_issuer() -> None:
+    for region in of("london", "dallas", sign_in=True).regions:
+        assert (region.identity.enabled, region.identity.issuer) == (True, "http://127.0.0.1:8080")
 
 
 def test_a_region_may_be_no_city() -> None:
@@ -123,6 +126,7 @@ def test_options_that_say_something_else_are_told() -> None:
         "--regions names london, but it has london, dallas"
     )
     assert contradicted(topology, Asked(app="/other")) == "--app names /other, but it has /srv/app/apps/todo"
+    assert contradicted(topology, Asked(env_file="/x.env")) == "--env-file names /x.env, but it has none"
     assert contradicted(topology, Asked(port=9000)) == "--port names 9000, but it has 8080"
     alone = read("[regions.london]")
     assert contradicted(alone, Asked(port=9000)) == "--port names 9000, but it has no balancer"

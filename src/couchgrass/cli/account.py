@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """[bold]Try it[/]
 
-  [cyan]couchgrass account create acme[/]     [dim]# its credentials go into accounts/acme.json[/]
+  [cyan]couchgrass account create acme[/]   [dim]# its file is accounts/acme.json[/]
   [cyan]couchgrass account list[/]
   [cyan]couchgrass account delete acme[/]
 

@@ -33,16 +33,17 @@ if TYPE_CHECKING:
 
 EXAMPLES = """[bold]Try it[/]
 
-  [cyan]couchgrass agent --region couchgrass.toml#london[/]   [dim]# alone, of one of the file's regions[/]"""
+  [cyan]couchgrass agent --region couchgrass.toml#london[/]   [dim]# without the rest[/]"""
 
 Peers = Annotated[list[str], typer.Option("--peer", hidden=True, metavar="NAME=URL")]
 
 
 def agent(region: RegionFile = DEFAULT_FILE, peer: Peers = [], port: Port = None) -> None:  # noqa: B006
-    """Run a region's agent alone: it keeps the links that bring other regions' changes here, and tells
-    whether the region is live, whether it is ready, and its metrics.
+    """Run a region's agent alone: links, health, metrics.
 
-    [cyan]couchgrass region[/] runs it together with the region's other processes.
+    It keeps the links that bring other regions' changes here, and tells whether the region is live, whether
+    it is ready, and its metrics. [cyan]couchgrass region[/] runs it together with the region's other
+    processes.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("_granian").setLevel(logging.ERROR)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import typer
 
 from couchgrass.cli.complaints import FAILED, complain
-from couchgrass.cli.region import CONFIG_VARIABLE, DEFAULT_TOPOLOGY, read_topology
+from couchgrass.cli.region import read_topology
+from couchgrass.cli.which import Config, topology_file
 from couchgrass.errors import CouchgrassError
 
 if TYPE_CHECKING:
@@ -23,22 +23,11 @@ if TYPE_CHECKING:
 
 EXAMPLES = """[bold]Try it[/]
 
-  [cyan]couchgrass balancer[/]                          [dim]# of ./couchgrass.toml[/]
+  [cyan]couchgrass balancer[/]       [dim]# of ./couchgrass.toml[/]
   [cyan]couchgrass balancer -c fleet.toml[/]
-  [cyan]couchgrass drain london[/]                      [dim]# in another terminal: london gets nothing new[/]
+  [cyan]couchgrass drain london[/]   [dim]# in another terminal: nothing new goes there[/]
 
 Ctrl-C or SIGTERM ends it; requests under way get 4 seconds to finish."""
-
-Config = Annotated[
-    Path | None,
-    typer.Option(
-        "-c",
-        "--config",
-        help="The file with all regions. [dim]\\[default: couchgrass.toml][/]",
-        show_default=False,
-        metavar="FILE",
-    ),
-]
 
 
 def balancer(config: Config = None) -> None:
@@ -51,15 +40,10 @@ def balancer(config: Config = None) -> None:
     from couchgrass.serving import process
 
     try:
-        process.run(_serve(config_file(config)))
+        process.run(_serve(topology_file("balancer", config)))
     except CouchgrassError as refused:
         complain("balancer", refused.reason)
         raise typer.Exit(FAILED) from refused
-
-
-def config_file(given: Path | None) -> Path:
-    """The file with all regions: the one that is named, else the usual one."""
-    return given or Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_TOPOLOGY)
 
 
 async def _serve(file: Path) -> None:

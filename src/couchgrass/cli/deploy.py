@@ -14,6 +14,8 @@ import typer
 from couchgrass.cli import deploy_places as places
 from couchgrass.cli import deploy_show as show
 from couchgrass.cli.paper import FAILED, complain, misused, out, run
+from couchgrass.cli.region import read_topology
+from couchgrass.cli.which import Config, Folder, topology_file
 from couchgrass.errors import CouchgrassError
 
 if TYPE_CHECKING:
@@ -26,9 +28,9 @@ if TYPE_CHECKING:
 
 EXAMPLES = """[bold]Try it[/]
 
-  [cyan]couchgrass deploy[/]                                       [dim]# the apps of ./couchgrass.toml[/]
-  [cyan]couchgrass deploy -p examples/todo/python --plan[/]        [dim]# what would change[/]
-  [cyan]couchgrass deploy -p app --env-file local.env --yes[/]
+  [cyan]couchgrass deploy[/]                    [dim]# the apps of ./couchgrass.toml[/]
+  [cyan]couchgrass deploy -p my/app --plan[/]   [dim]# what would change[/]
+  [cyan]couchgrass deploy -p my/app --env-file local.env --yes[/]
   [cyan]couchgrass deploy --region dallas --prune[/]
 
 Key, database account and databases are made first, the same in all regions; credentials.json beside the file
@@ -36,14 +38,16 @@ of the regions keeps them. A region in which something fails is put back to what
 
 UNDEPLOY_EXAMPLES = """[bold]Try it[/]
 
-  [cyan]couchgrass undeploy[/]
-  [cyan]couchgrass undeploy -p examples/todo/python --region dallas --yes[/]
+  [cyan]couchgrass undeploy[/]   [dim]# the apps of ./couchgrass.toml[/]
+  [cyan]couchgrass undeploy -p my/app --region dallas --yes[/]
 
 Only what was deployed as this app goes. Databases, the account and the key stay."""
 
 AppFolder = Annotated[
     Path | None,
-    typer.Option("--project", "-p", help="The app's folder. [the apps of the file]", metavar="APP"),
+    typer.Option(
+        "--project", "-p", help="The app's folder. [dim]\\[default: the apps of the file][/]", metavar="APP"
+    ),
 ]
 Manifest = Annotated[
     Path | None, typer.Option("--manifest", "-m", help="Another manifest than the folder's.", metavar="FILE")
@@ -70,11 +74,6 @@ NamespaceOption = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 Json = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 Plan = Annotated[bool, typer.Option("--plan", help="Show what would be done, and do nothing.")]
-Config = Annotated[
-    Path | None,
-    typer.Option("--config", "-c", help="The file of the regions. [./couchgrass.toml]", metavar="FILE"),
-]
-Dir = Annotated[Path | None, typer.Option("--dir", help="The folder of couchgrass up.", metavar="DIR")]
 
 
 class Asked(NamedTuple):
@@ -117,7 +116,7 @@ def deploy(
     yes: Yes = False,
     as_json: Json = False,
     config: Config = None,
-    folder: Dir = None,
+    folder: Folder = None,
 ) -> None:
     """Deploy an app to all regions: what its manifest asks for, where it is not so already."""
     asked = Asked(
@@ -139,7 +138,7 @@ def undeploy(
     yes: Yes = False,
     as_json: Json = False,
     config: Config = None,
-    folder: Dir = None,
+    folder: Folder = None,
 ) -> None:
     """Take an app out of all regions. Its data stays."""
     asked = Asked(
@@ -171,9 +170,9 @@ async def deploy_all(folder: Path) -> int:
 
 
 async def _whole(asked: Asked) -> int:
-    file, topology, apps = places.read_selection(
-        asked.config, asked.folder, asked.app, namespace=asked.namespace, env_file=asked.env_file
-    )
+    file = topology_file(asked.command, asked.config, asked.folder)
+    topology = read_topology(file)
+    apps = places.apps_of(topology, asked.app, namespace=asked.namespace, env_file=asked.env_file)
     if len(apps) > 1 and (asked.manifest or asked.deployment):
         raise CouchgrassError("there are several apps: name the one that is meant with -p")
     told, failed = [], False

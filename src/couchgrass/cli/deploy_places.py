@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from couchgrass.cli.region import CONFIG_VARIABLE, DEFAULT_TOPOLOGY, read_topology
 from couchgrass.errors import CouchgrassError
 
 if TYPE_CHECKING:
@@ -19,25 +18,6 @@ if TYPE_CHECKING:
     from couchgrass.deploy.needs import Needs
     from couchgrass.region.config import Region
     from couchgrass.topology.config import App, Balancer, Topology
-
-DEFAULT_DIR = Path(".couchgrass")
-
-
-def topology_file(config: Path | None, folder: Path | None) -> Path:
-    """The file that is meant: the one named, the folder's, $COUCHGRASS_CONFIG's, ./couchgrass.toml, or that
-    of `couchgrass up` in this folder."""
-    from couchgrass.topology.places import CONFIG
-
-    if config is not None and folder is not None:
-        raise CouchgrassError("--config and --dir name the same thing: give one of them")
-    if config is not None:
-        return config
-    if folder is not None:
-        return folder / CONFIG
-    if named := os.environ.get(CONFIG_VARIABLE):
-        return Path(named)
-    of_up = DEFAULT_DIR / CONFIG
-    return of_up if of_up.is_file() and not DEFAULT_TOPOLOGY.is_file() else DEFAULT_TOPOLOGY
 
 
 def apps_of(topology: Topology, folder: Path | None, *, namespace: str, env_file: Path | None) -> list[App]:
@@ -164,15 +144,6 @@ def ways_of(
         for way in wishes.ways(database)
         if way.source in chosen and way.target in chosen
     ]
-
-
-def read_selection(
-    config: Path | None, folder: Path | None, app: Path | None, *, namespace: str, env_file: Path | None
-) -> tuple[Path, Topology, list[App]]:
-    """(file, topology, apps) that the options mean. Raises CouchgrassError."""
-    file = topology_file(config, folder)
-    topology = read_topology(file)
-    return file, topology, apps_of(topology, app, namespace=namespace, env_file=env_file)
 
 
 def outer_environment() -> Mapping[str, str]:

@@ -10,7 +10,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from couchgrass.cli.deploy_places import behind
-from couchgrass.cli.paper import errors, lines, out
+from couchgrass.cli.paper import errors, lines, out, print_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,7 +93,7 @@ def show_apis(outcomes: Sequence[Outcome], balancer: str) -> None:
     for name, rows in tables:
         out.print(f"\n{name}", style="bold", markup=False, highlight=False)
         out.print("ok: APIs", highlight=False)
-        out.print(lines(titles, rows, whole=("URL",)), soft_wrap=True)
+        print_whole(titles, rows)
 
 
 def told(prepared: Prepared, outcome: Outcome | None, balancer: str) -> dict[str, Any]:

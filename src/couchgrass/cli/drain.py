@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from couchgrass.cli.balancer import Config, config_file
-from couchgrass.cli.paper import FAILED, complain, errors, misused
-from couchgrass.cli.region import DEFAULT_TOPOLOGY, read_topology
+from couchgrass.cli.paper import FAILED, complain, errors
+from couchgrass.cli.region import read_topology
+from couchgrass.cli.which import Config, Folder, topology_file
 from couchgrass.errors import CouchgrassError
 
 if TYPE_CHECKING:
@@ -35,10 +35,6 @@ NOTICED_S: Final = 5.0
 """How long the balancer may take to notice."""
 
 Name = Annotated[str, typer.Argument(help="The region.", metavar="REGION")]
-Folder = Annotated[
-    Path | None,
-    typer.Option("--dir", help="The folder of [cyan]couchgrass up[/], instead of a file.", metavar="DIR"),
-]
 
 
 def drain(
@@ -73,9 +69,7 @@ def _data(command: str, region: str, config: Path | None, folder: Path | None) -
     """The balancer's data folder."""
     from couchgrass.balancer.envoy.site import site_of
 
-    if config is not None and folder is not None:
-        misused(command, "name a file or a folder, not both")
-    file = folder / DEFAULT_TOPOLOGY.name if folder is not None else config_file(config)
+    file = topology_file(command, config, folder)
     try:
         site = site_of(read_topology(file))
     except CouchgrassError as refused:

@@ -9,7 +9,8 @@ import msgspec
 import typer
 
 from couchgrass.cli.paper import FAILED, complain, errors, lines, out, run
-from couchgrass.cli.region import DEFAULT_TOPOLOGY, TopologyFile, read_topology
+from couchgrass.cli.region import read_topology
+from couchgrass.cli.which import Config, Folder, topology_file
 from couchgrass.errors import CouchgrassError
 
 if TYPE_CHECKING:
@@ -43,12 +44,12 @@ class Mended(msgspec.Struct):
     unreached: Mapping[str, str]
 
 
-def plan(config: TopologyFile = DEFAULT_TOPOLOGY, json: Json = False) -> None:
+def plan(config: Config = None, folder: Folder = None, json: Json = False) -> None:
     """Show what differs between the regions and their file: databases, keys, rights, links.
 
     Ends with 1 when there is something, or when a region can't be asked.
     """
-    found = _run("topology plan", config, mend=False)
+    found = _run("topology plan", topology_file("topology plan", config, folder), mend=False)
     if json:
         out.print_json(data={"drift": _told(found.drift), "unreached": dict(found.unreached)})
     elif found.drift:
@@ -58,12 +59,12 @@ def plan(config: TopologyFile = DEFAULT_TOPOLOGY, json: Json = False) -> None:
     _end("topology plan", found, json=json)
 
 
-def apply(config: TopologyFile = DEFAULT_TOPOLOGY, json: Json = False) -> None:
+def apply(config: Config = None, folder: Folder = None, json: Json = False) -> None:
     """Make the regions what their file says: databases, keys, rights, links.
 
     Ends with 1 when something could not be done, or when a region can't be asked.
     """
-    found = _run("topology apply", config, mend=True)
+    found = _run("topology apply", topology_file("topology apply", config, folder), mend=True)
     if json:
         failed = [{**_told([drift])[0], "reason": reason} for drift, reason in found.failed]
         out.print_json(
@@ -86,7 +87,8 @@ def apply(config: TopologyFile = DEFAULT_TOPOLOGY, json: Json = False) -> None:
 def _end(command: str, found: Mended, *, json: bool) -> None:
     if not json:
         for name, reason in found.unreached.items():
-            complain(command, f"{name} is left as it is: {reason}")
+            outcome = "is left as it is" if command.endswith("apply") else "can't be asked"
+            complain(command, f"{name} {outcome}: {reason}")
     if found.drift or found.unreached:
         raise typer.Exit(FAILED)
 

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 EXAMPLES = """[bold]Try it[/]
 
-  [cyan]couchgrass drill[/]                                  [dim]# kills the region that serves[/]
+  [cyan]couchgrass drill[/]                                  [dim]# kills what serves[/]
   [cyan]couchgrass drill --fault database --how pause[/]     [dim]# its database hangs[/]
-  [cyan]couchgrass drill --fault link --seconds 120[/]       [dim]# the regions can't see each other[/]
-  [cyan]couchgrass drill --fault all --html report.html[/]   [dim]# each in turn, with charts[/]
+  [cyan]couchgrass drill --fault link --seconds 120[/]       [dim]# regions are cut off[/]
+  [cyan]couchgrass drill --fault all --html report.html[/]   [dim]# each, with charts[/]
 
 It needs a running [cyan]couchgrass up[/] with the todo app, makes todos of its own and removes them again.
 It ends with 0 when all promises were kept: no GET failed, service within a second, nothing lost."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from couchgrass.cli.paper import FAILED, complain, flowing, lines, out
+from couchgrass.cli.paper import FAILED, complain, flowing, out, print_whole
 from couchgrass.cli.reached import check_free, in_database, region_access
 from couchgrass.cli.region import DEFAULT_FILE, RegionFile
 from couchgrass.errors import CouchgrassError
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 EXAMPLES = """[bold]Try it[/]
 
-  [cyan]couchgrass key create guest[/]                          [dim]# in the region of ./region.toml[/]
-  [cyan]couchgrass key create guest --wskprops ~/.wskprops[/]   [dim]# ready for wsk and wskdeploy[/]
-  [cyan]couchgrass key create todos --region london.toml --file todos.json[/]
+  [cyan]couchgrass key create guest[/]                          [dim]# of ./region.toml[/]
+  [cyan]couchgrass key create guest --wskprops ~/.wskprops[/]   [dim]# for wsk, wskdeploy[/]
+  [cyan]couchgrass key create todos --region london --file todos.json[/]
   [cyan]couchgrass key list[/]
   [cyan]couchgrass key delete guest[/]
 
@@ -99,7 +99,7 @@ def show_all(region: RegionFile = DEFAULT_FILE) -> None:
 
     rows = _with_subjects("key list", region_access("key list", region)[1], listed)
     if rows:
-        out.print(lines(("namespace", "uuid", "created"), rows, whole=("uuid",)))
+        print_whole(("namespace", "uuid", "created"), rows)
     else:
         out.print("There are no keys.")
 

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 EXAMPLES = """[bold]Try it[/]
 
-  [cyan]couchgrass link https://admin@london.example https://admin@dallas.example --db todos[/]
-  [cyan]couchgrass link URL_A URL_B --db todos --db notes[/]    [dim]# two databases[/]
-  [cyan]couchgrass link URL_A URL_B --all[/]                    [dim]# all that are there now[/]
-  [cyan]couchgrass link URL_A URL_B --db todos --one-way[/]     [dim]# from A to B only[/]
+  [cyan]couchgrass link https://me@one.example https://me@two.example --db todos[/]
+  [cyan]couchgrass link URL_A URL_B --db todos --db notes[/]   [dim]# two databases[/]
+  [cyan]couchgrass link URL_A URL_B --all[/]                   [dim]# all there are now[/]
+  [cyan]couchgrass link URL_A URL_B --db todos --one-way[/]    [dim]# from A to B only[/]
   [cyan]couchgrass link URL_A URL_B --db todos --selector '{"type":"todo"}'[/]
 
 A password that is not in the URL is taken from COUCHGRASS_A_PASSWORD or COUCHGRASS_B_PASSWORD, or asked

@@ -18,9 +18,11 @@ from couchgrass.cli.complaints import flowing
 
 EXAMPLES = """[bold]Try it[/]
 
-  [cyan]couchgrass region --example > region.toml[/]            [dim]# its settings[/]
-  [cyan]couchgrass region[/]                                    [dim]# database, functions and API gateway[/]
-  [cyan]couchgrass key create guest --wskprops ~/.wskprops[/]   [dim]# in another terminal[/]
+  [cyan]couchgrass up[/]                 [dim]# two regions with the todo app[/]
+  [cyan]couchgrass status[/]             [dim]# in another terminal[/]
+  [cyan]couchgrass drill[/]              [dim]# a region dies; what users saw of it[/]
+  [cyan]couchgrass deploy -p my/app[/]   [dim]# your own app, to all regions[/]
+  [cyan]couchgrass down[/]               [dim]# the data stays[/]
 
 Each command tells more with [cyan]--help[/]."""
 

@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -57,16 +58,25 @@ async def _heeding(work: Coroutine[Any, Any, T]) -> T:
     return await work
 
 
-def lines(titles: Sequence[str], rows: Sequence[Sequence[str]], *, whole: Sequence[str] = ()) -> Table:
-    """A table of plain texts, without a frame. The columns of the titles in `whole` never break a text,
-    to be copied.
-    """
+def lines(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table of plain texts, without a frame."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in titles:
-        table.add_column(title, overflow="fold", no_wrap=title in whole)
+        table.add_column(title, overflow="fold")
     for row in rows:
         table.add_row(*(escape(text) for text in row))
     return table
+
+
+def print_whole(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table of texts to be copied, which never breaks one: where it is wider than the window, the window
+    breaks its lines."""
+    table = [tuple(titles), *map(tuple, rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
+    for number, row in enumerate(table):
+        cells = [set_cell_size(text, width) for text, width in zip(row, widths, strict=True)]
+        line = "  ".join(cells).rstrip()
+        out.print(line, style="bold" if number == 0 else "", highlight=False, soft_wrap=True, markup=False)
 
 
 def tell_done(done: Sequence[Done], *, verbose: bool) -> None:

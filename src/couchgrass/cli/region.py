@@ -16,6 +16,7 @@ import typer
 
 from couchgrass.cli.complaints import FAILED, complain, misused
 from couchgrass.cli.credentials import taken
+from couchgrass.cli.which import CONFIG_VARIABLE, missing, usual_file
 from couchgrass.errors import CouchgrassError
 
 if TYPE_CHECKING:
@@ -27,32 +28,28 @@ if TYPE_CHECKING:
 
 EXAMPLES = """[bold]Try it[/]
 
-  [cyan]couchgrass region --example > region.toml[/]      [dim]# all settings with their defaults[/]
-  [cyan]couchgrass region region.toml[/]                  [dim]# database, functions and gateway[/]
-  [cyan]couchgrass status[/]                              [dim]# in another terminal[/]
-  [cyan]couchgrass key create guest[/]                    [dim]# a namespace with its key, for wsk[/]
-  [cyan]couchgrass region london -c couchgrass.toml[/]    [dim]# one of the regions of a file with several[/]
+  [cyan]couchgrass region --example > region.toml[/]     [dim]# all settings[/]
+  [cyan]couchgrass region region.toml[/]                 [dim]# its processes[/]
+  [cyan]couchgrass status[/]                             [dim]# in another terminal[/]
+  [cyan]couchgrass key create guest[/]                   [dim]# a namespace, for wsk[/]
+  [cyan]couchgrass region london -c couchgrass.toml[/]   [dim]# of a file with several[/]
 
 These commands take ./region.toml when no file is named. FILE#NAME is a region of a file with several; so is
-NAME alone, of ./couchgrass.toml or of the file that [cyan]COUCHGRASS_CONFIG[/] names.
+NAME alone, of the file that [cyan]COUCHGRASS_CONFIG[/] names, of ./couchgrass.toml, or of couchgrass up's.
 
 A process that ends is started again, and the others go on meanwhile. Ctrl-C or SIGTERM stops the gateway, the
 functions, then the database, each with time to finish; a second one hurries them."""
 
-RegionFile = Annotated[Path, typer.Option("--region", help="The region's file.", metavar="FILE")]
+RegionFile = Annotated[
+    Path, typer.Option("--region", help="The region's file, or its name.", metavar="FILE|NAME")
+]
 RegionPlace = Annotated[
     Path,
-    typer.Option("--region", "--data", help="The region's file, or its data folder.", metavar="FILE|DIR"),
-]
-TopologyFile = Annotated[
-    Path,
     typer.Option(
-        "--config", "-c", envvar="COUCHGRASS_CONFIG", help="The file with all regions.", metavar="FILE"
+        "--region", "--data", help="The region's file, its name, or its data folder.", metavar="FILE|NAME|DIR"
     ),
 ]
 DEFAULT_FILE = Path("region.toml")
-DEFAULT_TOPOLOGY = Path("couchgrass.toml")
-CONFIG_VARIABLE = "COUCHGRASS_CONFIG"
 
 PROCESSES = ("functions", "gateway", "agent")
 """A region's processes besides the database, each a command of its name. All start at once, and wait for the
@@ -117,7 +114,7 @@ def region_file(file: Path) -> Path:
     """FILE or FILE#NAME, which a NAME alone stands for when there is a file with several regions."""
     if file.is_file() or not re.fullmatch(r"[A-Za-z0-9][\w.-]*", str(file)):
         return file
-    config = Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_TOPOLOGY)
+    config = usual_file()
     if file == DEFAULT_FILE or not (config.is_file() or CONFIG_VARIABLE in os.environ):
         return file
     return Path(f"{config}#{file}")
@@ -139,11 +136,10 @@ def read_region(file: Path) -> Region:
         if name not in topology.names:
             raise CouchgrassError(f"{place} has no region {name}: there is {', '.join(topology.names)}")
         return topology.region(name)
-    if not place.exists() and DEFAULT_TOPOLOGY.is_file() and place == DEFAULT_FILE:
-        names = ", ".join(read_topology(DEFAULT_TOPOLOGY).names)
-        raise CouchgrassError(
-            f"{place} is not there, but {DEFAULT_TOPOLOGY} is: name a region of it: {names}"
-        )
+    several = usual_file()
+    if not place.exists() and several.is_file() and place == DEFAULT_FILE:
+        names = ", ".join(read_topology(several).names)
+        raise CouchgrassError(f"{place} is not there, but {several} is: name a region of it: {names}")
     how = f"> {place} makes one" if place == DEFAULT_FILE else "prints one to begin with"
     text = _text_of(place, f"couchgrass region --example {how}")
     return parse_region(text, str(place.absolute().parent), str(place))
@@ -159,9 +155,7 @@ def read_topology(file: Path) -> Topology:
     """All that a file with several regions says. Raises CouchgrassError."""
     from couchgrass.topology.config import parse_topology
 
-    how = f"> {file} makes one" if file == DEFAULT_TOPOLOGY else "prints one to begin with"
-    text = _text_of(file, f"couchgrass topology example {how}")
-    return parse_topology(text, str(file.absolute().parent), str(file))
+    return parse_topology(_text_of(file, missing(file)), str(file.absolute().parent), str(file))
 
 
 def _text_of(file: Path, missing: str) -> str:

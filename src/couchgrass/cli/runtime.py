@@ -15,7 +15,7 @@ from couchgrass.errors import CouchgrassError
 
 EXAMPLES = """[bold]Try it[/]
 
-  [cyan]couchgrass runtime add --classic nodejs[/]                 [dim]# what IBM's Node.js kinds had[/]
+  [cyan]couchgrass runtime add --classic nodejs[/]   [dim]# what IBM's Node.js kinds had[/]
   [cyan]couchgrass runtime add --classic python[/]
   [cyan]couchgrass runtime add nodejs:8 @cloudant/cloudant@2 openwhisk[/]
   [cyan]couchgrass runtime add python 'requests>=2.30'[/]

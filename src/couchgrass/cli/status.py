@@ -9,39 +9,35 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from couchgrass.cli.paper import FAILED, complain, lines, misused, out, run
-from couchgrass.cli.region import CONFIG_VARIABLE, DEFAULT_FILE, DEFAULT_TOPOLOGY, RegionPlace, read_region
+from couchgrass.cli.paper import FAILED, complain, misused, out, print_whole, run
+from couchgrass.cli.region import DEFAULT_FILE, RegionPlace, read_region
 from couchgrass.cli.up_status import show_fleet
+from couchgrass.cli.which import CONFIG_VARIABLE, UP_TOPOLOGY, Config, Folder, usual_file
 from couchgrass.errors import CouchgrassError
-from couchgrass.topology.places import CONFIG, DEFAULT_DIR
+from couchgrass.topology.places import CONFIG
 
 if TYPE_CHECKING:
     from couchgrass.region.run.look import Line, Status
 
 EXAMPLES = """[bold]Try it[/]
 
-  [cyan]couchgrass status[/]                             [dim]# of the region of ./region.toml[/]
-  [cyan]couchgrass status --region london.toml --json[/]
-  [cyan]couchgrass status --dir .couchgrass --watch[/]   [dim]# of all that couchgrass up runs[/]
-  [cyan]couchgrass status -c couchgrass.toml[/]          [dim]# of all regions of a file, wherever they run[/]
+  [cyan]couchgrass status[/]                          [dim]# what there is in this folder[/]
+  [cyan]couchgrass status --watch[/]                  [dim]# live, of several regions[/]
+  [cyan]couchgrass status --region london --json[/]   [dim]# one region's processes[/]
+  [cyan]couchgrass status -c couchgrass.toml[/]       [dim]# all, wherever they run[/]
 
 Without an option it is the region of ./region.toml, else all of ./couchgrass.toml (or of the file that
 [cyan]COUCHGRASS_CONFIG[/] names), else what couchgrass up runs in ./.couchgrass.
 
 It ends with 0 when all is ready and answers, and with 1 when something does not."""
 
-UP_DIR = Path(DEFAULT_DIR)
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 
 
 def status(
     data: RegionPlace = DEFAULT_FILE,
-    folder: Annotated[
-        Path | None, typer.Option("--dir", help="The folder of couchgrass up.", metavar="DIR")
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="A file with several regions.", metavar="FILE")
-    ] = None,
+    folder: Folder = None,
+    config: Config = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
     watch: Annotated[
         bool, typer.Option("--watch", help="Look again each second; of several regions.")
@@ -81,11 +77,9 @@ def _several(folder: Path | None, config: Path | None) -> tuple[Path, bool] | No
         return config, False
     if DEFAULT_FILE.exists():
         return None
-    if named := os.environ.get(CONFIG_VARIABLE):
-        return Path(named), False
-    if DEFAULT_TOPOLOGY.is_file():
-        return DEFAULT_TOPOLOGY, False
-    return (UP_DIR / CONFIG, True) if (UP_DIR / CONFIG).is_file() else None
+    file = usual_file()
+    known = file.is_file() or CONFIG_VARIABLE in os.environ
+    return (file, file == UP_TOPOLOGY) if known else None
 
 
 def data_folder(command: str, place: Path) -> Path:
@@ -115,7 +109,7 @@ def _print(seen: Status) -> None:
         for one in seen.processes
     ]
     out.print(f"Region {seen.name} in {seen.data}", highlight=False, soft_wrap=True, markup=False)
-    out.print(lines(("process", "state", "for", "restarts", "URL"), rows))
+    print_whole(("process", "state", "for", "restarts", "URL"), rows)
     confinement = seen.confinement or "not known"
     out.print(f"Actions are confined by: {confinement}", highlight=False, soft_wrap=True, markup=False)
 

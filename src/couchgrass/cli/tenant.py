@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from couchgrass.cli.paper import FAILED, complain, flowing, lines, misused, out
+from couchgrass.cli.paper import FAILED, complain, flowing, misused, out, print_whole
 from couchgrass.cli.reached import in_database, region_access
 from couchgrass.cli.region import DEFAULT_FILE, RegionFile
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 TENANT_EXAMPLES = """[bold]Try it[/]
 
   [cyan]couchgrass tenant create Todo --redirect-uri http://localhost:3000/callback[/]
-  [cyan]couchgrass tenant create Todo --public --redirect-uri https://todo.example/cb[/]
+  [cyan]couchgrass tenant create Todo --public --redirect-uri https://x.example/cb[/]
   [cyan]couchgrass tenant list[/]
   [cyan]couchgrass user add TENANT ada@example.org[/]
 
@@ -265,7 +265,7 @@ def list_users(tenant: TenantId, region: RegionFile = DEFAULT_FILE, as_json: Jso
         _print_json([{"sub": one.sub, "email": one.email, "name": one.name} for one in found])
     elif found:
         rows = [(one.email, one.name, one.sub) for one in found]
-        out.print(lines(("e-mail", "name", "sub"), rows, whole=("e-mail", "sub")))
+        print_whole(("e-mail", "name", "sub"), rows)
     else:
         _tell(f"{tenant} has no users.")
 
@@ -315,7 +315,7 @@ def _password(command: str) -> str:
 
 def _show_tenants(region: Region, tenants: list[Tenant]) -> None:
     rows = [(one.id, client.client_id, one.name) for one in tenants for client in one.clients]
-    out.print(lines(("tenant", "client", "name"), rows, whole=("tenant", "client")))
+    print_whole(("tenant", "client", "name"), rows)
     _tell(f"The issuer of their tokens is {issuer(region, 'TENANT')}")
 
 

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING
 import typer
 
 from couchgrass.cli import drift
-from couchgrass.cli.paper import FAILED, complain, flowing, lines, out
-from couchgrass.cli.region import DEFAULT_TOPOLOGY, TopologyFile, read_topology
+from couchgrass.cli.paper import FAILED, complain, flowing, out, print_whole
+from couchgrass.cli.region import read_topology
+from couchgrass.cli.which import Config, Folder, topology_file
 from couchgrass.errors import CouchgrassError
 
 if TYPE_CHECKING:
+    from couchgrass.region.config import Database, Functions, Gateway
     from couchgrass.topology.config import Topology
 
 EXAMPLES = """[bold]Try it[/]
 
-  [cyan]couchgrass topology example > couchgrass.toml[/]          [dim]# two regions on this machine[/]
-  [cyan]couchgrass topology check[/]                              [dim]# of ./couchgrass.toml[/]
-  [cyan]couchgrass topology schema > couchgrass.schema.json[/]    [dim]# for editors[/]
+  [cyan]couchgrass topology example > couchgrass.toml[/]         [dim]# two regions here[/]
+  [cyan]couchgrass topology check[/]                             [dim]# of ./couchgrass.toml[/]
+  [cyan]couchgrass topology schema > couchgrass.schema.json[/]   [dim]# for editors[/]
 
 The same file serves a laptop and a fleet. [cyan]COUCHGRASS_CONFIG[/] names another than ./couchgrass.toml."""
 
@@ -49,10 +51,10 @@ def schema() -> None:
 
 
 @app.command()
-def check(config: TopologyFile = DEFAULT_TOPOLOGY) -> None:
+def check(config: Config = None, folder: Folder = None) -> None:
     """Check a file, and show what it says. Nothing is asked over the network and nothing is changed."""
     try:
-        topology = read_topology(config)
+        topology = read_topology(topology_file("topology check", config, folder))
     except CouchgrassError as refused:
         complain("topology check", refused.reason)
         raise typer.Exit(FAILED) from refused
@@ -60,18 +62,13 @@ def check(config: TopologyFile = DEFAULT_TOPOLOGY) -> None:
 
 
 def _show(topology: Topology) -> None:
-    rows = [
-        (
-            region.name,
-            region.location,
-            region.database.url or region.database.public_url or f"port {region.database.port}",
-            region.functions.url or region.functions.public_url or f"port {region.functions.port}",
-            region.gateway.url or region.gateway.public_url or f"port {region.gateway.port}",
-            region.data,
-        )
-        for region in topology.regions
-    ]
-    out.print(lines(("region", "location", "database", "functions", "gateway", "data"), rows))
+    rows: list[tuple[str, str, str]] = []
+    for region in topology.regions:
+        said = [("location", region.location)] if region.location else []
+        said += [(name, _place(getattr(region, name))) for name in ("database", "functions", "gateway")]
+        said.append(("data", region.data))
+        rows += [(region.name if number == 0 else "", *one) for number, one in enumerate(said)]
+    print_whole(("region", "", "where"), rows)
     told = [f"databases {', '.join(one.match for one in topology.databases) or 'none'}"]
     told.append(f"apps {', '.join(one.folder for one in topology.apps) or 'none'}")
     if topology.balancer is not None:
@@ -79,6 +76,10 @@ def _show(topology: Topology) -> None:
             f"balancer {topology.balancer.policy} on {topology.balancer.host}:{topology.balancer.port}"
         )
     out.print("\n".join(told), highlight=False, soft_wrap=True, markup=False)
+
+
+def _place(process: Database | Functions | Gateway) -> str:
+    return process.url or process.public_url or f"port {process.port}"
 
 
 app.command(epilog=flowing(drift.EXAMPLES))(drift.plan)

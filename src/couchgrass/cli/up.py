@@ -32,10 +32,10 @@ RUNS: Final = b"runs"
 
 EXAMPLES = """[bold]Try it[/]
 
-  [cyan]couchgrass up[/]                                     [dim]# London and Dallas with the todo app[/]
-  [cyan]curl http://127.0.0.1:8080/v1/todo[/]                [dim]# in another terminal[/]
+  [cyan]couchgrass up[/]                         [dim]# London and Dallas, the todo app[/]
+  [cyan]curl http://127.0.0.1:8080/v1/todo[/]    [dim]# in another terminal[/]
+  [cyan]couchgrass up --app my/app --detach[/]   [dim]# goes on in the background[/]
   [cyan]couchgrass up --regions london,dallas,tokyo --dir three[/]
-  [cyan]couchgrass up --app my/app --detach[/]               [dim]# in the background, when all is ready[/]
   [cyan]couchgrass down[/]
 
 The first start writes DIR/couchgrass.toml; from then on that file is what counts, and each start goes on with
@@ -45,13 +45,30 @@ the data that there is. Ctrl-C stops the balancer, then the regions; a second on
 def up(
     folder: Dir = Path(DEFAULT_DIR),
     regions: Annotated[
-        str | None, typer.Option("--regions", help=f"Their names. [{DEFAULT_REGIONS}]", metavar="NAME,…")
+        str | None,
+        typer.Option(
+            "--regions", help=f"Their names. [dim]\\[default: {DEFAULT_REGIONS}][/]", metavar="NAME,…"
+        ),
     ] = None,
     app: Annotated[
-        Path | None, typer.Option("--app", help="A folder with a manifest. [the todo app]", metavar="PATH")
+        Path | None,
+        typer.Option(
+            "--app", help="A folder with a manifest. [dim]\\[default: the todo app][/]", metavar="PATH"
+        ),
+    ] = None,
+    env_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--env-file",
+            help="NAME=VALUE lines, for the manifest's $NAME. [dim]\\[default: local.env of the app][/]",
+            metavar="FILE",
+        ),
     ] = None,
     port: Annotated[
-        int | None, typer.Option("--port", help="The balancer's port. [8080]", min=1, max=65535)
+        int | None,
+        typer.Option(
+            "--port", help="The balancer's port. [dim]\\[default: 8080][/]", metavar="N", min=1, max=65535
+        ),
     ] = None,
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return when all is ready, and go on in the background.")
@@ -63,7 +80,7 @@ def up(
     A region that dies is started again; the others serve meanwhile.
     """
     try:
-        asked = _asked(regions, app, port)
+        asked = _asked(regions, app, env_file, port)
         if detach:
             raise typer.Exit(_detached(folder, asked))
         raise typer.Exit(_run(folder.absolute(), asked, behind=behind))
@@ -72,15 +89,20 @@ def up(
         raise typer.Exit(FAILED) from refused
 
 
-def _asked(regions: str | None, app: Path | None, port: int | None) -> Asked:
+def _asked(regions: str | None, app: Path | None, env_file: Path | None, port: int | None) -> Asked:
     from couchgrass.topology.generate import Asked, names_of
     from couchgrass.topology.run.folder import check_app
 
     if app is not None:
         check_app(app)
-    return Asked(
-        None if regions is None else names_of(regions), None if app is None else str(app.resolve()), port
-    )
+    if env_file is not None and not env_file.is_file():
+        raise CouchgrassError(f"{env_file} is not there")
+    names = None if regions is None else names_of(regions)
+    return Asked(names, _whole(app), port, _whole(env_file))
+
+
+def _whole(path: Path | None) -> str | None:
+    return None if path is None else str(path.resolve())
 
 
 def _run(folder: Path, asked: Asked, *, behind: int | None) -> int:
@@ -107,6 +129,8 @@ def _run(folder: Path, asked: Asked, *, behind: int | None) -> int:
         status = asyncio.run(whole())
         if status:
             _tell_end(journal.last(LAST_LINES), folder / UP_LOG)
+        else:
+            out.print(f"Stopped. The data stays in {folder}.", highlight=False, soft_wrap=True)
         journal.close()
         return status
     finally:
@@ -115,10 +139,11 @@ def _run(folder: Path, asked: Asked, *, behind: int | None) -> int:
 
 def _topology(folder: Path, asked: Asked) -> Topology:
     """What is to run. The first start writes it down. Raises CouchgrassError."""
+    from couchgrass.cli.preflight import check_apps, wants_sign_in
     from couchgrass.topology.cities import meant
     from couchgrass.topology.generate import names_of
     from couchgrass.topology.places import CONFIG
-    from couchgrass.topology.run.folder import check_app, check_options, first_file
+    from couchgrass.topology.run.folder import check_app, check_options, env_file_of, first_file
 
     file = folder / CONFIG
     if not file.exists():
@@ -126,13 +151,16 @@ def _topology(folder: Path, asked: Asked) -> Topology:
         for name in names:
             if city := meant(name):
                 errors.print(f"{name} is no city that is known here; {city} is", highlight=False)
-        first_file(folder, asked, example=example_app(), regions=names)
+        env_file = env_file_of(asked)
+        sign_in = bool(env_file) and wants_sign_in(Path(env_file))
+        first_file(folder, asked, example=example_app(), regions=names, sign_in=sign_in)
         topology = read_topology(file)
     else:
         topology = read_topology(file)
         check_options(folder, topology, asked)
     for one in topology.apps:
         check_app(Path(one.folder))
+    check_apps(folder, topology)
     return topology
 
 
@@ -170,6 +198,8 @@ def _detached(folder: Path, asked: Asked) -> int:
         command.append(f"--regions={','.join(asked.regions)}")
     if asked.app is not None:
         command.append(f"--app={asked.app}")
+    if asked.env_file is not None:
+        command.append(f"--env-file={asked.env_file}")
     if asked.port is not None:
         command.append(f"--port={asked.port}")
     reading, writing = os.pipe()

@@ -9,20 +9,21 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from couchgrass.cli.fleet import BALANCER, WIRES, look, up_kept
 from couchgrass.cli.paper import out
 from couchgrass.cli.up_status import follow
-from couchgrass.cli.up_view import Starting, show_places
+from couchgrass.cli.up_view import Progress, show_places
 from couchgrass.errors import CouchgrassError
 
 if TYPE_CHECKING:
     from couchgrass.drill.wires import Wires
     from couchgrass.region.restart import Rules
     from couchgrass.region.run.log import Log
+    from couchgrass.region.run.state_file import Seen
     from couchgrass.region.run.supervisor import Spec, Supervisor
     from couchgrass.topology.config import Topology
     from couchgrass.topology.run.journal import Journal
@@ -47,7 +48,8 @@ class Fleet:
         self._wires = wires
         self._journal = journal
         self._all_ready = asyncio.Event()
-        self._starting = Starting()
+        self._stops = asyncio.Event()
+        self._progress = Progress()
 
     async def run(self, *, begun: Callable[[], None], watch: bool) -> int:
         """Until it is told to stop; the exit status. `begun` is called when all runs and is deployed."""
@@ -57,21 +59,28 @@ class Fleet:
         supervisor = self._supervisor(log)
         supervising = asyncio.create_task(supervisor.run())
         showing = asyncio.create_task(self._show(begun, watch=watch))
-        await asyncio.wait({supervising, showing}, return_when=asyncio.FIRST_COMPLETED)
-        if not supervising.done() and showing.exception() is not None:
+        stops = asyncio.create_task(self._stops.wait())
+        await asyncio.wait({supervising, showing, stops}, return_when=asyncio.FIRST_COMPLETED)
+        stops.cancel()
+        if showing.done():
             supervisor.stop()
-        status = await supervising
-        if not showing.done():
-            showing.cancel()
-            await asyncio.wait({showing})
+        showing.cancel()
+        await asyncio.wait({showing})
+        with self._progress:
+            status = await supervising
         if not showing.cancelled():
             showing.result()
         return status
 
+    def _changed(self, seen: Mapping[str, Seen]) -> None:
+        self._progress.changed(seen)
+        if any(one.phase.value == "stopping" for one in seen.values()):
+            self._stops.set()
+
     async def _show(self, begun: Callable[[], None], *, watch: bool) -> None:
         from couchgrass.topology.run.look import Look
 
-        with self._starting:
+        with self._progress:
             await self._all_ready.wait()
         if self._topology.apps:
             await self._deploy()
@@ -99,7 +108,7 @@ class Fleet:
             rules=rules_of(self._topology, self._wires),
             log=log,
             held=lambda: held(self._folder, names, clock.now()),
-            changed=self._starting.changed,
+            changed=self._changed,
         )
 
     async def _deploy(self) -> None:

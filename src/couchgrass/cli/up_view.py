@@ -10,13 +10,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from couchgrass.cli.paper import lines, out
+from couchgrass.cli.paper import lines, out, print_whole
 
 if TYPE_CHECKING:
     from couchgrass.region.run.state_file import Seen
@@ -25,14 +26,14 @@ if TYPE_CHECKING:
 REFRESHES_PER_S: Final = 8
 
 
-class Starting:
-    """The start, process by process; used in `with`."""
+class Progress:
+    """The start, and the stop, process by process; used in `with`."""
 
     def __init__(self) -> None:
         self._states: dict[str, str] = {}
         self._live = Live(console=out, transient=True, refresh_per_second=REFRESHES_PER_S)
 
-    def __enter__(self) -> Starting:
+    def __enter__(self) -> Progress:
         if out.is_terminal:
             self._live.start()
         return self
@@ -60,7 +61,7 @@ class Starting:
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False, show_header=False)
         for name, state in self._states.items():
-            done = state.startswith(("ready", "done"))
+            done = state.startswith(("ready", "stopped"))
             mark = Text("✓", style="green") if done else Spinner("dots")
             table.add_row(mark, escape(name), escape(state))
         return table
@@ -68,8 +69,10 @@ class Starting:
 
 def show_places(folder: Path, status: Status) -> None:
     """The table of URLs, and where the credentials are."""
+    out.print()
     rows = [(one.name, one.gateway_url, one.functions_url, one.database_url) for one in status.regions]
-    out.print(lines(("region", "gateway", "functions", "database"), rows, whole=("region",)))
+    titles = ("region", "gateway", "functions", "database")
+    print_whole(titles, rows)
     if status.balancer is not None:
         out.print(f"One address for all: {status.balancer.url}", highlight=False, soft_wrap=True)
     if status.credentials_file:
@@ -116,9 +119,8 @@ class Watching:
         self._said = said
 
 
-def view(status: Status, rates: Mapping[str, float], foot: str = "") -> Table:
-    """One screen: regions, the ways between them, and what is wrong."""
-    whole = Table.grid(padding=(0, 0, 1, 0))
+def view(status: Status, rates: Mapping[str, float], foot: str = "") -> Group:
+    """One screen: regions, the ways between them, and what is wrong; an empty line between them."""
     admitted = {} if status.balancer is None else status.balancer.regions
     rows = []
     for one in status.regions:
@@ -127,16 +129,18 @@ def view(status: Status, rates: Mapping[str, float], foot: str = "") -> Table:
         rate = f"{rates[one.name]:.0f}" if one.name in rates else ""
         actions = "" if one.actions is None else str(one.actions)
         rows.append((one.name, health, seen.state if seen else "", rate, _lag(one.lag_s), actions))
-    whole.add_row(_without_empty(("region", "health", "balancer", "requests/s", "lag", "actions"), rows))
+    titles = ("region", "health", "balancer", "requests/s", "lag", "actions")
+    parts: list[RenderableType] = [_without_empty(titles, rows)]
     if ways := _ways(status):
-        whole.add_row(lines(("link", "databases", "lag", "pending", "state"), ways))
+        parts.append(lines(("link", "databases", "lag", "pending", "state"), ways))
     if status.balancer is not None and status.balancer.pid is not None:
-        whole.add_row(Text(f"One address for all: {status.balancer.url}"))
-    for line in status.wrong:
-        whole.add_row(Text(line, style="yellow"))
+        parts.append(Text(f"One address for all: {status.balancer.url}"))
+    if status.wrong:
+        parts.append(Text("\n".join(status.wrong), style="yellow"))
     if foot:
-        whole.add_row(Text(foot, style="dim"))
-    return whole
+        parts.append(Text(foot, style="dim"))
+    spaced = [part for one in parts for part in (one, Text())]
+    return Group(*spaced[:-1])
 
 
 def _without_empty(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

@@ -9,10 +9,11 @@ from couchgrass.errors import BadRequest
 
 
 class ManifestRefused(BadRequest):
-    """The reason begins with `source`:LINE, counted from 1. No value that may be a secret is in it."""
+    """The reason begins with `source`:LINE, counted from 1; 0: it is about all of the file. No value that may
+    be a secret is in it."""
 
     def __init__(self, reason: str, *, source: str, line: int) -> None:
-        super().__init__(f"{source}:{line}: {reason}")
+        super().__init__(f"{source}:{line}: {reason}" if line else f"{source}: {reason}")
         self.source = source
         self.line = line
 

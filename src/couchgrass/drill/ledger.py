@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from couchgrass.drill.ops import Method, Outcome
+from couchgrass.drill.ops import Method, Op, Outcome
 
 
 class Leaf(msgspec.Struct, frozen=True):
@@ -34,10 +34,16 @@ class Missing(msgspec.Struct, frozen=True):
 
 
 def missing(
-    outcomes: Iterable[Outcome], leaves: Mapping[str, tuple[Leaf, ...]], *, until_s: float
+    outcomes: Iterable[Outcome],
+    leaves: Mapping[str, tuple[Leaf, ...]],
+    *,
+    until_s: float,
+    under_way: Iterable[Op] = (),
 ) -> list[Missing]:
     """The acknowledged writes with an answer until `until_s` that the database with these leaves lacks, one a
-    document: the last of each, since a document holds its last value only."""
+    document: the last of each, since a document holds its last value only. What is `under_way` may have been
+    done already, though nobody has answered yet."""
+    trying = {op.doc: op for op in under_way if op.method.writes and op.doc}
     tried: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         if outcome.op.method.writes and outcome.doc:
@@ -46,15 +52,16 @@ def missing(
     for doc, writes in tried.items():
         writes.sort(key=lambda one: one.op.number)
         known = [one for one in writes if one.acknowledged and one.ended_s <= until_s]
-        if known and not _has(known[-1], writes, leaves.get(doc, ())):
+        ops = [one.op for one in writes] + ([trying[doc]] if doc in trying else [])
+        if known and not _has(known[-1].op, ops, leaves.get(doc, ())):
             last = known[-1]
             lacking.append(Missing(doc, last.op.number, last.op.method, last.region, last.ended_s))
     return lacking
 
 
-def _has(wanted: Outcome, writes: Iterable[Outcome], leaves: tuple[Leaf, ...]) -> bool:
-    later = {one.op.number for one in writes if one.op.number >= wanted.op.number}
-    removable = any(one.op.method is Method.DELETE for one in writes if one.op.number >= wanted.op.number)
+def _has(wanted: Op, tried: Iterable[Op], leaves: tuple[Leaf, ...]) -> bool:
+    later = {op.number: op.method for op in tried if op.number >= wanted.number}
+    removable = Method.DELETE in later.values()
     return any(leaf.value in later or (leaf.deleted and removable) for leaf in leaves)
 
 

@@ -25,10 +25,12 @@ _STYLE: Final = """
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--text); background: var(--page); margin: 2rem auto;
   max-width: 940px; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.1rem; margin: 2.5rem 0 .5rem; }
-table { border-collapse: collapse; width: 100%; } td, th { padding: .3rem .6rem;
-  border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-th { color: var(--soft); font-weight: 500; white-space: nowrap; }
-td { font-variant-numeric: tabular-nums; overflow-wrap: anywhere; } svg { width: 100%; height: auto; }
+.wide { overflow-x: auto; margin: 1rem 0; } table { border-collapse: collapse; width: 100%; }
+td, th { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+th { color: var(--soft); font-weight: 500; } td { font-variant-numeric: tabular-nums; white-space: nowrap; }
+.facts th { width: 40%; } .facts td { white-space: normal; overflow-wrap: anywhere; }
+.counts td + td, .counts th + th { text-align: right; } .failures td:last-child { white-space: normal; }
+svg { width: 100%; min-width: 600px; height: auto; } summary { color: var(--soft); cursor: pointer; }
 svg text { font: 11px system-ui, sans-serif; fill: var(--soft); } .grid { stroke: var(--line); }
 .mark { stroke: var(--soft); stroke-dasharray: 4 3; } .good { color: #059669; } .bad { color: #dc2626; }
 .key { display: inline-flex; gap: .4rem; align-items: center; margin-right: 1.2rem; color: var(--soft); }
@@ -55,8 +57,13 @@ def _section(report: Report) -> str:
         f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in facts(report)
     )
     head = f"{report.fault.kind}, {report.fault.how}: {report.fault.region}"
-    tables = f"<table>{rows}</table>{_methods(report)}{_failures(report)}"
+    tables = f"{_table('facts', rows)}{_methods(report)}{_failures(report)}"
     return f"<h2>{html.escape(head)}</h2>{verdict}{_chart(report)}{tables}"
+
+
+def _table(kind: str, rows: str) -> str:
+    """One that is scrolled where the window is too narrow for it."""
+    return f'<div class="wide"><table class="{kind}">{rows}</table></div>'
 
 
 def _methods(report: Report) -> str:
@@ -64,7 +71,7 @@ def _methods(report: Report) -> str:
         "method",
         "requests",
         "failed",
-        "of these in flight",
+        "in flight",
         "not there yet",
         "conflicts",
         "median ms",
@@ -77,7 +84,7 @@ def _methods(report: Report) -> str:
         f"<td>{one.p50_ms}</td><td>{one.p99_ms}</td></tr>"
         for one in report.methods
     )
-    return f"<table><tr>{head}</tr>{rows}</table>"
+    return _table("counts", f"<tr>{head}</tr>{rows}")
 
 
 def _failures(report: Report) -> str:
@@ -94,7 +101,9 @@ def _failures(report: Report) -> str:
         + "</tr>"
         for one in report.failures
     )
-    return f"<table><tr>{head}</tr>{rows}</table>"
+    told = f"Requests that failed, the first {len(report.failures)}"
+    table = _table("failures", f"<tr>{head}</tr>{rows}")
+    return f"<details><summary>{told}</summary>{table}</details>"
 
 
 def _chart(report: Report) -> str:
@@ -124,8 +133,9 @@ def _chart(report: Report) -> str:
     colours = [(name, COLOURS[at % len(COLOURS)]) for at, name in enumerate(regions)]
     keys = _keys([*colours, ("failed", FAILED)])
     return (
-        f'<svg viewBox="0 -12 {WIDTH} {HEIGHT + 12}" role="img" aria-label="requests over time by region">'
-        f"{_axes(end_s, top / SLOT_S)}{''.join(bars)}{lines}</svg><p>{keys}</p>"
+        f'<div class="wide"><svg viewBox="0 -12 {WIDTH} {HEIGHT + 12}" role="img" '
+        'aria-label="requests over time by region">'
+        f"{_axes(end_s, top / SLOT_S)}{''.join(bars)}{lines}</svg></div><p>{keys}</p>"
     )
 
 

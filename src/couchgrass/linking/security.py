@@ -31,6 +31,12 @@ ADMIN_ROLE: Final = "_admin"
 
 Security = Mapping[str, Any]
 
+ADMINS_ONLY: Final[Security] = {
+    "admins": {"names": [], "roles": [ADMIN_ROLE]},
+    "members": {"names": [], "roles": [ADMIN_ROLE]},
+}
+"""Of a database that is the platform's own, whatever its server gives to new ones."""
+
 
 class KeyKind(StrEnum):
     """How a server makes keys: Cloudant's API, or an account in ``_users``."""

@@ -201,7 +201,9 @@ class UpProcess:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         free = iter(free_ports(len(self._regions) * len(FIRST_PORTS) + 2))
         ports = Ports(tuple({name: next(free) for name in FIRST_PORTS} for _ in self._regions), *free)
-        text = generated(self._regions, ports, app=str(self._app or ""), account="todo", databases="todos*")
+        text = generated(
+            self._regions, ports, app=str(self._app or ""), account="todo", databases=("todos", "todos_*")
+        )
         head, apps, rest = text.partition("# --- Apps")
         rest, balancer, last = rest.partition("# --- The balancer")
         text = head + (apps + rest if self._app else "") + (balancer + last if self._balancer else "")

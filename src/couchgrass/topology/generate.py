@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from couchgrass.errors import BadRequest
-from couchgrass.region.config import AGENT_PORT, DATABASE_PORT, FUNCTIONS_PORT, GATEWAY_PORT
+from couchgrass.region.config import AGENT_PORT, DATABASE_PORT, FUNCTIONS_PORT, GATEWAY_PORT, LOOPBACK
 from couchgrass.topology.cities import city_of
 from couchgrass.topology.config import BALANCER_PORT, METRICS_PORT, REGIONS_MAX, Topology
 
@@ -48,11 +48,12 @@ class NoPort(BadRequest):
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What the command line asks for; None: not said. `app` is a whole path."""
+    """What the command line asks for; None: not said. `app` and `env_file` are whole paths."""
 
     regions: tuple[str, ...] | None = None
     app: str | None = None
     port: int | None = None
+    env_file: str | None = None
 
 
 class Ports(msgspec.Struct, frozen=True):
@@ -109,6 +110,9 @@ def contradicted(topology: Topology, asked: Asked) -> str:
     folders = [one.folder for one in topology.apps]
     if asked.app is not None and PurePath(asked.app) not in map(PurePath, folders):
         return f"--app names {asked.app}, but it has {', '.join(folders) or 'no app'}"
+    files = [one.env_file for one in topology.apps if one.env_file]
+    if asked.env_file is not None and PurePath(asked.env_file) not in map(PurePath, files):
+        return f"--env-file names {asked.env_file}, but it has {', '.join(files) or 'none'}"
     port = None if topology.balancer is None else topology.balancer.port
     if asked.port is not None and asked.port != port:
         return f"--port names {asked.port}, but it has {'no balancer' if port is None else port}"
@@ -116,11 +120,20 @@ def contradicted(topology: Topology, asked: Asked) -> str:
 
 
 def generated(
-    names: Sequence[str], ports: Ports, *, app: str, account: str, databases: str, env_file: str = ""
+    names: Sequence[str],
+    ports: Ports,
+    *,
+    app: str,
+    account: str,
+    databases: Sequence[str],
+    env_file: str = "",
+    sign_in: bool = False,
 ) -> str:
     """The file's text. `app` is the folder of the app and `env_file` its file, from this file's folder on or
-    whole; `account` the name of its account in each region's database; `databases` a pattern."""
-    regions = "\n".join(_region(name, one) for name, one in zip(names, ports.regions, strict=True))
+    whole; `account` the name of its account in each region's database; `databases` names and patterns.
+    `sign_in`: the app's APIs want tokens, whose issuer is the balancer: the same for all regions."""
+    issuer = f"http://{LOOPBACK}:{ports.balancer}" if sign_in else ""
+    regions = "\n".join(_region(name, one, issuer) for name, one in zip(names, ports.regions, strict=True))
     env = f"env_file = {_text(env_file)}" if env_file else '# env_file = "local.env"'
     return (
         _HEAD
@@ -128,7 +141,7 @@ def generated(
         + _REST.format(
             app=_text(app),
             account=_text(account),
-            databases=_text(databases),
+            databases="\n\n".join(f"[[databases]]\nmatch = {_text(one)}" for one in databases),
             env=env,
             port=ports.balancer,
             metrics=ports.metrics,
@@ -141,7 +154,7 @@ def account_for(folder: str) -> str:
     return re.sub(r"[^a-z0-9_-]+", "-", folder.lower()).strip("-_") or "app"
 
 
-def _region(name: str, ports: dict[str, int]) -> str:
+def _region(name: str, ports: dict[str, int], issuer: str) -> str:
     key = name if re.fullmatch(r"[\w-]+", name) else _text(name)
     city = city_of(name)
     lines = [f"[regions.{key}]"]
@@ -151,6 +164,9 @@ def _region(name: str, ports: dict[str, int]) -> str:
     for process, port in ports.items():
         lines.append(f"{process}.port = {port}")
     lines.append('gateway.default_namespace = "guest"   # its APIs need no /api/guest in front')
+    if issuer:
+        lines.append("identity.enabled = true")
+        lines.append(f"identity.issuer = {_text(issuer)}")
     return "\n".join(lines) + "\n"
 
 
@@ -167,11 +183,10 @@ _HEAD: Final = """\
 """
 
 _REST: Final = """
-# --- Databases that the regions keep in step, by name or pattern. One that an app makes later in any region
-#     is made in the others and linked within seconds.
+# --- Databases that the regions keep in step. One with a name is made by a deploy; one that an app makes
+#     later in any region, and that matches a pattern, is made in the others and linked within seconds.
 
-[[databases]]
-match = {databases}
+{databases}
 # shape = "mesh"                     # or "ring", or "hub" with hub = "london"
 # source = "london"                  # one way only: the others are standbys
 

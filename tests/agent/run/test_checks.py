@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -16,12 +18,16 @@ from couchgrass.agent.run.asked import Asked
 from couchgrass.agent.run.checks import DatabasePart, FunctionsPart, Part, look_after
 from couchgrass.errors import CouchgrassError
 from couchgrass.linking.address import Address
+from couchgrass.linking.security import ADMINS_ONLY
 from couchgrass.serving.asgi import Answer, Request
 from couchgrass.serving.inner import bearer, json_answer
 from couchgrass.testing.call import call
 from couchgrass.testing.listening import listening
 from couchgrass.testing.server import ServerProcess
 from tests.agent.run.peer import Peer
+
+RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER: on, for 0 s; closing then resets."""
 
 OFTEN = Pace(up_every_s=0.01, work_every_s=0.01, up_limit_s=5.0, work_limit_s=5.0)
 SELDOM = Pace(up_every_s=60.0, work_every_s=60.0, up_limit_s=5.0, work_limit_s=5.0)
@@ -92,6 +98,7 @@ def test_a_database_takes_writes_that_leave_no_document(server: ServerProcess) -
     run(work)
     info = call(signed(server), "GET", "/couchgrass_health").json()
     assert (info["doc_count"], info["update_seq"].partition("-")[0]) == (0, "0")
+    assert call(signed(server), "GET", "/couchgrass_health/_security").json() == ADMINS_ONLY
 
 
 def test_a_killed_process_is_noticed_before_it_is_looked_at_again(tmp_path: Path) -> None:
@@ -102,6 +109,36 @@ def test_a_killed_process_is_noticed_before_it_is_looked_at_again(tmp_path: Path
         async with looking(DatabasePart(asked, lambda: reach(server)), SELDOM) as ear:
             await ear.until(Answered(Check.DATABASE_UP), Answered(Check.DATABASE_WRITE))
             await asyncio.to_thread(server.kill)
+            reason = "connection refused"
+            await ear.until(
+                Failed(Check.DATABASE_UP, reason, gone=True), Failed(Check.DATABASE_WRITE, reason, gone=True)
+            )
+
+    run(work)
+
+
+def test_a_wire_that_is_reset_has_all_look_again() -> None:
+    async def work(asked: Asked) -> None:
+        wires: list[asyncio.StreamWriter] = []
+
+        async def taken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            wires.append(writer)
+            with suppress(asyncio.IncompleteReadError, OSError):
+                while True:
+                    await reader.readuntil(b"\r\n\r\n")
+                    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+
+        server = await asyncio.start_server(taken, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with server, looking(DatabasePart(asked, lambda: Address(url)), SELDOM) as ear:
+            await ear.until(Answered(Check.DATABASE_UP), Answered(Check.DATABASE_WRITE))
+            while len(wires) < 3:  # two looks, and the wire
+                await asyncio.sleep(0.002)
+            ear.told.clear()
+            server.close()
+            for wire in wires:
+                wire.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                wire.transport.abort()
             reason = "connection refused"
             await ear.until(
                 Failed(Check.DATABASE_UP, reason, gone=True), Failed(Check.DATABASE_WRITE, reason, gone=True)

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from couchgrass.balancer.envoy.folder import change_drained
+from couchgrass.balancer.envoy.folder import change_drained, read_drained
 from couchgrass.testing.balancer import BalancerProcess
 from couchgrass.testing.call import Reply
 from couchgrass.testing.fake_gateway import GatewayProcess
@@ -316,6 +316,18 @@ def test_a_drained_region_ends_what_it_has_and_gets_nothing_new(site: Running) -
             assert site.balancer.until_regions(london="drained").regions["london"].requests == 0
         finally:
             change_drained(site.balancer.data, "london", is_drained=False)
+
+
+def test_a_drained_region_that_leaves_the_file_comes_back_as_another_one(site: Running) -> None:
+    gateways = dict(site.balancer.gateways)
+    change_drained(site.balancer.data, "dallas", is_drained=True)
+    site.balancer.until_regions(dallas="drained")
+    del site.balancer.gateways["dallas"]
+    site.balancer.write()
+    until(lambda: not read_drained(site.balancer.data))
+    site.balancer.gateways = gateways
+    site.balancer.write()
+    site.balancer.until_regions(london="serving", dallas="standby")
 
 
 def test_the_files_change_without_a_dropped_connection(site: Running) -> None:

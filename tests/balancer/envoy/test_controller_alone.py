@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from functools import partial
 from pathlib import Path
 
@@ -11,9 +12,11 @@ import pytest
 
 from couchgrass.balancer.admission import Absence, Answer, Named, Probed
 from couchgrass.balancer.envoy.controller import Controller, Place
+from couchgrass.balancer.envoy.folder import BalancerRefused
 from couchgrass.balancer.envoy.site import Sites, Source, site_of
 from couchgrass.balancer.render import ENDPOINTS
 from couchgrass.topology.config import Topology, parse_topology
+from couchgrass.topology.places import DRAINED
 
 TWO = """
 [regions.london]
@@ -100,5 +103,25 @@ def test_a_machines_clock_that_is_set_moves_nothing(tmp_path: Path) -> None:
         clock.ran_s += 2
         one._take(Probed("london", Answer(True, True, "i")))
         assert one.state().regions["london"].since == before
+
+    asyncio.run(work())
+
+
+def test_a_list_of_drained_regions_that_can_not_be_read_keeps_nothing_else_from_being_followed(
+    tmp_path: Path,
+) -> None:
+    async def work() -> None:
+        one = await made(tmp_path, Hands())
+        (tmp_path / "balancer" / DRAINED).write_text("[")
+        file = tmp_path / "couchgrass.toml"
+        changed = parse_topology(TWO.replace("dallas", "tokyo"), str(tmp_path), "couchgrass.toml")
+        one._sites = Sites(
+            Source(file, lambda: changed, lambda region, _: f"http://127.0.0.1:{region.gateway.port}"),
+            one._sites.site,
+        )
+        os.utime(file, ns=(1, 1))
+        with pytest.raises(BalancerRefused, match=DRAINED):
+            await one._follow_turn()
+        assert set(told(tmp_path)) == {"london", "tokyo"}
 
     asyncio.run(work())

@@ -12,6 +12,7 @@ from couchgrass.balancer.envoy.folder import (
     BalancerRefused,
     Hold,
     change_drained,
+    forget_drained,
     read_drained,
     read_state,
     write_state,
@@ -63,6 +64,14 @@ def test_regions_are_drained_and_undrained(tmp_path: Path) -> None:
     assert read_drained(tmp_path) == {"london"}
     assert change_drained(tmp_path, "london", is_drained=False)
     assert not change_drained(tmp_path, "london", is_drained=False)
+
+
+def test_a_region_that_is_no_more_is_not_drained_any_more(tmp_path: Path) -> None:
+    for name in ("london", "tokyo"):
+        change_drained(tmp_path, name, is_drained=True)
+    assert forget_drained(tmp_path, {"tokyo", "mars"})
+    assert not forget_drained(tmp_path, {"tokyo"})
+    assert read_drained(tmp_path) == {"london"}
 
 
 def test_two_that_drain_at_once_lose_nothing(tmp_path: Path) -> None:

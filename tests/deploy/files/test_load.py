@@ -130,16 +130,16 @@ def test_what_is_wrong_is_told_with_file_and_line(tmp_path: Path, text: str, tol
 
 
 def test_files_that_can_not_be_read_are_told(tmp_path: Path) -> None:
-    assert reason(tmp_path) == "APP/manifest.yaml:1: there is no such file"
+    assert reason(tmp_path) == "APP/manifest.yaml: there is no such file"
     assert (
         reason(tmp_path, manifest=tmp_path / "x.yaml")
-        == "APP/x.yaml:1: can't be read: No such file or directory"
+        == "APP/x.yaml: can't be read: No such file or directory"
     )
-    assert reason(tmp_path, manifest=tmp_path) == "APP:1: can't be read: Is a directory"
+    assert reason(tmp_path, manifest=tmp_path) == "APP: can't be read: Is a directory"
     (tmp_path / "manifest.yaml").write_bytes(b"packages:\n  a: \xff\n")
     assert reason(tmp_path) == "APP/manifest.yaml:2: is no text in UTF-8"
     (tmp_path / "manifest.yaml").write_bytes(b"#" * 600_000)
-    assert reason(tmp_path) == "APP/manifest.yaml:1: has more than 512 kB"
+    assert reason(tmp_path) == "APP/manifest.yaml: has more than 512 kB"
 
 
 @pytest.mark.parametrize("name", ["api.json", "api.yaml"])
@@ -168,7 +168,7 @@ def test_an_env_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "local.env"
     path.write_text("A=1\n")
     assert read_env(path).values == {"A": "1"}
-    with pytest.raises(ManifestRefused, match=r"nope\.env:1: can't be read: No such file"):
+    with pytest.raises(ManifestRefused, match=r"nope\.env: can't be read: No such file"):
         read_env(tmp_path / "nope.env")
 
 

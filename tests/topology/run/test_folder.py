@@ -20,6 +20,7 @@ from couchgrass.topology.run.folder import (
     check_app,
     check_options,
     check_ports,
+    env_file_of,
     first_file,
     held,
     lives,
@@ -59,7 +60,7 @@ def test_the_first_file_comes_with_a_copy_of_the_example(folder: Path, example: 
     assert app == folder / "apps" / "todo"
     assert (app / "get" / "__main__.py").is_file()
     assert not (app / "get" / "__pycache__").exists()
-    assert topology.databases[0].match == "todos*"
+    assert [one.match for one in topology.databases] == ["todos", "todos_*"]
 
 
 def test_a_copy_that_its_owner_changed_stays(folder: Path, example: Path) -> None:
@@ -85,6 +86,19 @@ def test_an_app_of_one_s_own_is_used_where_it_is(folder: Path, example: Path) ->
     assert app.env_file == str(example / "local.env")
     assert read(folder).databases[0].match == "*"
     assert not (folder / "apps").exists()
+
+
+def test_an_env_file_that_is_named_goes_before_the_one_beside_the_manifest(
+    folder: Path, example: Path
+) -> None:
+    (example / "local.env").write_text("A=1\n")
+    other = folder / "other.env"
+    asked = Asked(app=str(example), env_file=str(other))
+    assert env_file_of(asked) == str(other)
+    assert env_file_of(Asked()) == ""
+    first_file(folder, asked, example=example, regions=NAMES)
+    assert read(folder).apps[0].env_file == str(other)
+    assert 'env_file = "other.env"' in (folder / CONFIG).read_text()
 
 
 def test_taken_ports_are_replaced_and_a_named_one_is_refused(folder: Path, example: Path) -> None:

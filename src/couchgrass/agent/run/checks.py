@@ -22,6 +22,7 @@ from couchgrass.couch.auth import basic
 from couchgrass.couch.server import path
 from couchgrass.errors import BadRequest, CouchgrassError
 from couchgrass.linking.address import Address
+from couchgrass.linking.security import ADMINS_ONLY
 from couchgrass.serving.inner import CANARY, bearer
 from couchgrass.topology.links import HEALTH
 
@@ -73,10 +74,12 @@ class DatabasePart:
             raise Unreached(f"it says that it is not up: {_reason(told)}")
 
     async def works(self, limit_s: float) -> None:
-        """A write, answered when it is on the disk. The database for it is made when it is missing."""
+        """A write, answered when it is on the disk. The database for it is made when it is missing, for
+        server admins alone: whoever else could write there could take the region out of service."""
         told = await self._write(limit_s)
         if told.status == NOT_FOUND:
             await self._ask("PUT", path(HEALTH), b"", limit_s)
+            await self._ask("PUT", path(HEALTH, "_security"), json.encode(ADMINS_ONLY), limit_s)
             self._rev = None
             told = await self._write(limit_s)
         if told.status >= 300:
@@ -186,6 +189,8 @@ async def _wire(part: Part, wakes: tuple[asyncio.Event, ...]) -> None:
                 try:
                     while await reader.read(1024):
                         pass
+                except OSError:
+                    pass  # reset: whose connection nobody had taken yet ends so
                 finally:
                     writer.close()
                 for wake in wakes:

@@ -43,7 +43,10 @@ async def kind(server: CouchServer, side: Side) -> Server:
 
 async def databases(server: CouchServer) -> frozenset[str]:
     """All databases' names."""
-    return frozenset(await server.ask("GET", "/_all_dbs"))
+    answer = await server.ask("GET", "/_all_dbs")
+    if not isinstance(answer, list) or not all(isinstance(name, str) for name in answer):
+        raise PeerLost(f"{server.base}: its list of databases is none")
+    return frozenset(answer)
 
 
 async def found(server: CouchServer, *segments: str) -> Any:

@@ -25,7 +25,7 @@ from couchgrass.balancer import admission
 from couchgrass.balancer.admission import Mode, Verdict
 from couchgrass.balancer.envoy.admin import Admin
 from couchgrass.balancer.envoy.files import Files
-from couchgrass.balancer.envoy.folder import read_drained, remove_state, write_state
+from couchgrass.balancer.envoy.folder import forget_drained, read_drained, remove_state, write_state
 from couchgrass.balancer.envoy.logfile import rotate
 from couchgrass.balancer.envoy.probe import Prober
 from couchgrass.balancer.envoy.process import Envoy
@@ -231,16 +231,19 @@ class Controller:
     async def _follow_turn(self) -> float:
         if not self._is_written:
             self._configure()
-        self._look_at_drained()
+        before = self._sites.site.names
         if self._sites.look():
             self._is_written = False
             self._admission = _paced(self._admission, self._sites.site.balancer)
             self._take(admission.Named(self._sites.site.names))
             await self._sites.find()
             self._configure()
+            forget_drained(self._place.data, set(before).difference(self._sites.site.names))
         if self._certificate is not None and (pair := self._certificate.changed()) is not None:
             self._files.put(SECRETS, secrets(pair.certificate, pair.key))
             log.info("a new certificate is served")
+        # Last, so that a list that can't be read keeps nothing else from being followed.
+        self._look_at_drained()
         return FOLLOW_S
 
     async def _find_turn(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final
 
@@ -73,17 +74,29 @@ def read_drained(data: Path) -> frozenset[str]:
     except FileNotFoundError:
         return frozenset()
     except (OSError, msgspec.DecodeError) as bad:
-        raise BalancerRefused(f"{data / DRAINED} can't be read: {bad}") from bad
+        raise BalancerRefused(
+            f"{data / DRAINED} can't be read: {bad}. Without that file no region is drained"
+        ) from bad
 
 
 def change_drained(data: Path, region: str, *, is_drained: bool) -> bool:
-    """Adds a region or takes it away; whether that changed anything. Two commands at once don't lose each
-    other's region. Raises BalancerRefused."""
+    """Adds a region or takes it away; whether that changed anything. Raises BalancerRefused."""
+    return _change(data, lambda before: before | {region} if is_drained else before - {region})
+
+
+def forget_drained(data: Path, regions: Collection[str]) -> bool:
+    """Takes these regions away, which are no more: one of the same name that comes later is another. Whether
+    that changed anything. Raises BalancerRefused."""
+    return _change(data, lambda before: before.difference(regions))
+
+
+def _change(data: Path, change: Callable[[frozenset[str]], frozenset[str]]) -> bool:
+    """Two commands at once don't lose each other's region."""
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         with alone(data / DRAINED_LOCK):
             before = read_drained(data)
-            after = before | {region} if is_drained else before - {region}
+            after = change(before)
             if after != before:
                 replace_file(data / DRAINED, msgspec.json.encode(DrainedFile(tuple(sorted(after)))) + b"\n")
             return after != before

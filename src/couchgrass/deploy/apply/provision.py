@@ -37,6 +37,9 @@ KEY_COUNTS_S: Final = 20.0
 
 POLL_S: Final = 0.05
 
+NO_SIGN_IN: Final = "API_USE_APPID=true needs the sign-in service: write enabled = true below {}"
+"""Said with the tables of the regions that have none."""
+
 
 class Missing(msgspec.Struct, frozen=True):
     """Something that a region lacks. `kind` is "namespace", "account", "database", "right" or "tenant"."""
@@ -92,10 +95,7 @@ async def look(place: Place, wanted: Provisioned) -> list[Missing]:
         found += await _of_database(place.couch, name, wanted.account)
     if wanted.sign_in is not None and needs.provision:
         if not place.signs_in:
-            raise BadRequest(
-                "API_USE_APPID=true needs the sign-in service: write enabled = true below "
-                f"[regions.{place.name}.identity]"
-            )
+            raise BadRequest(NO_SIGN_IN.format(f"[regions.{place.name}.identity]"))
         if await _document(place.couch, tenants.DATABASE, f"tenant:{wanted.sign_in.tenant_id}") is None:
             found.append(Missing("tenant", wanted.sign_in.tenant_id))
     return found

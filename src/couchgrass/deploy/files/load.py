@@ -81,7 +81,7 @@ class _Files(msgspec.Struct, frozen=True):
         path = given or _first(folder, MANIFESTS)
         if path is None:
             name = MANIFESTS[0]
-            raise ManifestRefused("there is no such file", source=str(folder / name), line=1)
+            raise ManifestRefused("there is no such file", source=str(folder / name), line=0)
         over = deployment or _first(folder, DEPLOYMENTS)
         return cls(path, _parsed(path), None if over is None else _parsed(over))
 
@@ -105,9 +105,9 @@ def _read(path: Path, source: str, most: int) -> str:
         with path.open("rb") as file:
             content = file.read(most + 1)
     except OSError as bad:
-        raise ManifestRefused(f"can't be read: {bad.strerror}", source=source, line=1) from None
+        raise ManifestRefused(f"can't be read: {bad.strerror}", source=source, line=0) from None
     if len(content) > most:
-        raise ManifestRefused(f"has more than {most // 1024} kB", source=source, line=1)
+        raise ManifestRefused(f"has more than {most // 1024} kB", source=source, line=0)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as bad:

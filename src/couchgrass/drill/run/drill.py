@@ -19,6 +19,11 @@ from couchgrass.errors import CouchgrassError
 from couchgrass.serving.ticks import ticks
 
 POLL_S: Final = 0.05
+
+COMPARE_S: Final = 0.2
+"""Between two comparisons of all databases with all that was acknowledged. They cost processor time, which
+the regions need for catching up."""
+
 RETURN_S_MAX: Final = 60.0
 EQUAL_S_MAX: Final = 60.0
 """How long a region may take to come back, and all regions to be equal, before the drill gives up on it."""
@@ -98,7 +103,7 @@ class Drill:
             return None
         others = [watch for name, watch in self._watches.items() if name != fault.region]
         await asyncio.gather(*(watch.look() for watch in others))
-        lacking = [missing(self._driver.outcomes, watch.leaves, until_s=broke_s) for watch in others]
+        lacking = [self._missing(watch, broke_s) for watch in others]
         worst = max(lacking, key=len, default=[])
         oldest = min((one.acknowledged_s for one in worst), default=broke_s)
         return Loss(len(worst), round(max(0.0, broke_s - oldest), 3))
@@ -139,15 +144,19 @@ class Drill:
                 self._tell("all regions have what was acknowledged")
                 return
             deadline = min(deadline, self._returned_s + self._equal_s_max)
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(COMPARE_S)
 
     async def _lacking(self, until_s: float) -> list[list[Missing]]:
         looked = await asyncio.gather(*(watch.look() for watch in self._watches.values()))
         found = []
         for answers, watch in zip(looked, self._watches.values(), strict=True):
-            lacking = missing(self._driver.outcomes, watch.leaves, until_s=until_s)
+            lacking = self._missing(watch, until_s)
             found.append(lacking if answers or lacking else _everything(self._driver.outcomes))
         return found
+
+    def _missing(self, watch: Watch, until_s: float) -> list[Missing]:
+        driver = self._driver
+        return missing(driver.outcomes, watch.leaves, until_s=until_s, under_way=driver.under_way.values())
 
     async def _equal(self) -> list[Missing]:
         """Waits until all regions have all; what some region still lacks at the end."""
@@ -158,7 +167,7 @@ class Drill:
                 return []
             if self._now() > deadline:
                 return lacking
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(COMPARE_S)
 
     async def _digests(self) -> dict[str, str]:
         found = {}

@@ -26,6 +26,8 @@ class Driver:
 
     def __init__(self, urls: Sequence[str], load: Load, now: Callable[[], float], *, mark: str) -> None:
         self.outcomes: list[Outcome] = []
+        self.under_way: dict[int, Op] = {}
+        """By number: what was sent and is not in `outcomes` yet."""
         self._urls = urls
         self._load = load
         self._now = now
@@ -68,6 +70,7 @@ class Driver:
 
     async def _send(self, session: aiohttp.ClientSession, op: Op, url: str) -> None:
         began_s = self._now()
+        self.under_way[op.number] = op
         body: dict[str, Any] | None = None
         if op.method is Method.POST:
             body = {"title": f"{self._mark} {op.number}", "order": op.number}
@@ -99,4 +102,5 @@ class Driver:
     ) -> None:
         outcome = Outcome(op, began_s, self._now(), status, region, doc or op.doc, error)
         self.outcomes.append(outcome)
+        self.under_way.pop(op.number, None)
         self._load.done(outcome)

@@ -27,13 +27,10 @@ from couchgrass.gateway.idempotency import (
     is_over,
     to_document,
 )
+from couchgrass.linking.security import ADMINS_ONLY
 
 log = logging.getLogger("couchgrass.gateway")
 
-ADMINS_ONLY: Final = {
-    "admins": {"names": [], "roles": ["_admin"]},
-    "members": {"names": [], "roles": ["_admin"]},
-}
 TRIES_MAX: Final = 3
 """A reservation that is in the way may be gone when it is looked at."""
 

@@ -7,11 +7,10 @@ the account that they use.
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Final
 
 from couchgrass.region.config import Region
-from couchgrass.region.run.state_file import read_state
+from couchgrass.region.run.state_file import state_of
 
 LOOK_S: Final = 0.02
 """Between two looks; each opens two small files."""
@@ -25,11 +24,11 @@ async def database_begun(region: Region, patience_s: float = PATIENCE_S) -> None
     the latest; at once where no supervisor runs one. Raises FolderTaken."""
     clock = asyncio.get_running_loop().time
     late = clock() + patience_s
-    while _is_awaited(Path(region.data)) and clock() < late:
+    while _is_awaited(region) and clock() < late:
         await asyncio.sleep(LOOK_S)
 
 
-def _is_awaited(data: Path) -> bool:
-    state = read_state(data)
+def _is_awaited(region: Region) -> bool:
+    state = state_of(region)
     database = None if state is None else state.processes.get("database")
     return database is not None and not database.url

@@ -22,6 +22,11 @@ from couchgrass.topology.places import APPS, CONFIG, HOLDS, WIRES
 EXAMPLE: Final = "todo"
 """The app that is there without asking for one; its account and its folder have this name."""
 
+EXAMPLE_DATABASES: Final = ("todos", "todos_*")
+"""The one that all share, and those of people who sign in."""
+
+ALL_DATABASES: Final = ("*",)
+
 MANIFESTS: Final = ("manifest.yaml", "manifest.yml")
 ENV_FILE: Final = "local.env"
 
@@ -30,8 +35,11 @@ class FolderRefused(CouchgrassError):
     """The folder, or what was asked for, can't be used; nothing was changed."""
 
 
-def first_file(folder: Path, asked: Asked, *, example: Path, regions: Sequence[str]) -> None:
-    """Writes the folder's file, last of all, with a copy of the example when no app was asked for.
+def first_file(
+    folder: Path, asked: Asked, *, example: Path, regions: Sequence[str], sign_in: bool = False
+) -> None:
+    """Writes the folder's file, last of all, with a copy of the example when no app was asked for. `sign_in`:
+    the app's APIs want tokens.
 
     Raises FolderRefused, and NoPort."""
     if asked.port is not None and port_taken(LOOPBACK, asked.port):
@@ -41,24 +49,37 @@ def first_file(folder: Path, asked: Asked, *, example: Path, regions: Sequence[s
     ports = ports_for(len(regions), lambda port: port_taken(LOOPBACK, port), balancer=asked.port)
     try:
         if asked.app is None:
-            app, account, databases = f"{APPS}/{EXAMPLE}", EXAMPLE, "todos*"
+            app, account = f"{APPS}/{EXAMPLE}", EXAMPLE
             _copy(example, folder / app)
         else:
             whole = Path(asked.app)
-            app = str(whole.relative_to(folder) if whole.is_relative_to(folder) else whole)
-            account, databases = account_for(whole.name), "*"
-        has_env = asked.app is not None and (Path(asked.app) / ENV_FILE).is_file()
+            app = _short(asked.app, folder)
+            account = account_for(whole.name)
         text = generated(
             regions,
             ports,
             app=app,
             account=account,
-            databases=databases,
-            env_file=f"{app}/{ENV_FILE}" if has_env else "",
+            databases=ALL_DATABASES if asked.app else EXAMPLE_DATABASES,
+            env_file=_short(env_file_of(asked), folder),
+            sign_in=sign_in,
         )
         replace_file(folder / CONFIG, text.encode())
     except OSError as refused:
         raise FolderRefused(f"{refused.filename or folder} can't be written: {refused.strerror}") from refused
+
+
+def env_file_of(asked: Asked) -> str:
+    """The whole path of the env file that is asked for, or that is beside the app's manifest; "": none."""
+    if asked.env_file is not None or asked.app is None:
+        return asked.env_file or ""
+    beside = Path(asked.app) / ENV_FILE
+    return str(beside) if beside.is_file() else ""
+
+
+def _short(path: str, folder: Path) -> str:
+    """From the folder on, for what is in it."""
+    return str(Path(path).relative_to(folder)) if path and Path(path).is_relative_to(folder) else path
 
 
 def check_options(folder: Path, topology: Topology, asked: Asked) -> None:
