@@ -50,6 +50,7 @@ def test_a_failed_installation_changes_nothing(tmp_path: Path) -> None:
     ("arguments", "status", "said"),
     [
         (["add", "java:8", "x"], 2, "java:8 can't have packages"),
+        (["add", "nodejs:9", "x"], 2, "there is no kind nodejs:9: there are nodejs:6, nodejs:8"),
         (["add", "nodejs"], 2, "name packages, or say --classic"),
         (["add", "nodejs", "http://x"], 2, "http://x is no package's name"),
         (["remove", "nodejs", "x"], 1, "x is not installed for it; installed are none"),

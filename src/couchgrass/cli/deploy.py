@@ -318,11 +318,11 @@ class _Deploy:
             raise CouchgrassError(f"another deploy wrote {self._file} meanwhile: run it again")
 
     async def _carry_out(self, order: Order) -> None:
-        from couchgrass.deploy.apply.region import carry_out
+        from couchgrass.deploy.apply.region import all_ended, carry_out
 
         with show.progress(self._prepared) as tell:
             works = (carry_out(one, order, tell(one.place.name)) for one in self._prepared)
-            self._outcomes = list(await asyncio.gather(*works))
+            self._outcomes = await all_ended(works)
 
     async def _end(self, needs: Needs) -> bool:
         failed = [one for one in self._outcomes if one.error is not None]

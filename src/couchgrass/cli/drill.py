@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -82,7 +82,7 @@ def drill(
     except CouchgrassError as refused:
         complain("drill", refused.reason)
         raise typer.Exit(FAILED) from refused
-    reports = run("drill", plan.run())
+    reports = run("drill", plan.run(), interrupted="what it broke is healed, and its todos are removed")
     _write(reports, json_file, html_file)
     if any(broken_promises(report) for report in reports):
         raise typer.Exit(FAILED)
@@ -165,10 +165,11 @@ class _Plan:
             tell: Callable[[str], None] = lambda text: errors.print(  # noqa: E731
                 f"[dim]{now():6.1f} s[/]  {escape(text)}", highlight=False
             )
-            report = await Drill(self._site, driver, watches, now, tell).run(fault, self._rate, self._seconds)
-            first = next(iter(watches.values()))
-            await first.remove({one.doc for one in driver.outcomes if one.doc})
-        return report
+            try:
+                drill = Drill(self._site, driver, watches, now, tell)
+                return await drill.run(fault, self._rate, self._seconds)
+            finally:
+                await _remove(watches, {one.doc for one in driver.outcomes if one.doc})
 
     async def _watches(self, stack: AsyncExitStack) -> dict[str, Watch]:
         from couchgrass.drill.run.watch import Watch
@@ -217,6 +218,19 @@ def _balancer(topology: Topology) -> Mapping[str, Any]:
         raise BadRequest(f"no balancer runs in {topology.balancer.data}: couchgrass up starts all")
     found: dict[str, Any] = msgspec.to_builtins(state)
     return found
+
+
+async def _remove(watches: Mapping[str, Watch], docs: Collection[str]) -> None:
+    """The todos of a drill, by the first region that answers: after an interrupted one not all do yet."""
+    for watch in watches.values() if docs else ():
+        with suppress(CouchgrassError):
+            if await watch.look():
+                await watch.remove(docs)
+                return
+    if docs:
+        complain(
+            "drill", "no region's database answers, so the drill's todos stay there: they are called drill …"
+        )
 
 
 def _serving(balancer: Mapping[str, Any], names: Sequence[str]) -> str:

@@ -34,7 +34,11 @@ VERBOSE = f"Tell all that was done also when it is more than {FEW} databases."
 T = TypeVar("T")
 
 
-def run(command: str, work: Coroutine[Any, Any, T]) -> T:
+AGAIN = "run it again to finish, nothing is done twice"
+"""What is said to who interrupts most commands."""
+
+
+def run(command: str, work: Coroutine[Any, Any, T], *, interrupted: str = AGAIN) -> T:
     """Runs it to its end; a refusal becomes a complaint and the exit status 1. A signal to end it is what
     Ctrl-C is: what it has begun is put in order first."""
     try:
@@ -44,7 +48,7 @@ def run(command: str, work: Coroutine[Any, Any, T]) -> T:
         complain(command, (refused.reason or refused.error) + notes)
         raise typer.Exit(FAILED) from refused
     except (KeyboardInterrupt, asyncio.CancelledError) as stopped:
-        complain(command, "interrupted: run it again to finish, nothing is done twice")
+        complain(command, f"interrupted: {interrupted}")
         raise typer.Exit(INTERRUPTED) from stopped
 
 

@@ -53,6 +53,7 @@ def add(
     from couchgrass.functions import packages as rules
 
     family = _family(kind)
+    _check_there(kind, family)
     wanted = (*(rules.CLASSIC[family] if classic else ()), *(packages or ()))
     if not wanted:
         misused("runtime add", "name packages, or say --classic")
@@ -102,6 +103,15 @@ def _family(kind: str) -> str:
         return check_kind(kind)
     except CouchgrassError as refused:
         misused("runtime", refused.reason)
+
+
+def _check_there(kind: str, family: str) -> None:
+    """Packages for a kind that no action can have would be found by nobody."""
+    from couchgrass.functions.kinds import Kinds
+
+    known = [str(one["kind"]) for one in Kinds().info()[family]]
+    if kind != family and kind not in known:
+        misused("runtime add", f"there is no kind {kind}: there are {', '.join(known)}")
 
 
 def _change(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Mapping
 from typing import Any
+
+import pytest
 
 from couchgrass.clock import SystemClock
 from couchgrass.couch.server import CouchServer
 from couchgrass.deploy.apply.credentials import Credentials
 from couchgrass.deploy.apply.place import Place
 from couchgrass.deploy.apply.provision import Provisioned, provisioned, settled
-from couchgrass.deploy.apply.region import Order, Row, api_rows, carry_out, prepare
+from couchgrass.deploy.apply.region import Order, Row, all_ended, api_rows, carry_out, prepare
 from couchgrass.deploy.needs import Needs
 from couchgrass.deploy.steps import Change
 from couchgrass.deploy.wanted import Action, App, Exec, Package, Route
@@ -89,3 +92,41 @@ def _wanted(place: Place) -> Provisioned:
     name = f"r{uuid.uuid4().hex[:12]}"
     needs = Needs(name, name, name, (), name)
     return provisioned(place, needs, settled(Credentials(), needs, [place], SystemClock()))
+
+
+def test_each_region_has_its_time_to_go_back_when_all_is_interrupted() -> None:
+    back: list[str] = []
+    begun = asyncio.Event()
+
+    async def region(name: str, turns: int) -> str:
+        try:
+            begun.set()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            back.append(name)
+            raise
+        return name
+
+    async def deploy() -> None:
+        await all_ended([region("quick", 1), region("slow", 20)])
+
+    async def interrupted() -> None:
+        deploying = asyncio.create_task(deploy())
+        await begun.wait()
+        deploying.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await deploying
+        assert back == ["quick", "slow"]
+
+    asyncio.run(interrupted())
+
+
+def test_what_all_regions_give_is_in_their_order_and_a_fault_of_ours_is_raised() -> None:
+    async def one(value: int) -> int:
+        return 1 // value
+
+    assert asyncio.run(all_ended([one(1), one(-1)])) == [1, -1]
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(all_ended([one(1), one(0)]))

@@ -7,9 +7,9 @@ namespace can only be read with its key.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -26,6 +26,8 @@ from couchgrass.deploy.wanted import App
 from couchgrass.errors import CouchgrassError
 from couchgrass.whisk.host import WhiskHost
 from couchgrass.whisk.namespace import Namespace
+
+T = TypeVar("T")
 
 Load = Callable[[Mapping[str, str], Any], App]
 """(environment, the host's runtimes) to the app. Reads files, so it is called on a thread."""
@@ -118,6 +120,18 @@ async def carry_out(prepared: Prepared, order: Order, tell: Tell) -> Outcome:
     except CouchgrassError as refused:
         return Outcome(prepared, prepared.urls, refused)
     return Outcome(prepared, {**prepared.urls, **made})
+
+
+async def all_ended(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """What they give. Also when it is cancelled it returns not before the last one has ended: each region
+    needs its time to go back."""
+    ended = await asyncio.gather(*works, return_exceptions=True)
+    found: list[T] = []
+    for one in ended:
+        if isinstance(one, BaseException):
+            raise one
+        found.append(one)
+    return found
 
 
 def _environment(wanted: Provisioned, place: Place, order: Order) -> dict[str, str]:

@@ -109,8 +109,10 @@ def check_ports(folder: Path, topology: Topology) -> None:
     taken = [(key, port) for key, host, port in _listens(topology) if port_taken(host, port)]
     if taken:
         shown = ", ".join(f"{port} ({key})" for key, port in taken)
-        which = f"port {shown} is" if len(taken) == 1 else f"ports {shown} are"
-        raise FolderRefused(f"{which} taken: stop what listens there, or choose another in {folder / CONFIG}")
+        which, other = (
+            (f"port {shown} is", "another") if len(taken) == 1 else (f"ports {shown} are", "others")
+        )
+        raise FolderRefused(f"{which} taken: stop what listens there, or choose {other} in {folder / CONFIG}")
 
 
 def _listens(topology: Topology) -> list[tuple[str, str, int]]:
