@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run region test check bench bench-replication bench-functions
+.PHONY: help setup run region test check bench bench-replication bench-functions bench-balancer bench-start
 
 PYTHON ?= python3
 ARGS ?=
@@ -59,6 +59,13 @@ bench-replication: setup $(VENV)/.dev $(VENV)/.node ## the same for replication 
 bench-functions: setup $(VENV)/.dev $(VENV)/.node ## measure functions and the gateway beside a plain function
 	@command -v wrk >/dev/null || $(call apt,wrk,the load generator of the benchmarks)
 	@$(WITH_NODE) $(BIN)/python -m bench.functions $(ARGS)
+
+bench-balancer: setup $(VENV)/.dev $(VENV)/.node ## measure the balancer beside a bare Envoy
+	@command -v wrk >/dev/null || $(call apt,wrk,the load generator of the benchmarks)
+	@$(WITH_NODE) $(BIN)/python -m bench.balancer $(ARGS)
+
+bench-start: setup $(VENV)/.dev $(VENV)/.node ## how long a start of two regions takes, and a killed region's return
+	@$(WITH_NODE) $(BIN)/python -m bench.start $(ARGS)
 
 # The first start makes the file; from then on it is its owner's.
 $(REGION): | setup

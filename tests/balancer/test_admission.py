@@ -103,6 +103,21 @@ def test_a_refused_connection_or_a_region_that_says_so_is_out_at_once() -> None:
         assert script.verdicts[L].reason == lost.reason
 
 
+def test_a_region_that_is_ready_again_is_in_reserve_until_it_has_been_for_long_enough() -> None:
+    script = Script().both_in()
+    script.probe(L, GONE)
+    assert script.verdicts[L].mode is Mode.CLOSED
+    again = Answer(live=True, ready=False, incarnation="2")
+    script.probe(L, again)
+    assert script.verdicts[L].mode is Mode.CLOSED
+    ready = Answer(live=True, ready=True, incarnation="2")
+    script.probe(L, ready)
+    assert script.verdicts[L].mode is Mode.RESERVE
+    script.passes(STEADY_S, london=ready, dallas=READY)
+    script.probe(L, ready)
+    assert script.verdicts[L].mode is Mode.OPEN
+
+
 # --- silence ---------------------------------------------------------------------------------------------
 
 

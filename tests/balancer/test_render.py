@@ -46,6 +46,16 @@ def test_endpoints_of_each_policy(policy: Policy) -> None:
     check(f"endpoints-{policy.value}", endpoints(order(policy), OURS, MODES))
 
 
+@pytest.mark.parametrize("policy", Policy)
+def test_a_region_in_reserve_comes_behind_all_others(policy: Policy) -> None:
+    found = endpoints(order(policy), OURS, {**MODES, "london": Mode.RESERVE, "tokyo": Mode.OPEN})
+    groups = found["resources"][0]["endpoints"]
+    assert [group["priority"] for group in groups] == list(range(len(groups)))
+    (last,) = groups[-1]["lb_endpoints"]
+    assert last["metadata"]["filter_metadata"]["couchgrass"]["region"] == "london"
+    assert last["health_status"] == "HEALTHY"
+
+
 def test_endpoints_elsewhere_by_name_and_tls() -> None:
     check("endpoints-elsewhere", endpoints(order(), ELSEWHERE, dict.fromkeys(MODES, Mode.OPEN)))
 

@@ -5,7 +5,6 @@ What their own tests try already (`tests/cli`, `tests/drill`, `tests/topology/ru
 
 from __future__ import annotations
 
-import json
 import socket
 import subprocess
 import sys
@@ -18,8 +17,8 @@ from couchgrass.region.run.account import Account, write_account
 from couchgrass.testing.call import call
 from couchgrass.testing.command import called
 from couchgrass.testing.server import ServerProcess, running
-from couchgrass.testing.up import UpProcess, free_ports
-from tests.whole.site import LIMIT_S, database, gateway
+from couchgrass.testing.up import free_ports
+from tests.whole.site import LIMIT_S
 
 CUT_OFF = '{"na'
 MANIFEST = (
@@ -194,40 +193,3 @@ def test_a_wrong_key_of_one_region_leaves_it_and_is_not_told(
         assert words in said
         assert "not-the-password" not in out + said
     assert call(dallas.auth_url, "GET", "/_all_dbs").json() == before
-
-
-def test_a_deploy_with_half_a_file_of_keys_changes_nothing(two: UpProcess) -> None:
-    place = two.folder / "credentials.json"
-    good = place.read_bytes()
-
-    def entities() -> list[object]:
-        """What the regions have, with its revisions."""
-        return [
-            call(database(two, name), "GET", f"/{found}/_all_docs").json()["rows"]
-            for name in two.topology.names
-            for found in ("whisk_whisks", "whisk_apis", "whisk_subjects")
-        ]
-
-    before = entities()
-    try:
-        place.write_bytes(good[: len(good) // 2])
-        status, _, said = called("deploy", "--dir", str(two.folder), "--yes")
-        assert status == 1
-        assert "credentials.json is not a file of credentials" in said
-        assert entities() == before
-    finally:
-        place.write_bytes(good)
-    status, out, said = called("deploy", "--dir", str(two.folder), "--yes", "--json")
-    assert (status, json.loads(out)["ok"]) == (0, True), said
-    assert entities() == before
-
-
-def test_a_second_up_or_balancer_in_the_same_folder_ends_and_the_first_goes_on(two: UpProcess) -> None:
-    pids = (two.process.pid if two.process else 0, two.pid("balancer"))
-    status, _, said = called("up", "--dir", str(two.folder))
-    assert (status, "is in use" in said) == (1, True), said
-    status, _, said = called("balancer", "-c", str(two.file))
-    assert status == 1
-    assert "taken" in said or "in use" in said
-    assert (two.process.pid if two.process else 0, two.pid("balancer")) == pids
-    assert call(gateway(two, "london"), "GET", "/v1/todo").status == 200

@@ -8,7 +8,8 @@ Pure; `balancer/envoy/controller.py` asks the regions and carries the verdicts t
 
 Losing liveness takes a region out, and only readiness brings it back: a region that was away must first have
 caught up. So does a region that was started again in between, which its new `incarnation` shows. A region
-that falls again and again has to be ready for longer each time.
+that falls again and again has to be ready for longer each time. Meanwhile it is in reserve, behind all
+others.
 
 *Lost* is a region that says that it is not live, or whose connection is refused: at once. Silence is weaker
 evidence, for an overloaded machine is silent too. It counts when it lasts longer than `silence.py` allows,
@@ -200,9 +201,11 @@ class State(msgspec.Struct, frozen=True):
 
 
 class Mode(StrEnum):
-    """What Envoy is told of a region."""
+    """What Envoy is told of a region. RESERVE: ready, but not for long enough to be in; it gets what no other
+    region takes, also within a request that another one has just failed."""
 
     OPEN = "open"
+    RESERVE = "reserve"
     DRAINING = "draining"
     CLOSED = "closed"
 
@@ -414,6 +417,8 @@ def _verdict(state: State, name: str, one: Regional, now: float) -> Verdict:
         mode = Mode.DRAINING
     elif one.stage is Stage.IN or name == state.resort:
         mode = Mode.OPEN
+    elif one.stage is Stage.OUT and answer is not None and answer.live and answer.ready:
+        mode = Mode.RESERVE
     else:
         mode = Mode.CLOSED
     return Verdict(

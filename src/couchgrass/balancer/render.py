@@ -252,11 +252,13 @@ def _by_tls(ca_file: str) -> Value:
 def endpoints(order: Order, upstreams: Iterable[Upstream], modes: Mapping[str, Mode]) -> Value:
     """The file that changes all the time: who may serve. A region whose address is not known is left out."""
     known = {one.region: one for one in upstreams}
+    last = 1 + max((turn.priority for turn in order.turns), default=0)
     by_priority: dict[int, list[Value]] = {}
     for turn in order.turns:
         if turn.region in known:
-            endpoint = _endpoint(known[turn.region], turn.weight, modes.get(turn.region, Mode.CLOSED))
-            by_priority.setdefault(turn.priority, []).append(endpoint)
+            mode = modes.get(turn.region, Mode.CLOSED)
+            endpoint = _endpoint(known[turn.region], turn.weight, mode)
+            by_priority.setdefault(last if mode is Mode.RESERVE else turn.priority, []).append(endpoint)
     assignment = typed(
         "config.endpoint.v3.ClusterLoadAssignment",
         cluster_name=CLUSTER,
@@ -270,7 +272,12 @@ def endpoints(order: Order, upstreams: Iterable[Upstream], modes: Mapping[str, M
     return discovered([assignment])
 
 
-_HEALTH: Final = {Mode.OPEN: "HEALTHY", Mode.DRAINING: "DRAINING", Mode.CLOSED: "UNHEALTHY"}
+_HEALTH: Final = {
+    Mode.OPEN: "HEALTHY",
+    Mode.RESERVE: "HEALTHY",
+    Mode.DRAINING: "DRAINING",
+    Mode.CLOSED: "UNHEALTHY",
+}
 
 
 def _endpoint(upstream: Upstream, weight: int, mode: Mode) -> Value:

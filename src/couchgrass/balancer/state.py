@@ -85,5 +85,7 @@ def _doing(one: Verdict, is_waiting: bool) -> Doing:
             return Doing.DRAINED if one.is_empty else Doing.DRAINING
         case Mode.OPEN:
             return Doing.STANDBY if is_waiting else Doing.SERVING
+        case Mode.RESERVE:
+            return Doing.OUT
         case Mode.CLOSED:
             return Doing.STARTING if one.stage is Stage.STARTING else Doing.OUT

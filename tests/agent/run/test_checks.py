@@ -92,8 +92,13 @@ def test_a_database_takes_writes_that_leave_no_document(server: ServerProcess) -
             await ear.until(Answered(Check.DATABASE_UP), Answered(Check.DATABASE_WRITE))
             call(signed(server), "DELETE", "/couchgrass_health")  # it is made again
             ear.told.clear()
+            # An answer may be on its way that was given before.
+            while call(signed(server), "GET", "/couchgrass_health").status != 200:
+                await asyncio.sleep(0.002)
+            before = list(ear.told)
+            ear.told.clear()
             await ear.until(Answered(Check.DATABASE_WRITE))
-            assert all(isinstance(told, Answered) for told in ear.told), ear.told
+            assert all(isinstance(told, Answered) for told in (*before, *ear.told)), (before, ear.told)
 
     run(work)
     info = call(signed(server), "GET", "/couchgrass_health").json()
@@ -109,10 +114,10 @@ def test_a_killed_process_is_noticed_before_it_is_looked_at_again(tmp_path: Path
         async with looking(DatabasePart(asked, lambda: reach(server)), SELDOM) as ear:
             await ear.until(Answered(Check.DATABASE_UP), Answered(Check.DATABASE_WRITE))
             await asyncio.to_thread(server.kill)
-            reason = "connection refused"
-            await ear.until(
-                Failed(Check.DATABASE_UP, reason, gone=True), Failed(Check.DATABASE_WRITE, reason, gone=True)
-            )
+            both = {Check.DATABASE_UP, Check.DATABASE_WRITE}
+            # Refused, or reset by a socket that is just being closed.
+            while not both <= {one.check for one in ear.told if isinstance(one, Failed)}:
+                await asyncio.sleep(0.002)
 
     run(work)
 
@@ -139,10 +144,10 @@ def test_a_wire_that_is_reset_has_all_look_again() -> None:
             for wire in wires:
                 wire.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
                 wire.transport.abort()
-            reason = "connection refused"
-            await ear.until(
-                Failed(Check.DATABASE_UP, reason, gone=True), Failed(Check.DATABASE_WRITE, reason, gone=True)
-            )
+            both = {Check.DATABASE_UP, Check.DATABASE_WRITE}
+            # Refused, or reset by a socket that is just being closed.
+            while not both <= {one.check for one in ear.told if isinstance(one, Failed)}:
+                await asyncio.sleep(0.002)
 
     run(work)
 
