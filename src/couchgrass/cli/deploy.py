@@ -13,7 +13,7 @@ import typer
 
 from couchgrass.cli import deploy_places as places
 from couchgrass.cli import deploy_show as show
-from couchgrass.cli.paper import FAILED, complain, misused, out, run
+from couchgrass.cli.paper import FAILED, complain, errors, misused, out, run
 from couchgrass.cli.region import read_topology
 from couchgrass.cli.which import Config, Folder, topology_file
 from couchgrass.errors import CouchgrassError
@@ -211,8 +211,9 @@ class _Deploy:
         async with AsyncExitStack() as stack:
             needs = self._needs()
             order = self._order(needs)
-            found, credentials = await self._places(needs, stack)
-            await self._prepare(found, needs, credentials, order)
+            with errors.status("looking at the regions"):
+                found, credentials = await self._places(needs, stack)
+                await self._prepare(found, needs, credentials, order)
             changes = any(one.changes for one in self._prepared)
             if not self._asked.as_json:
                 show.show_warnings(self._warnings)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from couchgrass.deploy.apply.region import Outcome, Prepared
     from couchgrass.deploy.steps import Step
 
-CREATE, LEFT = "create", "left"
+CREATE, GOES, LEFT = "create", "delete", "left"
 Line = tuple[str, str, str, str]
 
 
@@ -46,7 +46,8 @@ def show_plan(prepared: Sequence[Prepared], *, takes_away: bool) -> None:
         app, namespace = ones[0].name, ones[0].wanted.needs.namespace
         title = f"{', '.join(one.place.name for one in ones)}: app {app} in namespace {namespace}"
         out.print(title, style="bold", markup=False, highlight=False, soft_wrap=True)
-        out.print(lines(("change", "what", "name", "why"), rows) if rows else "nothing to do")
+        shown = [(*row[:3], "" if takes_away and row[0] == GOES else row[3]) for row in rows]
+        out.print(lines(("change", "what", "name", "why"), shown) if rows else "nothing to do")
         same = len(ones[0].plan.steps) - len(ones[0].plan.writes) - len(ones[0].plan.left)
         if same:
             out.print(f"{same} unchanged", style="dim", highlight=False)
