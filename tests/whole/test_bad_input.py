@@ -173,7 +173,7 @@ def elsewhere(folder: Path, london: ServerProcess, dallas: ServerProcess) -> str
 @pytest.mark.parametrize(
     ("account", "words"),
     [
-        ('{"name": "admin", "password": "not-the-password"}', "Name or password is incorrect"),
+        ('{"name": "admin", "password": "not-the-password"}', "Name or password is incorrect."),
         ('{"name": "admin", "pass', 'dallas.json does not hold {"name": …, "password": …}'),
         (None, "dallas.json can't be read"),
     ],

@@ -202,7 +202,7 @@ class UpProcess:
         free = iter(free_ports(len(self._regions) * len(FIRST_PORTS) + 2))
         ports = Ports(tuple({name: next(free) for name in FIRST_PORTS} for _ in self._regions), *free)
         text = generated(
-            self._regions, ports, app=str(self._app or ""), account="todo", databases=("todos", "todos_*")
+            self._regions, ports, app=str(self._app or ""), account="todo", databases=("todos", "todos*")
         )
         head, apps, rest = text.partition("# --- Apps")
         rest, balancer, last = rest.partition("# --- The balancer")
