@@ -74,10 +74,7 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_written(
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpProcess]:
-    def change(text: str) -> str:
-        return text.replace('"todos*"', '"todos"')
-
-    with running_up(tmp_path_factory.mktemp("deploy") / "d", balancer=False, change=change) as found:
+    with running_up(tmp_path_factory.mktemp("deploy") / "d", balancer=False) as found:
         yield found
 
 
