@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 from typer.testing import CliRunner
 
 from couchgrass.cli import paper
@@ -14,9 +17,16 @@ def called(*arguments: str, stdin: bytes = b"") -> tuple[int, str, str]:
     """(exit status, stdout, stderr) of ``couchgrass ARGUMENTS``. Not for commands that serve."""
     for console in (paper.out, paper.errors):
         console.width = COLUMNS
-    done = CliRunner(env={"COLUMNS": str(COLUMNS)}).invoke(
-        application(arguments[0] if arguments else ""), list(arguments), input=stdin
-    )
+    # A command that would serve, but is refused, has set these for the whole process by then.
+    umask, switch_s = os.umask(0o077), sys.getswitchinterval()
+    os.umask(umask)
+    try:
+        done = CliRunner(env={"COLUMNS": str(COLUMNS)}).invoke(
+            application(arguments[0] if arguments else ""), list(arguments), input=stdin
+        )
+    finally:
+        os.umask(umask)
+        sys.setswitchinterval(switch_s)
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     return done.exit_code, done.stdout, done.stderr
