@@ -16,8 +16,8 @@ import pytest
 from couchgrass.region.run.account import Account, write_account
 from couchgrass.testing.call import call
 from couchgrass.testing.command import called
+from couchgrass.testing.ports import free_ports
 from couchgrass.testing.server import ServerProcess, running
-from couchgrass.testing.up import free_ports
 from tests.whole.site import LIMIT_S
 
 CUT_OFF = '{"na'

@@ -20,7 +20,8 @@ from couchgrass.region.config import Region
 from couchgrass.region.run.account import served_at
 from couchgrass.region.run.state_file import read_state
 from couchgrass.testing.call import call
-from couchgrass.testing.up import UpProcess, free_ports, running_up
+from couchgrass.testing.ports import free_ports
+from couchgrass.testing.up import UpProcess, running_up
 from couchgrass.topology.generate import FIRST_PORTS
 from tests.whole.site import LIMIT_S, command, database, documents, is_well, serving
 

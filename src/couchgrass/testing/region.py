@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from couchgrass.region.places import ADMIN, account_file, key_file
 from couchgrass.region.restart import Phase
 from couchgrass.region.run.state_file import Seen, read_state
 from couchgrass.testing.call import Reply, call
+from couchgrass.testing.ports import free_ports
 
 START_S = 60.0
 STOP_S = 30.0
@@ -116,7 +116,7 @@ class RegionProcess:
             with self.log.open("ab") as log:
                 self.supervisor = subprocess.Popen(  # noqa: S603
                     [sys.executable, "-m", "couchgrass", "region", str(self.file)],
-                    env=_environment(),
+                    env=environment(),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
@@ -261,7 +261,7 @@ class RegionProcess:
         """What ``couchgrass`` with these arguments prints; it must end with `status`."""
         done = subprocess.run(  # noqa: S603
             [sys.executable, "-m", "couchgrass", *arguments],
-            env=_environment(),
+            env=environment(),
             input=stdin,
             capture_output=True,
             text=True,
@@ -272,7 +272,7 @@ class RegionProcess:
 
     def _write_file(self) -> None:
         servers = [name for name in SERVERS if "url" not in self._tables.get(name, {})]
-        self.ports = dict(zip(servers, _free_ports(len(servers)), strict=True))
+        self.ports = dict(zip(servers, free_ports(len(servers)), strict=True))
         tables: dict[str, dict[str, Any]] = {name: {"port": port} for name, port in self.ports.items()}
         for name, table in self._tables.items():
             tables[name] = {**tables.get(name, {}), **table}
@@ -305,19 +305,7 @@ def running_region(folder: Path, **tables: Mapping[str, Any]) -> Iterator[Region
             region.stop()
 
 
-def _environment() -> dict[str, str]:
-    """Ours, without what would be taken for the region's."""
+def environment() -> dict[str, str]:
+    """Ours, without what would be taken for a region's."""
     mine = {key: value for key, value in os.environ.items() if not key.startswith(("COUCHDB_", "__OW_"))}
     return {**mine, "COLUMNS": "200"}
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()

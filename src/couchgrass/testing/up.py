@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +17,8 @@ from couchgrass.drill.wires import Fault, Wires, read_wires, wires_text, with_fa
 from couchgrass.region.config import Region
 from couchgrass.region.run.state_file import RegionState, read_state
 from couchgrass.serving.files import replace_file
-from couchgrass.testing.region import until
+from couchgrass.testing.ports import free_ports
+from couchgrass.testing.region import environment, until
 from couchgrass.topology.config import Topology
 from couchgrass.topology.generate import FIRST_PORTS, Ports, generated
 from couchgrass.topology.holds import HoldNote, hold_text
@@ -190,7 +190,7 @@ class UpProcess:
         with self.said.open("wb") as said:
             self.process = subprocess.Popen(  # noqa: S603
                 [sys.executable, "-m", "couchgrass", "up", "--dir", str(self.folder)],
-                env=_environment(),
+                env=environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
@@ -220,21 +220,3 @@ def running_up(folder: Path, **how: object) -> Iterator[UpProcess]:
     finally:
         if up.process is not None and up.process.poll() is None:
             up.stop()
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
-
-
-def _environment() -> dict[str, str]:
-    """Ours, without what would be taken for the regions'."""
-    mine = {key: value for key, value in os.environ.items() if not key.startswith(("COUCHDB_", "__OW_"))}
-    return {**mine, "COLUMNS": "200"}

@@ -10,7 +10,7 @@ import pytest
 from couchgrass.agent.run.asked import Asked, Unreached
 from couchgrass.serving.asgi import Answer, Request
 from couchgrass.testing.listening import listening
-from couchgrass.testing.region import _free_ports
+from couchgrass.testing.ports import free_ports
 from tests.agent.run.peer import Peer
 
 LIMIT_S = 10.0
@@ -33,7 +33,7 @@ def test_nobody_there_is_told_apart_from_a_broken_answer() -> None:
     async def work() -> None:
         async with Asked() as asked:
             with pytest.raises(Unreached) as gone:
-                await asked.ask("GET", f"http://127.0.0.1:{_free_ports(1)[0]}/", limit_s=LIMIT_S)
+                await asked.ask("GET", f"http://127.0.0.1:{free_ports(1)[0]}/", limit_s=LIMIT_S)
             assert (gone.value.gone, gone.value.reason) == (True, "connection refused")
             cut = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
             async with cut:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
@@ -235,6 +234,5 @@ async def settled(
     while not await healthy():
         if now() > deadline:
             return False
-        with contextlib.suppress(TimeoutError):
-            await asyncio.sleep(POLL_S)
+        await asyncio.sleep(POLL_S)
     return True
