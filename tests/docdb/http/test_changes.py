@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
 import uuid
 from typing import Any
 
@@ -74,6 +76,40 @@ def test_since_goes_on_where_an_answer_ended(db: Db) -> None:
     assert db.ids(since=2) == ["doc2", "doc3", "doc4"]
     assert db.ids(since="now") == []
     assert db.changes(since="now")["last_seq"] == db.changes()["last_seq"]
+
+
+@pytest.mark.parametrize("how", ["all", "listed", "selected", "whole documents"])
+def test_a_document_that_moves_while_a_feed_is_read_is_not_missed(db: Db, how: str) -> None:
+    ids = [f"doc{number:03}" for number in range(300)]
+    revs = [row["rev"] for row in db.write(*({"_id": doc_id} for doc_id in ids))]
+    body, options = {
+        "all": (None, {}),
+        "listed": ({"doc_ids": ids}, {"filter": "_doc_ids"}),
+        "selected": ({"selector": {"_id": {"$gt": "a"}}}, {"filter": "_selector"}),
+        "whole documents": (None, {"include_docs": "true", "conflicts": "true"}),
+    }[how]
+    stop = threading.Event()
+
+    def write() -> None:
+        with requests.Session() as session:
+            session.auth = db.session.auth
+            for number in itertools.cycle(range(len(ids))):
+                if stop.is_set():
+                    return
+                doc = {"_id": ids[number], "_rev": revs[number]}
+                answer = session.put(f"{db.url}/{ids[number]}", json=doc, timeout=30)
+                revs[number] = answer.json()["rev"]
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(30):
+            found = db.changes(body, **options)
+            assert {row["id"] for row in found["results"]} == set(ids)
+            assert db.number(found["last_seq"]) >= db.number(found["results"][-1]["seq"])
+    finally:
+        stop.set()
+        writer.join()
 
 
 def test_the_sequence_of_a_database_that_was_deleted_and_made_anew_counts_as_the_start(db: Db) -> None:

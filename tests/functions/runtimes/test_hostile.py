@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -235,35 +236,42 @@ def test_a_child_that_goes_on_writing_holds_nothing_up(confined: Driver, kind: s
 
 
 FDS = {
-    "close, Python": (PYTHON, "import os\ndef main(args):\n    os.closerange(3, 1024)\n    return {}"),
+    "close, Python": (PYTHON, "import os\ndef main(args):\n    os.closerange(3, 4096)\n    return {}"),
     "close, Node.js": (
         NODEJS,
         "const fs = require('fs');"
-        "function main() { for (let n = 3; n < 999; n++) try { fs.closeSync(n) } catch {} return {} }",
+        "function main() { for (let n = 3; n < 4096; n++) try { fs.closeSync(n) } catch {} return {} }",
     ),
     "garbage, Python": (
         PYTHON,
-        "import os\ndef main(args):\n    for n in range(3, 1024):\n        try: os.write(n, b'garbage' * 9)\n"
+        "import os\ndef main(args):\n    for n in range(3, 4096):\n        try: os.write(n, b'garbage' * 9)\n"
         "        except OSError: pass\n    return {}",
     ),
     "garbage, Node.js": (
         NODEJS,
         "const fs = require('fs'); function main() { "
-        "for (let n = 3; n < 999; n++) { try { fs.writeSync(n, 'garbage'.repeat(9)) } catch {} } "
+        "for (let n = 3; n < 4096; n++) { try { fs.writeSync(n, 'garbage'.repeat(9)) } catch {} } "
         "return new Promise(() => {}) }",
     ),
     "an answer to another question": (
         PYTHON,
         "import os, struct\ndef main(args):\n"
         "    frame = struct.pack('>IcIHQ', 17, b'A', 99, 200, 2) + b'{}'\n"
-        "    for n in range(3, 1024):\n        try: os.write(n, frame)\n        except OSError: pass\n"
+        "    for n in range(3, 4096):\n        try: os.write(n, frame)\n        except OSError: pass\n"
+        "    return {}",
+    ),
+    "a right answer behind a wrong one": (
+        PYTHON,
+        "import os, struct\ndef main(args):\n"
+        "    frames = b''.join(struct.pack('>IcIHQ', 17, b'A', n, 200, 2) + b'{}' for n in (99, 2))\n"
+        "    for n in range(3, 4096):\n        try: os.write(n, frames)\n        except OSError: pass\n"
         "    return {}",
     ),
     "an answer that is no JSON": (
         PYTHON,
         "import os, struct\ndef main(args):\n"
         "    frame = struct.pack('>IcIHQ', 17, b'A', 2, 200, 2) + b'{{'\n"
-        "    for n in range(3, 1024):\n        try: os.write(n, frame)\n        except OSError: pass\n"
+        "    for n in range(3, 4096):\n        try: os.write(n, frame)\n        except OSError: pass\n"
         "    return {}",
     ),
 }
@@ -275,6 +283,23 @@ def test_who_meddles_with_the_pipes_is_ended(confined: Driver, what: str) -> Non
     ran = confined.do(kind, code)
     assert ran.outcome.end is End.DIED
     ended(confined, ran)
+
+
+def test_a_controller_with_many_connections_starts_cells() -> None:
+    """They get the numbers of its pipes, which are above what select() takes."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(4096, limits[0]), limits[1]))
+    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    try:
+        driver = Driver()
+        for kind in KINDS:
+            assert driver.do(kind, ECHO[kind], {"n": 1}).body == {"n": 1}
+        driver.end_all()
+        driver.close()
+    finally:
+        for fd in held:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def test_what_looks_like_an_answer_is_a_line_of_log(confined: Driver) -> None:

@@ -284,6 +284,7 @@ def test_no_secret_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> 
 
     async def work(a: Side, b: Side) -> None:
         secret = await b.user("robot", "s3cret")
+        await b.json("PUT", "/db/_security", {"admins": {"names": ["robot"]}})
         target = {
             "url": f"{b.url}/db",
             "headers": {"X-Auth-Thing": "s3cret"},
@@ -294,7 +295,7 @@ def test_no_secret_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> 
         nowhere = "http://robot:s3cret@127.0.0.1:1/db"
         await a.put("/_replicator/down", {"source": nowhere, "target": "db", "continuous": True})
         await a.put("/_replicator/none", {"source": b.at("none", secret), "target": "db", "continuous": True})
-        await a.put("/_replicator/wrong", {"source": b.at("db", ("robot", "s3cret!")), "target": "db"})
+        await a.put("/_replicator/wrong", {"source": b.at("db", ("stranger", "s3cret!")), "target": "db"})
         for doc_id, state in (
             ("good", "running"),
             ("object", "running"),

@@ -15,7 +15,7 @@ from typing import Any, cast
 import apsw
 
 from couchgrass import json
-from couchgrass.docdb.changes import ChangesQuery, DesignDocs, DocIds, Selected, extract
+from couchgrass.docdb.changes import ChangesQuery, DesignDocs, DocIds, Feed, Selected, extract
 from couchgrass.docdb.changes_frame import row_head
 from couchgrass.docdb.http.design import doc_text
 from couchgrass.docdb.http.doc_read import Opened, Options, document, document_pieces, leaf_of
@@ -67,6 +67,7 @@ class ChangeRows:
         self._function = chosen if isinstance(chosen, DocFilter) else None
         self._function_rows = FUNCTION_ROWS_MIN
         self._seqs: tuple[int, int, list[int]] | None = None
+        self._follows_moves = query.feed is Feed.NORMAL and not query.descending
         extras = query.conflicts or query.attachments or query.att_encoding_info
         self._in_sql = self._selected is None and not (query.include_docs and extras)
         self._options = Options(
@@ -103,7 +104,7 @@ class ChangeRows:
         """The next step. Raises NotFound when the database was deleted, and what a filter function raises."""
         if self._function is not None:
             return await self._step_by_function(self._function, low, high, limit)
-        if high - low > NEAR or self._db.closed:
+        if not self._is_near(low, high):
             step: Step = await self._db.scan(lambda connection: self._read(connection, low, high, limit))
             return step
         if not self._in_sql or self._listed is not None:
@@ -117,6 +118,10 @@ class ChangeRows:
                 shared.clear()
             chunk = shared[key] = self._sql(self._db.reader, low, high, limit)
         return Step(chunk.rows, chunk.last)
+
+    def _is_near(self, low: int, high: int) -> bool:
+        """Whether there is so little to read that it is read on the event loop."""
+        return min(high, self.newest) - low <= NEAR and not self._db.closed
 
     def _read(self, connection: apsw.Connection, low: int, high: int, limit: int) -> Step:
         if self._listed is not None:
@@ -136,8 +141,7 @@ class ChangeRows:
             rows = reads.change_rows(connection, low, high, limit=most, descending=self._query.descending)
             return [(row, self._leaves(connection, row)) for row in rows]
 
-        near = high - low <= NEAR and not self._db.closed
-        found = read(self._db.reader) if near else await self._db.scan(read)
+        found = read(self._db.reader) if self._is_near(low, high) else await self._db.scan(read)
         began = time.monotonic()
         answers = iter(
             await function.passes([doc_text(row, leaf) for row, leaves in found for leaf in leaves])
@@ -196,14 +200,15 @@ class ChangeRows:
 
     def _seqs_between(self, connection: apsw.Connection, low: int, high: int) -> list[int]:
         """Where the listed documents are in this range; what is left of it since the last step."""
-        if self._seqs is not None and self._seqs[:2] == (low, high):
+        looked_up = self._seqs is not None and self._seqs[:2] == (low, high)
+        if self._seqs is not None and looked_up and (self._seqs[2] or not self._follows_moves):
             return self._seqs[2]
         if isinstance(self._listed, DesignDocs):
             seqs = reads.seqs_of_range(connection, DESIGN_IDS, low, high)
         else:
             assert self._listed is not None
             ids = self._listed.ids
-            if high - low <= max(NEAR, len(ids)):
+            if min(high, self.newest) - low <= max(NEAR, len(ids)):
                 seqs = [seq for seq, doc_id in reads.seqs_and_ids(connection, low, high) if doc_id in ids]
             else:
                 seqs = reads.seqs_of_ids(connection, list(ids), low, high)

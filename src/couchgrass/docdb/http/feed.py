@@ -1,7 +1,9 @@
 """The loop of every feed: read what is there in steps, send it, wait for a bell.
 
-A feed holds nothing but its place, and sends before it reads on, so that a slow client slows only itself. It
-ends when its limit or its silence says so; when its source is closed or the server stops, with ``last_seq``,
+A feed holds nothing but its place, and sends before it reads on, so that a slow client slows only itself.
+What is written while a normal feed is read moves its document to the end, from where the feed may not have
+been yet to where it would not come: so such a feed goes on to what is the end then, and shows every document
+there is. It ends when its limit or its silence says so; when its source is closed or the server stops, with ``last_seq``,
 so that the client goes on later or elsewhere; and when the client hangs up. The rules are in `docdb.changes`
 and `docdb.changes_frame`.
 """
@@ -23,6 +25,10 @@ from couchgrass.errors import NotFound
 
 EVENT_STREAM = "text/event-stream"
 NO_CACHE: Headers = (("cache-control", "no-cache"),)
+
+MOVED_MAX = 10_000
+"""So many sequences behind its first end a normal feed reads at least, and at most as many as it was to read:
+who writes faster than it is read must not keep it from ending."""
 
 SILENCE_S_MIN = 1.0
 """A feed that was asked for no heartbeat and reads on without finding a row still says so, this rarely."""
@@ -81,6 +87,10 @@ class FeedLoop:
         self._frame = Frame(query)
         self._low = since
         self._high = source.newest
+        self._follows_moves = query.feed is Feed.NORMAL and not query.descending
+        self._ceiling = self._high
+        if self._follows_moves and since < self._high:
+            self._ceiling += max(MOVED_MAX, self._high - since)
         self._last = self._high if query.descending else since
         self._ahead: Step | None = None
         self._held = b"" if query.feed in (Feed.CONTINUOUS, Feed.EVENTSOURCE) else self._frame.opening()
@@ -102,7 +112,7 @@ class FeedLoop:
             return Stream(200, self.pieces(), NO_CACHE, EVENT_STREAM, watches=True)
         if self._query.feed is Feed.NORMAL and (self._left or self._ahead is not None):
             step = self._ahead = self._ahead or await self._step()
-            is_end = self._low >= self._high or len(step.rows) >= self._frame.left
+            is_end = not self._unread or len(step.rows) >= self._frame.left
             if step.attached is None and is_end:
                 body = self._held + self._frame.rows(step.rows)
                 return Response(200, body + await self._ending(), headers)
@@ -167,16 +177,30 @@ class FeedLoop:
                 raise ClientGone
 
     @property
+    def _unread(self) -> bool:
+        return self._low < (self._ceiling if self._follows_moves else self._high)
+
+    @property
     def _left(self) -> bool:
-        return self._low < self._high and self._frame.left > 0
+        return self._unread and self._frame.left > 0
 
     async def _step(self) -> Step:
+        if self._follows_moves:
+            return await self._step_to_end()
         step = await self._source.step(self._low, self._high, self._frame.left)
         if self._query.descending:
             self._high = self._low if step.last is None else step.last - 1
             self._last = self._last if step.last is None else step.last
         else:
             self._last = self._low = self._high if step.last is None else step.last
+        return step
+
+    async def _step_to_end(self) -> Step:
+        step = await self._source.step(self._low, self._ceiling, self._frame.left)
+        at = max(self._low, self._high) if step.last is None else step.last
+        if step.last is None or at >= self._source.newest:
+            self._ceiling = at
+        self._last = self._low = at
         return step
 
     def _is_over(self) -> bool:

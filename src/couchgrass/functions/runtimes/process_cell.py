@@ -134,6 +134,7 @@ class ProcessCell:
         self._deaf: list[RawLines] = []
         self._unsent: bytes | memoryview = b""
         self._condemned = False
+        self._garbled = False
         self._limits = Limits()
         self._kind_version = 0
         self._accounts: tuple[str, ...] = ()
@@ -266,6 +267,7 @@ class ProcessCell:
             more = self._read_answers()
         except wire.Garbled:
             self._loop.remove_reader(self.process.answers_fd)
+            self._garbled = True
             self.end(End.DIED)
             return
         if not more:
@@ -331,7 +333,8 @@ class ProcessCell:
             return
         pending = self._pending
         try:
-            for _ in range(DRAIN_BYTES_MAX // READ_BYTES):
+            # Behind what it should not have sent nothing counts, a right answer neither.
+            for _ in range(0 if self._garbled else DRAIN_BYTES_MAX // READ_BYTES):
                 if not self._read_answers() or self._pending is not pending:
                     break
         except wire.Garbled:

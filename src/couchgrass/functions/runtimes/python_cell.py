@@ -74,6 +74,8 @@ class Channel:
 
     def __init__(self, requests_fd: int, answers_fd: int) -> None:
         self._requests_fd = requests_fd
+        self._requests = select.poll()  # select() takes no file descriptor above 1023
+        self._requests.register(requests_fd, select.POLLIN)
         self._answers_fd = answers_fd
         self.lock = threading.RLock()
         self._sending = False
@@ -96,7 +98,7 @@ class Channel:
 
     def is_asked(self) -> bool:
         """Is there a request, or nobody left to send one?"""
-        return bool(select.select([self._requests_fd], [], [], 0)[0])
+        return bool(self._requests.poll(0))
 
     def _some(self, size: int) -> bytes:
         """What there is of the request. It is never more than that: the next one comes after the answer."""
