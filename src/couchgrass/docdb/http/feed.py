@@ -3,9 +3,11 @@
 A feed holds nothing but its place, and sends before it reads on, so that a slow client slows only itself.
 What is written while a normal feed is read moves its document to the end, from where the feed may not have
 been yet to where it would not come: so such a feed goes on to what is the end then, and shows every document
-there is. It ends when its limit or its silence says so; when its source is closed or the server stops, with ``last_seq``,
-so that the client goes on later or elsewhere; and when the client hangs up. The rules are in `docdb.changes`
-and `docdb.changes_frame`.
+there is.
+
+A feed ends when its limit or its silence says so; when its source is closed or the server stops, with
+``last_seq``, so that the client goes on later or elsewhere; and when the client hangs up. The rules are in
+`docdb.changes` and `docdb.changes_frame`.
 """
 
 from __future__ import annotations
