@@ -15,6 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WHEELS := $(PIP) install --only-binary :all:
 NPM_CI := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 CLIENTS := tests/clients
+PAGES := package.json web examples/todo/web
 REGION := .couchgrass/region.toml
 # Node.js of the machine when it is new enough, else the wheel's, which lies in .venv/bin.
 WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
@@ -33,7 +34,7 @@ help: ## show the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
 	@echo "  ARGS=\"...\" is passed on: make test ARGS=\"-k conflict\", make run ARGS=\"--regions london,tokyo\""
 
-setup: $(VENV)/.installed ## make .venv/bin/couchgrass
+setup: $(VENV)/.installed src/couchgrass/pages/.built ## make .venv/bin/couchgrass, with the web pages
 
 run: setup $(VENV)/.node ## London and Dallas with the todo app behind one address, all in .couchgrass
 	@exec env $(WITH_NODE) $(BIN)/couchgrass up $(ARGS)
@@ -41,13 +42,15 @@ run: setup $(VENV)/.node ## London and Dallas with the todo app behind one addre
 region: setup $(VENV)/.node $(REGION) ## one region alone: database, functions and API gateway
 	@exec env $(WITH_NODE) $(BIN)/couchgrass region $(or $(ARGS),$(REGION))
 
-test: setup $(VENV)/.dev $(CLIENTS)/node_modules/.installed ## run the tests, real clients included
+test: setup $(VENV)/.dev $(CLIENTS)/node_modules/.installed ## run the tests, real clients and a browser included
+	@command -v chromium >/dev/null || $(call apt,chromium,the browser of the tests)
 	@$(WITH_NODE) $(BIN)/python -m pytest $(ARGS)
 
 check: setup $(VENV)/.dev ## lint, formatting, types
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@$(WITH_NODE) npm run check --silent
 
 bench: setup $(VENV)/.dev $(VENV)/.node ## measure beside pouchdb-server, print JSON
 	@command -v wrk >/dev/null || $(call apt,wrk,the load generator of the benchmarks)
@@ -94,6 +97,15 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 
 $(VENV)/.node: requirements-node.txt | $(BIN)/python
 	@$(NODE_IS_NEW) || $(WHEELS) -r requirements-node.txt
+	@touch $@
+
+node_modules/.installed: package.json package-lock.json web/package.json examples/todo/web/package.json | $(VENV)/.node
+	@$(WITH_NODE) $(NPM_CI)
+	@touch $@
+
+# The pages are built when anything of theirs is newer.
+src/couchgrass/pages/.built: node_modules/.installed $(shell find $(PAGES) -type f -not -path '*/node_modules/*' -not -path '*/dist/*')
+	@$(WITH_NODE) npm run build --silent
 	@touch $@
 
 $(CLIENTS)/node_modules/.installed: $(CLIENTS)/package.json $(CLIENTS)/package-lock.json $(VENV)/.node

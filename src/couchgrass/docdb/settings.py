@@ -150,7 +150,7 @@ class Csp(_Section, frozen=True):
     attachments_enable: bool = True
     attachments_header_value: str = "sandbox"
     utils_enable: bool = True
-    utils_header_value: str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'"
+    utils_header_value: str = "default-src 'self'; img-src 'self' data: blob:"
 
 
 class XFrameOptions(_Section, frozen=True):

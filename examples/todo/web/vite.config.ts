@@ -1,0 +1,9 @@
+/// <reference types="vitest/config" />
+import { defineConfig } from "vite";
+
+export default defineConfig({
+  base: "./",
+  logLevel: "warn",
+  build: { outDir: "dist", emptyOutDir: true, target: "es2022", modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
+  test: { include: ["src/**/*.test.ts"] },
+});

@@ -1,0 +1,130 @@
+// The one place from which requests go out, and where what a server says becomes an error of ours.
+
+/** A server's refusal, in its own words; `status` 0: there was no answer. */
+export class ApiError extends Error {
+  readonly status: number;
+  readonly error: string;
+  readonly reason: string;
+
+  constructor(status: number, error: string, reason: string) {
+    super(reason || error || `status ${status}`);
+    this.name = "ApiError";
+    this.status = status;
+    this.error = error;
+    this.reason = reason;
+  }
+}
+
+/** How long an answer may take that is no feed. */
+export const ANSWER_MS = 30_000;
+
+export interface Ask {
+  method?: string;
+  /** Sent as JSON. */
+  json?: unknown;
+  /** Sent as it is; `headers` say what it is. */
+  body?: BodyInit;
+  headers?: Record<string, string>;
+  signal?: AbortSignal;
+  /** Milliseconds until the beginning of the answer; 0: no limit. */
+  timeoutMs?: number;
+  query?: Record<string, string | number | boolean | null | undefined>;
+}
+
+type Listener = () => void;
+let unauthorized: Listener = () => {};
+
+/** Who is told when a server wants somebody to sign in. */
+export function onUnauthorized(listener: Listener): void {
+  unauthorized = listener;
+}
+
+/** The path with a query; what is null or undefined is left out. */
+export function withQuery(path: string, query: Ask["query"] = {}): string {
+  const pairs = Object.entries(query).filter(([, value]) => value !== undefined && value !== null);
+  if (!pairs.length) return path;
+  const text = new URLSearchParams(pairs.map(([name, value]) => [name, String(value)]));
+  return `${path}${path.includes("?") ? "&" : "?"}${text}`;
+}
+
+/** An answer that is no error. Raises ApiError. */
+export async function ask(path: string, how: Ask = {}): Promise<Response> {
+  const headers: Record<string, string> = { accept: "application/json", ...how.headers };
+  // No page elsewhere can send this header without asking first, so nobody acts with a user's cookie.
+  headers["x-couchgrass-dashboard"] = "1";
+  let body = how.body;
+  if (how.json !== undefined) {
+    body = JSON.stringify(how.json);
+    headers["content-type"] = "application/json";
+  }
+  const limit = how.timeoutMs ?? ANSWER_MS;
+  const stop = new AbortController();
+  const timer = limit ? setTimeout(() => stop.abort(new Error("late")), limit) : 0;
+  const follow = () => stop.abort(how.signal?.reason);
+  how.signal?.addEventListener("abort", follow);
+  if (how.signal?.aborted) follow();
+  let answer: Response;
+  try {
+    answer = await fetch(withQuery(path, how.query), {
+      method: how.method ?? "GET",
+      headers,
+      credentials: "same-origin",
+      cache: "no-store",
+      signal: stop.signal,
+      ...(body === undefined ? {} : { body }),
+    });
+  } catch (error) {
+    if (how.signal?.aborted) throw error;
+    const late = stop.signal.aborted;
+    throw new ApiError(0, "no_answer", late ? `no answer within ${limit / 1000} s` : "the server does not answer");
+  } finally {
+    clearTimeout(timer);
+    if (how.timeoutMs !== 0) how.signal?.removeEventListener("abort", follow);
+  }
+  if (answer.ok) return answer;
+  const refused = await refusal(answer);
+  if (answer.status === 401) unauthorized();
+  throw refused;
+}
+
+/** An answer's JSON. Raises ApiError. */
+export async function getJson<T>(path: string, how: Ask = {}): Promise<T> {
+  const answer = await ask(path, how);
+  try {
+    return (await answer.json()) as T;
+  } catch {
+    throw new ApiError(answer.status, "no_json", "the server's answer is no JSON");
+  }
+}
+
+async function refusal(answer: Response): Promise<ApiError> {
+  const text = await answer.text().catch(() => "");
+  try {
+    const told = JSON.parse(text) as Record<string, unknown>;
+    const error = typeof told.error === "string" ? told.error : "";
+    const reason = told.reason ?? told.message ?? (error.includes(" ") ? error : "");
+    return new ApiError(answer.status, error, typeof reason === "string" ? reason : JSON.stringify(reason));
+  } catch {
+    return new ApiError(answer.status, answer.statusText, text.slice(0, 300));
+  }
+}
+
+/** The values of a feed of JSON lines, until it ends or `signal` ends it. Raises ApiError. */
+export async function* lines<T>(path: string, how: Ask = {}): AsyncGenerator<T, void> {
+  const answer = await ask(path, { ...how, timeoutMs: 0 });
+  const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
+  if (!reader) return;
+  let held = "";
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      held += value;
+      const parts = held.split("\n");
+      held = parts.pop() ?? "";
+      for (const part of parts) if (part.trim()) yield JSON.parse(part) as T;
+    }
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+}

@@ -1,0 +1,50 @@
+// Who is signed in, by the database's session cookie.
+
+import { computed, signal } from "@preact/signals";
+import { config } from "../config";
+import { ApiError, getJson, onUnauthorized } from "./http";
+
+/** CouchDB's user context. `name` null: nobody. */
+export interface UserCtx {
+  name: string | null;
+  roles: string[];
+}
+
+/** undefined: not asked yet. */
+export const user = signal<UserCtx | undefined>(undefined);
+export const isAdmin = computed(() => user.value?.roles.includes("_admin") ?? false);
+export const signedOut = signal("");
+
+interface SessionAnswer {
+  userCtx: UserCtx;
+}
+
+/** Asks who this is. Raises ApiError when the database does not answer. */
+export async function loadSession(): Promise<void> {
+  try {
+    user.value = (await getJson<SessionAnswer>(`${config().couch}_session`)).userCtx;
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 401) user.value = { name: null, roles: [] };
+    else throw error;
+  }
+}
+
+/** Raises ApiError: 401 when name or password is wrong. */
+export async function signIn(name: string, password: string): Promise<void> {
+  await getJson(`${config().couch}_session`, { method: "POST", json: { name, password } });
+  await loadSession();
+  signedOut.value = "";
+}
+
+/** Raises ApiError. */
+export async function signOut(): Promise<void> {
+  await getJson(`${config().couch}_session`, { method: "DELETE" });
+  user.value = { name: null, roles: [] };
+}
+
+onUnauthorized(() => {
+  if (user.value?.name) {
+    user.value = { name: null, roles: [] };
+    signedOut.value = "The session has ended. Please sign in again.";
+  }
+});

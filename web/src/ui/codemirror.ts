@@ -1,0 +1,105 @@
+import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
+import { json, jsonParseLinter } from "@codemirror/lang-json";
+import { bracketMatching, foldGutter, foldKeymap, HighlightStyle, indentOnInput, StreamLanguage, syntaxHighlighting } from "@codemirror/language";
+import { javascript } from "@codemirror/legacy-modes/mode/javascript";
+import { python } from "@codemirror/legacy-modes/mode/python";
+import { linter, lintGutter } from "@codemirror/lint";
+import { search, searchKeymap } from "@codemirror/search";
+import { EditorState, type Extension } from "@codemirror/state";
+import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
+import { tags } from "@lezer/highlight";
+import type { Language } from "./editor";
+
+export interface Shown {
+  set(text: string): void;
+  destroy(): void;
+}
+
+interface How {
+  value: string;
+  label: string;
+  language: Language;
+  readOnly: boolean;
+  height: string;
+  changed: (text: string) => void;
+}
+
+const COLORS = HighlightStyle.define([
+  { tag: tags.propertyName, color: "var(--blue)" },
+  { tag: tags.string, color: "var(--green)" },
+  { tag: [tags.number, tags.bool, tags.null], color: "var(--c3)" },
+  { tag: tags.keyword, color: "var(--c4)" },
+  { tag: tags.comment, color: "var(--soft)", fontStyle: "italic" },
+  { tag: [tags.function(tags.variableName), tags.definition(tags.variableName)], color: "var(--c5)" },
+]);
+
+function looks(height: string): Extension {
+  return EditorView.theme({
+    "&": { color: "var(--ink)", backgroundColor: "var(--card)", fontSize: "13.5px", ...(height ? { height } : { maxHeight: "70vh" }) },
+    "&.cm-focused": { outline: "2px solid var(--green)", outlineOffset: "-2px" },
+    ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.5" },
+    ".cm-content": { caretColor: "var(--ink)" },
+    ".cm-cursor": { borderLeftColor: "var(--ink)" },
+    ".cm-gutters": { backgroundColor: "var(--paper)", color: "var(--soft)", borderRight: "1px solid var(--line)" },
+    ".cm-activeLine": { backgroundColor: "color-mix(in srgb, var(--hover) 60%, transparent)" },
+    "&.cm-focused .cm-selectionBackground, .cm-selectionBackground": { backgroundColor: "var(--blue-soft)" },
+    ".cm-panels": { backgroundColor: "var(--paper)", color: "var(--ink)" },
+    ".cm-tooltip": { backgroundColor: "var(--card)", color: "var(--ink)", border: "1px solid var(--line)" },
+  });
+}
+
+function languageOf(language: Language): Extension {
+  switch (language) {
+    case "json":
+      return [json(), linter(jsonParseLinter()), lintGutter()];
+    case "javascript":
+      return StreamLanguage.define(javascript);
+    case "python":
+      return StreamLanguage.define(python);
+    case "text":
+      return [];
+  }
+}
+
+/** Shows an editor in the shadow tree. */
+export function show(root: ShadowRoot, how: How): Shown {
+  let quiet = false;
+  const view = new EditorView({
+    root,
+    parent: root,
+    state: EditorState.create({
+      doc: how.value,
+      extensions: [
+        lineNumbers(),
+        foldGutter(),
+        history(),
+        drawSelection(),
+        indentOnInput(),
+        bracketMatching(),
+        search({ top: true }),
+        syntaxHighlighting(COLORS),
+        looks(how.height),
+        keymap.of([...defaultKeymap, ...historyKeymap, ...foldKeymap, ...searchKeymap, ...(how.readOnly ? [] : [indentWithTab])]),
+        EditorView.lineWrapping,
+        EditorView.contentAttributes.of({ "aria-label": how.label }),
+        EditorState.readOnly.of(how.readOnly),
+        how.readOnly ? [] : highlightActiveLine(),
+        languageOf(how.language),
+        EditorView.updateListener.of((update) => {
+          if (update.docChanged && !quiet) how.changed(update.state.doc.toString());
+        }),
+      ],
+    }),
+  });
+  return {
+    set(text) {
+      if (text === view.state.doc.toString()) return;
+      quiet = true;
+      view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text } });
+      quiet = false;
+    },
+    destroy() {
+      view.destroy();
+    },
+  };
+}

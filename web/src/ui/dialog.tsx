@@ -1,0 +1,84 @@
+// Dialogs, with the browser's own element: it keeps the focus in, and Escape closes it.
+
+import { useSignal } from "@preact/signals";
+import { type ComponentChildren, type JSX } from "preact";
+import { useEffect, useId, useRef } from "preact/hooks";
+import { Icon } from "./icon";
+import { words } from "./toast";
+
+/** Open as long as it is drawn. `wide` for editors. */
+export function Dialog({ title, onClose, wide = false, children }: { title: string; onClose: () => void; wide?: boolean; children: ComponentChildren }): JSX.Element {
+  const ref = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => {
+    const dialog = ref.current;
+    const before = document.activeElement;
+    if (dialog && !dialog.open) dialog.showModal();
+    return () => {
+      if (before instanceof HTMLElement) before.focus();
+    };
+  }, []);
+  return (
+    <dialog ref={ref} class={wide ? "wide" : ""} aria-labelledby={id} onCancel={(event) => { event.preventDefault(); onClose(); }}>
+      <header>
+        <h2 id={id}>{title}</h2>
+        <button type="button" class="plain" onClick={onClose}><Icon name="close" label="Close" /></button>
+      </header>
+      {children}
+    </dialog>
+  );
+}
+
+/** A form in a dialog. `act` does it; what it throws is shown, and the dialog stays. */
+export function FormDialog(how: {
+  title: string;
+  done: string;
+  tone?: "main" | "bad";
+  disabled?: boolean;
+  wide?: boolean;
+  onClose: () => void;
+  act: (form: FormData) => Promise<unknown>;
+  children: ComponentChildren;
+}): JSX.Element {
+  const failed = useSignal("");
+  const busy = useSignal(false);
+  const submit = async (event: SubmitEvent) => {
+    event.preventDefault();
+    busy.value = true;
+    failed.value = "";
+    try {
+      await how.act(new FormData(event.currentTarget as HTMLFormElement));
+      how.onClose();
+    } catch (error) {
+      failed.value = words(error);
+    } finally {
+      busy.value = false;
+    }
+  };
+  return (
+    <Dialog title={how.title} onClose={how.onClose} wide={how.wide ?? false}>
+      <form onSubmit={submit}>
+        {how.children}
+        {failed.value && <p class="bad-note" role="alert">{failed.value}</p>}
+        <footer>
+          <button type="button" onClick={how.onClose}>Cancel</button>
+          <button type="submit" class={how.tone ?? "main"} disabled={busy.value || how.disabled}>{busy.value ? "Working …" : how.done}</button>
+        </footer>
+      </form>
+    </Dialog>
+  );
+}
+
+/** For what can't be undone: the name has to be typed. */
+export function TypeName({ name, what, onClose, act, children }: { name: string; what: string; onClose: () => void; act: () => Promise<unknown>; children?: ComponentChildren }): JSX.Element {
+  const typed = useSignal("");
+  return (
+    <FormDialog title={`${what} ${name}?`} done={what} tone="bad" disabled={typed.value !== name} onClose={onClose} act={act}>
+      {children}
+      <label>
+        <span>Type <code>{name}</code> to confirm</span>
+        <input autocomplete="off" autocapitalize="off" spellcheck={false} value={typed.value} onInput={(event) => { typed.value = event.currentTarget.value; }} />
+      </label>
+    </FormDialog>
+  );
+}

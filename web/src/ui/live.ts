@@ -1,0 +1,80 @@
+// Values that follow a server: asked again and again while the page is seen, or read from a feed.
+
+import { useSignal, type ReadonlySignal } from "@preact/signals";
+import { useCallback, useEffect, useRef } from "preact/hooks";
+import { lines } from "../api/http";
+import { words } from "./toast";
+
+const RETRY_MS = 1000;
+
+export interface Live<T> {
+  /** The last value that came; undefined: none yet. */
+  value: ReadonlySignal<T | undefined>;
+  /** What was wrong with the last try, "" when nothing was. */
+  failed: ReadonlySignal<string>;
+  /** Asks at once. */
+  again: () => Promise<void>;
+}
+
+/** Asks every `everyMs` (0: once), and whenever one of `depends` changes. A hidden page does not ask. */
+export function useLive<T>(read: (signal: AbortSignal) => Promise<T>, everyMs: number, depends: readonly unknown[]): Live<T> {
+  const value = useSignal<T | undefined>(undefined);
+  const failed = useSignal("");
+  const now = useRef<AbortController | null>(null);
+  const again = useCallback(async () => {
+    now.current?.abort();
+    const stop = new AbortController();
+    now.current = stop;
+    try {
+      const found = await read(stop.signal);
+      if (stop.signal.aborted) return;
+      value.value = found;
+      failed.value = "";
+    } catch (error) {
+      if (!stop.signal.aborted) failed.value = words(error);
+    }
+  }, depends);
+  useEffect(() => {
+    value.value = undefined;
+    let timer = 0;
+    let over = false;
+    const turn = async () => {
+      if (!document.hidden) await again();
+      if (!over && everyMs) timer = window.setTimeout(turn, everyMs);
+    };
+    void turn();
+    return () => {
+      over = true;
+      clearTimeout(timer);
+      now.current?.abort();
+    };
+  }, [again, everyMs]);
+  return { value, failed, again };
+}
+
+/** Calls `take` with each value of a feed of JSON lines; begins anew when it breaks. The signal says what is
+ * wrong, "" while it is open. */
+export function useFeed<T>(path: string, take: (one: T) => void): ReadonlySignal<string> {
+  const failed = useSignal("");
+  useEffect(() => {
+    const stop = new AbortController();
+    const follow = async () => {
+      while (!stop.signal.aborted) {
+        try {
+          for await (const one of lines<T>(path, { signal: stop.signal })) {
+            failed.value = "";
+            take(one);
+          }
+          failed.value = "the feed has ended";
+        } catch (error) {
+          if (stop.signal.aborted) return;
+          failed.value = words(error);
+        }
+        await new Promise((go) => setTimeout(go, RETRY_MS));
+      }
+    };
+    void follow();
+    return () => stop.abort();
+  }, [path]);
+  return failed;
+}

@@ -1,0 +1,18 @@
+/// <reference types="vitest/config" />
+import { defineConfig } from "vite";
+
+// The pages are served from whatever path a server has for them (`/`, `/_utils/`), so all addresses in them
+// are relative. What is built lands in the Python package.
+export default defineConfig({
+  base: "./",
+  logLevel: "warn",
+  build: {
+    outDir: "../src/couchgrass/pages/dashboard",
+    emptyOutDir: true,
+    target: "es2022",
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0,
+    reportCompressedSize: true,
+  },
+  test: { include: ["src/**/*.test.ts"] },
+});
