@@ -45,7 +45,7 @@ _RECEIVED = """() => {
 
 
 class Site(NamedTuple):
-    """A server with pages. `url` has the credentials, `bare` has none; `list` and `documents` are addresses."""
+    """A server with pages. `url` has credentials, `bare` none; `list` and `documents` are addresses."""
 
     name: str
     url: str
