@@ -1,4 +1,4 @@
-"""The todo client in a browser, in two regions of which one dies: as TodoMVC, side by side, offline, conflicts."""
+"""The todo client in a browser, in two regions of which one dies: side by side, offline, with conflicts."""
 
 from __future__ import annotations
 
