@@ -6,7 +6,6 @@ watch it; whoever was not verified before is nobody then.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections import OrderedDict
 from typing import Final, NamedTuple
@@ -17,7 +16,7 @@ FRESH_S: Final = 5.0
 """How long a look counts: so late does a change of somebody's roles, or of their password, at the most."""
 
 KEPT_S: Final = 600.0
-"""How long somebody stays who they were while the database is silent; a session of CouchDB's lasts as long."""
+"""How long somebody stays who they were while the database is silent; CouchDB's sessions last as long."""
 
 SILENT_S: Final = 1.0
 """How long a database that did not answer is not asked again."""

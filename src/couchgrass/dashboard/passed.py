@@ -12,8 +12,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from couchgrass.dashboard.gate import HEADER
+from couchgrass.functions.names import NAMESPACE_HEADER
 from couchgrass.gateway.forward import FORWARDED, HOP_BY_HOP
-from couchgrass.serving.inner_names import NAMESPACE
 
 Header = tuple[bytes, bytes]
 
@@ -29,7 +29,7 @@ nothing runs in our name."""
 _NOT_SENT: Final = (
     HOP_BY_HOP
     | FORWARDED
-    | {b"authorization", b"cookie", b"expect", b"host", b"origin", b"referer", HEADER, NAMESPACE}
+    | {b"authorization", b"cookie", b"expect", b"host", b"origin", b"referer", HEADER, NAMESPACE_HEADER}
 )
 _NOT_SENT_PREFIXES: Final = (b"sec-", b"x-auth-couchdb-", b"access-control-")
 

@@ -1,4 +1,4 @@
-"""Paths that are passed on: what stands behind /couch, /functions or /gateway, put behind another server's URL.
+"""Paths that are passed on: what stands behind /couch, /functions or /gateway, put behind another URL.
 
 Pure. It goes on as it came, percent-encoded, so that `a%2Fb` stays one segment. What could lead out of the
 server's own part of its host is refused: a step up, however it is written, and an empty segment, which may
