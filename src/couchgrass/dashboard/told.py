@@ -24,11 +24,12 @@ class Has(msgspec.Struct, frozen=True):
 
 
 class Told(msgspec.Struct, frozen=True):
-    """`couch`: where CouchDB's API is, relative to the page. `others`: the dashboards of all regions."""
+    """`mode` "database": there is a database alone, and no region around it. `couch`: where CouchDB's API is,
+    relative to the page. `others`: the dashboards of all regions."""
 
     version: str
     region: str = ""
-    mode: Literal["dashboard"] = "dashboard"
+    mode: Literal["dashboard", "database"] = "dashboard"
     couch: str = "couch/"
     dashboard_url: str = ""
     others: tuple[Other, ...] = ()
