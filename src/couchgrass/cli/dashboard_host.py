@@ -34,7 +34,10 @@ def of_database(url: str, own: str) -> App:
     passing = Passing()
     servers = Servers("", cookie, lambda: url)
     return App(
-        Backends(servers, passing, SystemClock()), passing, pages=_pages, told=lambda: Told(__version__, mode="database")
+        Backends(servers, passing, SystemClock()),
+        passing,
+        pages=_pages,
+        told=lambda: Told(__version__, mode="database"),
     )
 
 

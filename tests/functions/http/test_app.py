@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from couchgrass.serving.inner import bearer
-from couchgrass.testing.functions import REGION_SECRET, Region, asking
+from couchgrass.testing.functions import SHARED, Region, asking
 from couchgrass.testing.server import ServerProcess
 
 ORIGIN = "access-control-allow-origin"
@@ -48,13 +48,13 @@ def test_the_regions_own_processes_act_in_a_namespace_that_they_name(couch_serve
             reply = await region.ask("GET", f"/api/v1/namespaces{path}", key=None, **headers)
             return reply.status, reply.json()
 
-        shown = bearer(REGION_SECRET)
+        shown = bearer(SHARED)
         for namespace in (region.namespace, stranger.namespace):
             assert await asked(shown, namespace) == (200, [namespace])
         assert (await asked(shown, stranger.namespace, f"/{region.namespace}/rules"))[0] == 403
         wrong = [
             await asked(shown, "no-such-one"),
-            await asked(bearer(REGION_SECRET[:-1]), region.namespace),
+            await asked(bearer(SHARED[:-1]), region.namespace),
             await asked(bearer(""), region.namespace),
             await asked(shown.removeprefix("Bearer "), region.namespace),
         ]
