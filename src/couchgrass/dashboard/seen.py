@@ -86,7 +86,7 @@ class BalancerNow(msgspec.Struct, frozen=True):
 
 class Overview(msgspec.Struct, frozen=True):
     """All that can be seen now, by the dashboard of `region`. `wrong`: in words, what is. `links_left_out`:
-    how many links that are well are not in `links`, for there are too many."""
+    how many links are not in `links`, for there are too many."""
 
     at: float
     region: str

@@ -43,6 +43,22 @@ _WAYS: Final[dict[Kind, tuple[How, ...]]] = {
 """The first of each is what it is without `--how`."""
 
 
+SECONDS_MIN: Final = 4.0
+RATE_MAX: Final = 5000.0
+
+
+def check_load(rate: float, seconds: float) -> None:
+    """Raises BadRequest for a load that no drill can be made with."""
+    if not (seconds >= SECONDS_MIN and 0 < rate <= RATE_MAX):
+        raise BadRequest(f"--seconds is {SECONDS_MIN:.0f} at least, and --load above 0 up to {RATE_MAX:.0f}")
+
+
+def check_region(region: str, regions: Sequence[str]) -> None:
+    """Raises BadRequest for one that there is not; "" is the one that serves."""
+    if region and region not in regions:
+        raise BadRequest(f"there is no region {region}: there is {', '.join(regions)}")
+
+
 def faults(kind: Kind, how: How | None, serving: str, regions: Sequence[str]) -> tuple[Fault, ...]:
     """The faults of a drill, in their order. `serving` is the region that they strike. Raises BadRequest for
     what makes no sense, or needs a second region."""
