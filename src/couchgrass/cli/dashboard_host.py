@@ -69,19 +69,21 @@ def site_of(region: Region, topology: Topology) -> Site:
     )
 
 
-def counts(topology: Topology, asking: Look) -> Callable[[], Awaitable[Told]]:
-    """Reads what the regions and the balancer of this machine count."""
+def counts(topology: Topology, asking: Look) -> Callable[[Callable[[str], bool]], Awaitable[Told]]:
+    """Reads what those regions of this machine count that are meant, and the balancer."""
 
-    async def text(one: Region) -> str:
+    async def text(one: Region, lives: Callable[[str], bool]) -> str:
+        if not lives(one.name):
+            return ""
         where = place_of(one)
         agent = where.urls.get("agent", "")
         return await asking.metrics(agent) if where.here and where.pids and agent else ""
 
-    async def read() -> Told:
+    async def read(lives: Callable[[str], bool]) -> Told:
         metrics_url = "" if topology.balancer is None else balancer_urls(topology.balancer)[1]
         balancer = asking.requests(metrics_url) if metrics_url else _nothing()
         total, texts = await asyncio.gather(
-            balancer, asyncio.gather(*(text(one) for one in topology.regions))
+            balancer, asyncio.gather(*(text(one, lives) for one in topology.regions))
         )
         return Told(dict(zip(topology.names, texts, strict=True)), total)
 

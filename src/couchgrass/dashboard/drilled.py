@@ -18,7 +18,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from couchgrass.dashboard.seen import DrillAsked, DrillRun
-from couchgrass.drill.plan import How, Kind, check_load, check_region, faults
+from couchgrass.drill.plan import WAYS, How, Kind, check_load, check_region, faults
 from couchgrass.errors import BadRequest
 
 LOCK: Final = "lock"
@@ -85,7 +85,8 @@ def options(asked: DrillAsked) -> list[str]:
 
 
 def run_of(name: str, noted: Asked, ended: float | None, reports: Sequence[Reported] | None) -> DrillRun:
-    """`reports` None: there is no report, since it runs, or ended without one."""
+    """`reports` None: there is none yet. Of a drill that ended before its end nobody knows whether all that
+    was promised was kept, but what was broken is known."""
     asked = noted.asked
     broken = [(one.fault, words) for one in reports or () for words in one.broken_promises]
     is_one = len(reports or ()) < 2
@@ -98,11 +99,16 @@ def run_of(name: str, noted: Asked, ended: float | None, reports: Sequence[Repor
         seconds=asked.seconds,
         began=noted.began,
         ended=ended,
-        kept=None if not reports else not broken,
+        kept=False if broken else True if len(reports or ()) == _parts(asked) else None,
         broken_promises=tuple(
             words if is_one else f"{fault.kind}, {fault.how}: {words}" for fault, words in broken
         ),
     )
+
+
+def _parts(asked: DrillAsked) -> int:
+    """How many reports there are of a whole one."""
+    return sum(map(len, WAYS.values())) if asked.fault == Kind.ALL.value else 1
 
 
 def lines(log: bytes) -> tuple[str, ...]:

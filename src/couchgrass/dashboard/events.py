@@ -69,7 +69,7 @@ def _links(before: Overview, now: Overview) -> Iterator[Event]:
             text = f"replication {source} to {target} fails: {first.database}{more}: {why}"
             yield Event(now.at, target, text, "bad")
         elif broken and not broken_now and reached:
-            yield Event(now.at, target, f"replication {source} to {target} runs again", "good")
+            yield Event(now.at, target, f"replication {source} to {target} runs", "good")
 
 
 def _pairs(overview: Overview) -> dict[Pair, list[LinkNow]]:

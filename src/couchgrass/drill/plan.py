@@ -33,7 +33,7 @@ class How(StrEnum):
     SLOW = "slow"
 
 
-_WAYS: Final[dict[Kind, tuple[How, ...]]] = {
+WAYS: Final[dict[Kind, tuple[How, ...]]] = {
     Kind.REGION: (How.KILL, How.PAUSE),
     Kind.DATABASE: (How.KILL, How.PAUSE),
     Kind.FUNCTIONS: (How.KILL, How.PAUSE),
@@ -67,8 +67,8 @@ def faults(kind: Kind, how: How | None, serving: str, regions: Sequence[str]) ->
     if kind is Kind.ALL:
         if how is not None:
             raise BadRequest("--fault all does each in each way; leave --how out")
-        return tuple(_fault(one, way, serving, regions) for one, ways in _WAYS.items() for way in ways)
-    ways = _WAYS[kind]
+        return tuple(_fault(one, way, serving, regions) for one, ways in WAYS.items() for way in ways)
+    ways = WAYS[kind]
     if how is not None and how not in ways:
         raise BadRequest(f"--fault {kind} is done by {' or '.join(ways)}, not by {how}")
     return (_fault(kind, how or ways[0], serving, regions),)

@@ -62,14 +62,14 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class Watch:
-    """`look` tells how all is now, and `read` what is counted. Both take a moment at most; what they raise of
-    CouchgrassError passes."""
+    """`look` tells how all is now, and `read` what is counted in the regions that the argument is true for.
+    Both take a moment at most; what they raise of CouchgrassError passes."""
 
     def __init__(
         self,
         site: Site,
         look: Callable[[], Awaitable[Status]],
-        read: Callable[[], Awaitable[Told]],
+        read: Callable[[Callable[[str], bool]], Awaitable[Told]],
         clock: Clock,
     ) -> None:
         self._site = site
@@ -94,10 +94,8 @@ class Watch:
 
     async def overview(self) -> Overview:
         """As it is now. Raises ServiceUnavailable before anything was seen."""
-        if not self._is_watched:
-            self._read_woken.set()
-        self._asked_at = self._clock.monotonic()
-        if self._asked_at - self._looked_at > FRESH_S:
+        self._heed()
+        if self._clock.monotonic() - self._looked_at > FRESH_S:
             self._look_woken.set()
             await self._next(FRESH_WAIT_S)
         if self._now is None:
@@ -112,16 +110,22 @@ class Watch:
         """The overview at once, and each new one. Raises ServiceUnavailable when too many listen."""
         if self._listeners >= LISTENERS_MAX:
             raise ServiceUnavailable("Too many listen already.")
+        self._heed()
         self._listeners += 1
         try:
-            last = await self.overview()
-            yield last
+            yield await self.overview()
             while True:
                 await self._next()
                 if self._now is not None:
                     yield shown(self._now)
         finally:
             self._listeners -= 1
+
+    def _heed(self) -> None:
+        """Somebody looks."""
+        if not self._is_watched:
+            self._read_woken.set()
+        self._asked_at = self._clock.monotonic()
 
     async def _next(self, limit_s: float | None = None) -> None:
         """Waits for the next overview, no longer than that."""
@@ -167,13 +171,18 @@ class Watch:
         while True:
             began = self._clock.monotonic()
             try:
-                self._take(await self._read(), began)
+                self._take(await self._read(self._lives), began)
             except CouchgrassError as refused:
                 log.warning("what is counted can't be read: %s", refused.reason)
             except Exception:  # the loop's edge: nothing ends it
                 log.exception("what is counted can't be read")
             every_s = READ_S if self._is_watched else IDLE_READ_S
             await _pause(self._read_woken, every_s - (self._clock.monotonic() - began))
+
+    def _lives(self, region: str) -> bool:
+        """Whether it is worth asking: who is silent would keep the others' words waiting."""
+        now = () if self._now is None else self._now.regions
+        return all(one.state != "down" for one in now if one.name == region)
 
     def _take(self, told: Told, at: float) -> None:
         links = () if self._seen is None else self._seen.links

@@ -19,6 +19,9 @@ from couchgrass.silence import Heard, answered
 from couchgrass.topology.status import Admitted, BalancerStatus, Place, RegionStatus, region_status
 
 ANSWER_S: Final = 2.0
+METRICS_S: Final = 2.5
+"""An agent asks its region's processes itself, and tells what it has after two seconds."""
+
 ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
 NOT_READY: Final = 503
 """A region that is not ready answers so, and says why."""
@@ -77,7 +80,7 @@ class Look:
 
     async def metrics(self, url: str) -> str:
         """What an agent, or the balancer, tells Prometheus; "" when it does not."""
-        text = await self._text(f"{url}/metrics", limit_s=ANSWER_S)
+        text = await self._text(f"{url}/metrics", limit_s=METRICS_S)
         return "" if text is None else text.decode(errors="replace")
 
     async def _told(self, place: Place) -> Mapping[str, Any] | None:
