@@ -1,158 +1,101 @@
-"""What the dashboard of a region knows: its watch, its drills and the way to the balancer, put together."""
+"""A dashboard's server: the one place where its parts are put together."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import signal
-from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Final
+from urllib.parse import urlsplit
 
-from couchgrass.cli.fleet import balancer_urls, look, place_of, up_kept
+from couchgrass import __version__
+from couchgrass.cli.agent import topology_of
+from couchgrass.cli.dashboard_own import folder_of, is_of_up, own_of
 from couchgrass.clock import SystemClock
-from couchgrass.dashboard.http.own import Drain, Own
-from couchgrass.dashboard.overview import Place, Site
-from couchgrass.dashboard.run.drills import DrillFolder
-from couchgrass.dashboard.run.watch import Told, Watch
-from couchgrass.errors import Conflict, CouchgrassError, NotFound
+from couchgrass.dashboard.cookies import cookie_name
+from couchgrass.dashboard.http.app import App
+from couchgrass.dashboard.http.backends import Backends, Servers
+from couchgrass.dashboard.http.passing import Passing
+from couchgrass.dashboard.told import Has, Other, Told
 from couchgrass.region.config import Region
-from couchgrass.topology.config import Policy, Topology
-from couchgrass.topology.geo import place
-from couchgrass.topology.places import BALANCER_STATE, CONFIG, DRILLS
-from couchgrass.topology.run.look import Look
-from couchgrass.topology.status import Status
-
-log = logging.getLogger("couchgrass.dashboard")
-
-ANSWER_S: Final = 0.75
-"""How long a region may be silent until it is down, where it answered at once so far."""
+from couchgrass.region.places import SHARED
+from couchgrass.region.run.account import dashboard_url, database_url, served_at
+from couchgrass.serving.inner import bearer, region_secret
+from couchgrass.serving.pages import DASHBOARD, Pages, built
+from couchgrass.topology.apart import machine_of
+from couchgrass.topology.config import Topology
 
 
-async def own_of(
-    region: Region,
-    topology: Topology,
-    folder: Path,
-    stack: AsyncExitStack,
-    stops: Callable[[], bool] = lambda: False,
-) -> Own:
-    """`folder` is that of the topology's file. The watch runs from now on, until `stack` ends it."""
-    asking = await stack.enter_async_context(Look(ANSWER_S))
-    clock = SystemClock()
-
-    async def seen() -> Status:
-        return await look(folder, topology, asking, needs_up=False)
-
-    watch = Watch(site_of(region, topology), seen, counts(topology, asking), clock)
-    _begin(watch.run(), stack)
-    drills = DrillFolder(folder / DRILLS, topology.names, lambda: why_no_drill(folder, topology), clock)
-    return Own(watch, drills, drain_of(folder, topology), stops)
+def _pages() -> Pages:
+    return built(DASHBOARD)
 
 
-def site_of(region: Region, topology: Topology) -> Site:
-    """What the file says, for the overview."""
-    balancer = topology.balancer
-    is_weighted = balancer is not None and balancer.policy is Policy.WEIGHTED
-    weights = balancer.weights if balancer is not None else {}
-    return Site(
-        region.name,
-        {
-            one.name: Place(
-                one.location,
-                one.coordinates or place(one.location),
-                weights.get(one.name, 1) if is_weighted else None,
-            )
-            for one in topology.regions
-        },
-        "" if balancer is None else balancer.policy.value,
+def of_database(url: str, own: str) -> App:
+    """The dashboard of one database server, served at `own`: there is nothing else behind it."""
+    # Cookies know no ports: each such server has a name of its own for its session.
+    cookie = cookie_name(str(urlsplit(own).port))
+    passing = Passing()
+    servers = Servers("", cookie, lambda: url)
+    return App(
+        Backends(servers, passing, SystemClock()),
+        passing,
+        pages=_pages,
+        told=lambda: Told(__version__, mode="database"),
     )
 
 
-def counts(topology: Topology, asking: Look) -> Callable[[Callable[[str], bool]], Awaitable[Told]]:
-    """Reads what those regions of this machine count that are meant, and the balancer."""
-
-    async def text(one: Region, lives: Callable[[str], bool]) -> str:
-        if not lives(one.name):
-            return ""
-        where = place_of(one)
-        agent = where.urls.get("agent", "")
-        return await asking.metrics(agent) if where.here and where.pids and agent else ""
-
-    async def read(lives: Callable[[str], bool]) -> Told:
-        metrics_url = "" if topology.balancer is None else balancer_urls(topology.balancer)[1]
-        balancer = asking.requests(metrics_url) if metrics_url else _nothing()
-        total, texts = await asyncio.gather(
-            balancer, asyncio.gather(*(text(one, lives) for one in topology.regions))
-        )
-        return Told(dict(zip(topology.names, texts, strict=True)), total)
-
-    return read
+async def opened(region: Region, file: Path, url: str, stack: AsyncExitStack) -> App:
+    """The dashboard of a region, served at `url`. What was begun is ended by `stack`, in good order. It
+    serves before the region's database does, and goes on without it."""
+    topology, folder = topology_of(file, region), folder_of(file, region)
+    passing = Passing()
+    stack.push_async_callback(passing.close)
+    return App(
+        Backends(_servers(region), passing, SystemClock()),
+        passing,
+        pages=_pages,
+        told=lambda: _told(region, topology, url, has_drills=is_of_up(folder)),
+        own=await own_of(region, topology, folder, stack),
+    )
 
 
-async def _nothing() -> dict[str, float]:
-    return {}
+def _servers(region: Region) -> Servers:
+    acting = _key(region) if region.functions.url else bearer(region_secret(Path(region.data) / SHARED))
+    return Servers(
+        region.name,
+        cookie_name(region.name),
+        lambda: database_url(region),
+        functions=lambda: served_at(region, "functions"),
+        gateway=lambda: served_at(region, "gateway"),
+        acting=acting,
+        in_any=not region.functions.url,
+    )
 
 
-def drain_of(folder: Path, topology: Topology) -> Drain:
-    """As ``couchgrass drain`` does it, where the balancer is on this machine."""
+def _key(region: Region) -> str:
+    """The `Authorization` for functions elsewhere, "" when the file names no key."""
+    from couchgrass.couch.auth import basic
+    from couchgrass.deploy.apply.credentials import key_of_file
 
-    def change(region: str, is_drained: bool) -> bool:
-        from couchgrass.balancer.envoy.folder import change_drained
-        from couchgrass.region.run.state_file import is_held
-
-        if region not in topology.names:
-            raise NotFound(f"There is no region {region}: there is {', '.join(topology.names)}")
-        balancer = topology.balancer
-        if balancer is None:
-            raise Conflict("There is no balancer: the file of the regions has no [balancer].")
-        data = Path(balancer.data)
-        if not ((data / BALANCER_STATE).exists() or is_held(folder, up_kept())):
-            command = f"couchgrass {'drain' if is_drained else 'undrain'} {region}"
-            raise Conflict(f"No balancer runs on this machine. Where it runs: {command}")
-        return change_drained(data, region, is_drained=is_drained)
-
-    async def drain(region: str, is_drained: bool) -> bool:
-        return await asyncio.to_thread(change, region, is_drained)
-
-    return drain
+    key = key_of_file(Path(region.functions.key)) if region.functions.key else None
+    return basic(*key.key.split(":", 1)) if key is not None else ""
 
 
-def why_no_drill(folder: Path, topology: Topology) -> str:
-    """Why `couchgrass drill` could not break anything here; "" when it could."""
-    from couchgrass.balancer.envoy.folder import read_state
-    from couchgrass.region.run.state_file import is_held
-
-    if not is_held(folder, up_kept()) or not (folder / CONFIG).is_file():
-        return f"Drills break what couchgrass up runs, and no couchgrass up runs in {folder}."
-    if len(topology.regions) < 2:
-        return "A drill needs two regions: one that breaks and one that serves meanwhile."
-    if topology.balancer is None:
-        return "A drill needs a balancer: the file of the regions has no [balancer]."
-    if not topology.apps:
-        return "A drill needs the todo app, whose API it asks: the file of the regions has no [[apps]]."
-    try:
-        if read_state(Path(topology.balancer.data)) is None:
-            return "The balancer does not run now."
-    except CouchgrassError as refused:
-        return refused.reason
-    return ""
+def _told(region: Region, topology: Topology, url: str, *, has_drills: bool) -> Told:
+    own = region.dashboard.public_url or url
+    return Told(
+        __version__,
+        region=region.name,
+        dashboard_url=own,
+        others=tuple(
+            Other(one.name, found)
+            for one in topology.regions
+            if (found := own if one.name == region.name else _reached(one))
+        ),
+        has=Has(functions=True, gateway=True, balancer=topology.balancer is not None, drills=has_drills),
+    )
 
 
-def _begin(loop: Coroutine[None, None, None], stack: AsyncExitStack) -> None:
-    """Runs for as long as the dashboard does. If it ends by itself the dashboard ends too, to be started
-    again."""
-
-    def ended(task: asyncio.Task[None]) -> None:
-        if not task.cancelled():
-            log.critical("the regions can't be watched any more", exc_info=task.exception())
-            signal.raise_signal(signal.SIGTERM)
-
-    task = asyncio.create_task(loop)
-    task.add_done_callback(ended)
-
-    async def close() -> None:
-        task.cancel()
-        await asyncio.wait([task])
-
-    stack.push_async_callback(close)
+def _reached(region: Region) -> str:
+    """Where a browser reaches the dashboard of another region of the file, "" when that is not known."""
+    if machine_of(region) and not region.dashboard.public_url:
+        return ""
+    return dashboard_url(region)

@@ -8,7 +8,7 @@
     POST   drills                      starts one
     DELETE drills/ID                   ends one that runs, removes one that has ended
 
-For server admins; who has the role `_metrics` may see how all is (`dashboard/who.py`).
+Who may is decided before (`dashboard/who.py`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from couchgrass import json
 from couchgrass.dashboard.run.drills import DrillFolder
 from couchgrass.dashboard.run.watch import Watch
 from couchgrass.dashboard.seen import DrillAsked, Overview
-from couchgrass.dashboard.who import Who, check_may
+from couchgrass.dashboard.who import Who
 from couchgrass.errors import BadRequest, MethodNotAllowed, NotFound
 from couchgrass.serving.asgi import Answer, Request, unquoted
 from couchgrass.serving.inner import json_answer
@@ -52,15 +52,12 @@ class Drained(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Own:
-    """`stops` tells that feeds are to end."""
+    """Who asks was looked at before: server admins, or who may see how all is."""
 
-    def __init__(
-        self, watch: Watch, drills: DrillFolder, drain: Drain, stops: Callable[[], bool] = lambda: False
-    ) -> None:
+    def __init__(self, watch: Watch, drills: DrillFolder, drain: Drain) -> None:
         self._watch = watch
         self._drills = drills
         self._drain = drain
-        self._stops = stops
         self._routes: Mapping[str, Mapping[str, Route]] = {
             "overview": {"GET": self._overview},
             "overview/feed": {"GET": self._feed},
@@ -70,9 +67,7 @@ class Own:
         }
 
     async def answer(self, request: Request, who: Who) -> Answer:
-        """Raises CouchgrassError: Unauthorized, Forbidden, NotFound, MethodNotAllowed, BadRequest, Conflict,
-        ServiceUnavailable."""
-        check_may(who, request.method, request.raw_path)
+        """Raises NotFound, MethodNotAllowed, BadRequest, Conflict, ServiceUnavailable."""
         path = unquoted(request.raw_path.decode("latin-1"))
         below = path.removeprefix(PREFIX)
         methods = self._routes.get(below) or self._of_drill(below)
@@ -104,17 +99,7 @@ class Own:
         seen = self._watch.listen()
         first = await anext(seen)
         headers = [(b"content-type", b"application/x-ndjson"), (b"cache-control", b"no-store")]
-        return Answer(200, headers=headers, pieces=self._lines(first, seen))
-
-    async def _lines(
-        self, first: Overview, seen: AsyncGenerator[Overview, None]
-    ) -> AsyncGenerator[bytes, None]:
-        async with aclosing(seen):
-            yield json.encode(first) + b"\n"
-            async for overview in seen:
-                if self._stops():
-                    return
-                yield json.encode(overview) + b"\n"
+        return Answer(200, headers=headers, pieces=_lines(first, seen))
 
     async def _change_drained(self, request: Request) -> Answer:
         asked = await _body(request, Drained)
@@ -145,6 +130,14 @@ class Own:
             (b"referrer-policy", b"no-referrer"),
         ]
         return Answer(200, await self._drills.page(name), headers)
+
+
+async def _lines(first: Overview, seen: AsyncGenerator[Overview, None]) -> AsyncGenerator[bytes, None]:
+    """For as long as somebody reads them."""
+    async with aclosing(seen):
+        yield json.encode(first) + b"\n"
+        async for overview in seen:
+            yield json.encode(overview) + b"\n"
 
 
 def _of(name: str, route: Callable[[str], Awaitable[Answer]]) -> Route:
