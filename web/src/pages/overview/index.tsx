@@ -1,6 +1,76 @@
+// All regions at a glance: what is well, what is not, since when.
+
 import { type JSX } from "preact";
-import { Head } from "../../ui/parts";
+import type { Overview, RegionState } from "../../api/dashboard";
+import { Banners } from "../../site/banners";
+import { useSite, type Site } from "../../site/feed";
+import { pairsOf } from "../../site/pairs";
+import { listed, servingWords } from "../../site/words";
+import { Failed, Head, Loading } from "../../ui/parts";
+import { Events } from "./events";
+import { Links } from "./links";
+import { WorldMap } from "./map";
+import "./overview.css";
+import { RegionCard } from "./region-card";
+import { Serving } from "./serving";
 
 export default function Page(): JSX.Element {
-  return <Head title="overview" />;
+  const site = useSite();
+  const now = site.now.value;
+  return (
+    <>
+      <Head title="Overview" />
+      <Banners site={site} page="Overview" />
+      {now ? <Seen site={site} now={now} /> : site.failed.value ? <Failed text={`Nothing is known of the regions: ${site.failed.value}`} /> : <Loading />}
+    </>
+  );
+}
+
+function Seen({ site, now }: { site: Site; now: Overview }): JSX.Element {
+  const past = site.past.value;
+  const pairs = pairsOf(now.links, now.regions);
+  return (
+    <div class={`stack ${site.silent.value === null ? "" : "site-old"}`}>
+      <section class="card overview-world" aria-labelledby="overview-regions">
+        <header>
+          <h2 id="overview-regions">{summary(now)}</h2>
+          <Legend />
+        </header>
+        <WorldMap now={now} pairs={pairs} />
+      </section>
+      <div class="overview-regions">
+        {now.regions.map((one) => <RegionCard key={one.name} region={one} past={past.regions[one.name]} />)}
+      </div>
+      <section aria-labelledby="overview-links">
+        <h2 id="overview-links" class="overview-title">Links</h2>
+        <Links pairs={pairs} past={past.links} />
+      </section>
+      <div class="overview-below">
+        <Events events={past.events} />
+        {now.balancer && <Serving balancer={now.balancer} />}
+      </div>
+    </div>
+  );
+}
+
+/** All in a sentence. */
+export function summary(now: Overview): string {
+  const not = (state: RegionState, word: string) => {
+    const names = now.regions.filter((one) => one.state === state).map((one) => one.name);
+    return names.length ? [`${listed(names)} ${names.length > 1 ? "are" : "is"} ${word}`] : [];
+  };
+  const many = now.regions.length;
+  const all = many > 2 ? `All ${many} regions are ready` : many === 2 ? "Both regions are ready" : `${now.regions[0]?.name ?? "No region"} is ready`;
+  const well = [...not("down", "down"), ...not("live", "catching up")].join(", ") || all;
+  return now.balancer?.answers ? `${well}; ${servingWords(now.balancer.regions)}` : well;
+}
+
+function Legend(): JSX.Element {
+  return (
+    <ul class="legend overview-legend" aria-label="Links’ colours">
+      <li><i class="good" />in step</li>
+      <li><i class="warn" />behind</li>
+      <li><i class="bad" />cut or failing</li>
+    </ul>
+  );
 }
