@@ -23,6 +23,8 @@ const PLACES: readonly Label[] = [
   { x: -20, y: 0, anchor: "end" },
   { x: 14, y: 34, anchor: "start" },
   { x: -14, y: 34, anchor: "end" },
+  { x: 14, y: -30, anchor: "start" },
+  { x: -14, y: -30, anchor: "end" },
 ];
 
 /** A name has this height above its baseline, and the line below it this one. */

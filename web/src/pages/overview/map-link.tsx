@@ -7,7 +7,7 @@ import type { Arc } from "./arcs";
 import type { Subject } from "./told";
 
 /** A shorter one has no room for words. */
-const SHORT = 100;
+const SHORT = 140;
 
 /** Pixels: 1.5 when nothing moves, 4.5 at a thousand documents a second and more. */
 export function thickness(rate_s: number | null): number {

@@ -18,6 +18,7 @@ import { Told, type Subject } from "./told";
 const LAND = dots(GRID, bits);
 const HEIGHT_MIN = 230;
 const HEIGHT_MAX = 400;
+const DOT_MAX = 4.5;
 /** Letters of the line below a region's name. */
 const LINE = 11;
 /** With more links than so, only those say their lag that are not well. */
@@ -65,7 +66,7 @@ function Land({ view }: { view: View }): JSX.Element {
   }, [view]);
   return (
     <svg class="overview-land" width={view.width} height={view.height} viewBox={`0 0 ${view.width} ${view.height}`} aria-hidden="true">
-      <path d={path} stroke-width={(view.scale * GRID.step * 0.5).toFixed(2)} />
+      <path d={path} stroke-width={Math.min(DOT_MAX, view.scale * GRID.step * 0.5).toFixed(2)} />
     </svg>
   );
 }

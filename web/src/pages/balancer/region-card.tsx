@@ -1,0 +1,54 @@
+// One region as the balancer sees it.
+
+import { type JSX } from "preact";
+import type { Admitted } from "../../api/dashboard";
+import type { Past } from "../../site/past";
+import { share as wellShare, shareWords, Strip } from "../../site/strip";
+import { admittedWords, at } from "../../site/words";
+import { Badge, Button, Fact, Facts } from "../../ui/parts";
+import { count, rate } from "../../ui/words";
+import { isDrained, underWay } from "./shares";
+
+interface How {
+  name: string;
+  one: Admitted;
+  /** Of all requests, 0 to 1; null: not known. */
+  share: number | null;
+  past: Past;
+  color: string;
+  ask: (drained: boolean) => void;
+}
+
+export function RegionCard({ name, one, share, past, color, ask }: How): JSX.Element {
+  const { tone, means } = admittedWords(one.state);
+  const drained = isDrained(one);
+  return (
+    <section class="card balancer-region" aria-label={name}>
+      <header class="row">
+        <h3>{name}</h3> <Badge tone={tone}>{one.state}</Badge> <span class="soft small nums">since {at(one.since)}</span>
+        <span class="grow" />
+        {drained
+          ? <Button tone="main" onClick={() => ask(false)}>Let in again</Button>
+          : <Button onClick={() => ask(true)}>Drain</Button>}
+      </header>
+      <p class="soft small">
+        {means && `It ${means}.`} {one.reason && <span>Why: {one.reason}.</span>}
+      </p>
+      {one.state === "draining" && <p class="note" role="status">Draining: {underWay(one.requests)}.</p>}
+      <div class="balancer-share">
+        <div class="row small"><span class="soft">Share of all requests</span> <span class="grow" /> <strong class="nums">{share === null ? "–" : `${Math.round(share * 100)} %`}</strong></div>
+        <div class="bar"><i style={{ width: `${(share ?? 0) * 100}%`, background: color }} /></div>
+      </div>
+      <Facts>
+        <Fact label="requests/s">{rate(one.requests_s)}</Fact>
+        <Fact label="under way">{count(one.requests)}</Fact>
+        {one.weight !== null && <Fact label="weight">{one.weight}</Fact>}
+        <Fact label="could serve, last hour">{wellShare(past)}</Fact>
+      </Facts>
+      <div>
+        <Strip values={past} label={`${name}: ${shareWords(past, "could serve")}`} />
+        <div class="row small soft"><span>1 h ago</span><span class="grow" /><span>now</span></div>
+      </div>
+    </section>
+  );
+}
