@@ -66,3 +66,15 @@ export function titleOf(page: string, region: string, now: Overview | undefined,
   const down = now?.regions.filter((one) => one.state === "down").map((one) => one.name) ?? [];
   return down.length ? `⚠ ${listed(down)} ${down.length > 1 ? "are" : "is"} down – ${base}` : base;
 }
+
+/** All in a sentence. */
+export function summary(now: Overview): string {
+  const not = (state: RegionState, word: string) => {
+    const names = now.regions.filter((one) => one.state === state).map((one) => one.name);
+    return names.length ? [`${listed(names)} ${names.length > 1 ? "are" : "is"} ${word}`] : [];
+  };
+  const many = now.regions.length;
+  const all = many > 2 ? `All ${many} regions are ready` : many === 2 ? "Both regions are ready" : `${now.regions[0]?.name ?? "No region"} is ready`;
+  const well = [...not("down", "down"), ...not("live", "catching up")].join(", ") || all;
+  return now.balancer?.answers ? `${well}; ${servingWords(now.balancer.regions)}` : well;
+}

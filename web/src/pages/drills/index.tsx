@@ -47,7 +47,7 @@ function All(): JSX.Element {
 const COLUMNS = (again: () => Promise<void>) => [
   { name: "began", title: "Began", sort: (one: DrillRun) => one.began, cell: (one: DrillRun) => <a href={to(["drills", one.id])} class="drills-when">{clock(one.began * 1000)}</a> },
   { name: "fault", title: "What broke", cell: (one: DrillRun) => faultWords(one.fault, one.how) },
-  { name: "region", title: "Region", cell: (one: DrillRun) => one.region || "the one that served" },
+  { name: "region", title: "Region", cell: (one: DrillRun) => one.region ? <span class="drills-when">{one.region}</span> : "the one that served" },
   { name: "load", title: "Load", number: true, sort: (one: DrillRun) => one.load, cell: (one: DrillRun) => <span class="drills-when">{one.load}/s for {one.seconds} s</span> },
   { name: "kept", title: "Promises", cell: (one: DrillRun) => <Verdict run={one} /> },
   {

@@ -1,7 +1,7 @@
 // A drill's report, as far as it is shown: `src/couchgrass/drill/report.py` writes it.
 
 import type { DrillReport } from "../../api/dashboard";
-import { count, millis } from "../../ui/words";
+import { count } from "../../ui/words";
 
 export interface Method {
   method: string;
@@ -82,10 +82,12 @@ export function facts(report: Report): Fact[] {
   return rows;
 }
 
-/** Requests a second by region, and those that failed, for each slot. */
-export function series(report: Report): { name: string; values: number[]; color?: string }[] {
+/** Requests a second by region, and those that failed, for each slot. `order`: of the regions, so that each has
+ * the same colour everywhere. */
+export function series(report: Report, order: readonly string[] = []): { name: string; values: number[]; color?: string }[] {
   const each = slotS(report);
-  const names = [...new Set(report.slots.flatMap((one) => Object.keys(one.served)))].sort();
+  const rank = (name: string) => (order.includes(name) ? order.indexOf(name) : order.length);
+  const names = [...new Set(report.slots.flatMap((one) => Object.keys(one.served)))].sort((one, other) => rank(one) - rank(other) || one.localeCompare(other));
   return [
     ...names.map((name) => ({ name, values: report.slots.map((one) => (one.served[name] ?? 0) / each) })),
     { name: "failed", color: "var(--red)", values: report.slots.map((one) => one.failed / each) },
@@ -97,11 +99,6 @@ export function marks(report: Report): { at: number; text: string }[] {
   const each = slotS(report);
   const found = [{ at: report.broke_s / each, text: `broken at ${s(report.broke_s)}` }, { at: report.healed_s / each, text: `healed at ${s(report.healed_s)}` }];
   return found.filter((one) => one.at > 0 && one.at < report.slots.length);
-}
-
-/** "12 ms, at worst 99 of 100 below 40 ms" */
-export function speed(one: Method): string {
-  return `${millis(one.p50_ms)}; 99 of 100 within ${millis(one.p99_ms)}`;
 }
 
 function slotS(report: Report): number {

@@ -1,11 +1,11 @@
 // All regions at a glance: what is well, what is not, since when.
 
 import { type JSX } from "preact";
-import type { Overview, RegionState } from "../../api/dashboard";
+import type { Overview } from "../../api/dashboard";
 import { Banners } from "../../site/banners";
 import { useSite, type Site } from "../../site/feed";
 import { pairsOf } from "../../site/pairs";
-import { listed, servingWords } from "../../site/words";
+import { summary } from "../../site/words";
 import { Failed, Head, Loading } from "../../ui/parts";
 import { Events } from "./events";
 import { Links } from "./links";
@@ -51,18 +51,6 @@ function Seen({ site, now }: { site: Site; now: Overview }): JSX.Element {
       </div>
     </div>
   );
-}
-
-/** All in a sentence. */
-export function summary(now: Overview): string {
-  const not = (state: RegionState, word: string) => {
-    const names = now.regions.filter((one) => one.state === state).map((one) => one.name);
-    return names.length ? [`${listed(names)} ${names.length > 1 ? "are" : "is"} ${word}`] : [];
-  };
-  const many = now.regions.length;
-  const all = many > 2 ? `All ${many} regions are ready` : many === 2 ? "Both regions are ready" : `${now.regions[0]?.name ?? "No region"} is ready`;
-  const well = [...not("down", "down"), ...not("live", "catching up")].join(", ") || all;
-  return now.balancer?.answers ? `${well}; ${servingWords(now.balancer.regions)}` : well;
 }
 
 function Legend(): JSX.Element {
