@@ -41,7 +41,7 @@ test("the last hour goes on with what was seen since, for regions, links and the
   const live = liveHistory(past, seen);
   expect(live.regions.london?.requests_s).toEqual([2, 3, 10]);
   expect(live.regions.london?.up).toEqual([1, 1, 0.5]);
-  expect(live.links["london>dallas"]?.lag_s.at(-1)).toBeCloseTo(0.2);
+  expect(live.links["london>dallas"]?.lag_s.at(-1)).toBeCloseTo(0.3);
   expect(live.balancer.london?.up.at(-1)).toBe(1);
   expect(live.end).toBe(110);
 });
