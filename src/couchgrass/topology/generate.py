@@ -15,7 +15,14 @@ from typing import Final
 import msgspec
 
 from couchgrass.errors import BadRequest
-from couchgrass.region.config import AGENT_PORT, DATABASE_PORT, FUNCTIONS_PORT, GATEWAY_PORT, LOOPBACK
+from couchgrass.region.config import (
+    AGENT_PORT,
+    DASHBOARD_PORT,
+    DATABASE_PORT,
+    FUNCTIONS_PORT,
+    GATEWAY_PORT,
+    LOOPBACK,
+)
 from couchgrass.topology.cities import city_of
 from couchgrass.topology.config import BALANCER_PORT, METRICS_PORT, REGIONS_MAX, Topology
 
@@ -30,10 +37,11 @@ FIRST_PORTS: Final = {
     "functions": FUNCTIONS_PORT,
     "gateway": GATEWAY_PORT,
     "agent": AGENT_PORT,
+    "dashboard": DASHBOARD_PORT,
 }
 """Of the first region."""
 
-RESERVED: Final = frozenset({"apps", "balancer", "holds", "up", "wires"})
+RESERVED: Final = frozenset({"apps", "balancer", "drills", "holds", "up", "wires"})
 """Names that other things have in the folder, or as processes."""
 
 _NAME: Final = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}"
