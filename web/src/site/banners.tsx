@@ -42,7 +42,7 @@ export function Banners({ site, page }: { site: Site; page: string }): JSX.Eleme
 
 function Silent({ since, regions }: { since: number; regions: readonly RegionNow[] }): JSX.Element {
   const { region, others } = config();
-  const elsewhere = others.filter((one) => one.name !== region);
+  const elsewhere = others.filter((one) => one.url && one.name !== region);
   const here = regions.find((one) => one.name === region);
   return (
     <p class="site-banner">

@@ -28,8 +28,9 @@ export interface Pair {
 
 export const pairId = (source: string, target: string): string => `${source}>${target}`;
 
-/** Grouped, in the order of the regions. */
-export function pairsOf(links: readonly LinkNow[], regions: readonly RegionNow[]): Pair[] {
+/** Grouped, in the order of the regions. `known`: pairs that there were before, "london>dallas": a region that is
+ * down tells of no links, and they are not gone but cut. */
+export function pairsOf(links: readonly LinkNow[], regions: readonly RegionNow[], known: readonly string[] = []): Pair[] {
   const down = new Set(regions.filter((one) => one.state === "down").map((one) => one.name));
   const order = new Map(regions.map((one, at) => [one.name, at]));
   const groups = new Map<string, LinkNow[]>();
@@ -37,10 +38,18 @@ export function pairsOf(links: readonly LinkNow[], regions: readonly RegionNow[]
     const id = pairId(link.source, link.target);
     groups.set(id, [...(groups.get(id) ?? []), link]);
   }
+  const silent = known.filter((id) => !groups.has(id)).flatMap((id) => cutOff(id, down));
   const rank = (name: string) => order.get(name) ?? order.size;
-  return [...groups.values()]
-    .map((group) => pairOf(group, down))
+  return [...[...groups.values()].map((group) => pairOf(group, down)), ...silent]
     .sort((one, other) => rank(one.source) - rank(other.source) || rank(one.target) - rank(other.target));
+}
+
+/** A pair of which nobody tells since one of its regions is down. */
+function cutOff(id: string, down: ReadonlySet<string>): Pair[] {
+  const [source = "", target = ""] = id.split(">");
+  const gone = [source, target].filter((name) => down.has(name));
+  if (!gone.length) return [];
+  return [{ id, source, target, lag_s: null, pending: null, rate_s: null, dead_letters: 0, cut: true, ...stateOf([], gone, null, 0), errors: [], links: [] }];
 }
 
 function pairOf(links: LinkNow[], down: ReadonlySet<string>): Pair {

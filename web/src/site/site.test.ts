@@ -21,7 +21,7 @@ function admitted(state: string): Admitted {
 }
 
 function overview(at: number, regions: RegionNow[], links: LinkNow[] = []): Overview {
-  return { at, region: "london", wrong: [], regions, links, balancer: { url: "", answers: true, here: true, policy: "failover", regions: Object.fromEntries(regions.map((one) => [one.name, admitted("serving")])) } };
+  return { at, region: "london", wrong: [], regions, links, links_left_out: 0, balancer: { url: "", answers: true, here: true, policy: "failover", regions: Object.fromEntries(regions.map((one) => [one.name, admitted("serving")])) } };
 }
 
 test("live values are put behind the past, a mean for each step, and it stays as long", () => {
@@ -40,10 +40,20 @@ test("the last hour goes on with what was seen since, for regions, links and the
   const seen = [overview(101, [region("london")], [link("london", "dallas")]), overview(105, [region("london", "down")], [link("london", "dallas", { lag_s: 0.4 })])];
   const live = liveHistory(past, seen);
   expect(live.regions.london?.requests_s).toEqual([2, 3, 10]);
-  expect(live.regions.london?.up).toEqual([1, 1, 0.5]);
-  expect(live.links["london>dallas"]?.lag_s.at(-1)).toBeCloseTo(0.3);
+  expect(live.regions.london?.up).toEqual([1, 1, 0]);
+  expect(live.links["london>dallas"]?.lag_s.at(-1)).toBe(0.4);
   expect(live.balancer.london?.up.at(-1)).toBe(1);
   expect(live.end).toBe(110);
+});
+
+test("a step that is not over yet goes on: its worst is kept, and it is not drawn twice", () => {
+  const one = { up: [1, 1, 0], requests_s: [1, 2, 4], errors_s: [], activations_s: [], cold_s: [], lag_s: [] };
+  const past: History = { step_s: 10, end: 110, links: { "london>dallas": { lag_s: [1, 2, 3], pending: [], rate_s: [] } }, balancer: {}, events: [], regions: { london: one } };
+  const live = liveHistory(past, [overview(106, [region("london")])]);
+  expect(live.regions.london?.up).toEqual([1, 1, 0]);
+  expect(live.regions.london?.requests_s).toEqual([1, 2, 7]);
+  expect(live.links["london>dallas"]?.lag_s).toEqual([1, 2, 3]);
+  expect(liveHistory(past, [overview(106, [region("london")]), overview(111, [region("london")])]).regions.london?.up).toEqual([1, 0, 1]);
 });
 
 test("before the last hour has come there is what was seen", () => {
@@ -62,6 +72,7 @@ test("a pair has the largest lag and the sums of its databases; what one does no
 test("links of a region that is down are cut, in both directions", () => {
   const pairs = pairsOf([link("dallas", "london"), link("london", "dallas")], [region("london"), region("dallas", "down")]);
   expect(pairs.map((one) => [one.id, one.cut, one.state])).toEqual([["london>dallas", true, "cut: dallas down"], ["dallas>london", true, "cut: dallas down"]]);
+  expect(pairsOf([], [region("london"), region("dallas", "down")], ["london>dallas", "london>tokyo"]).map((one) => [one.id, one.state])).toEqual([["london>dallas", "cut: dallas down"]]);
   expect(pairsOf([link("dallas", "london", { peer_reachable: false })], [])[0]).toMatchObject({ cut: true, state: "cut: dallas not reached" });
   expect(pairsOf([link("dallas", "london", { error: "401" })], [])[0]).toMatchObject({ cut: false, state: "failing", tone: "bad" });
 });

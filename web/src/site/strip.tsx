@@ -24,25 +24,25 @@ function toneOf(value: number | null): string {
   return value >= 0.5 ? "warn" : "bad";
 }
 
-/** `values`: 1 well, 0.5 partly, 0 not at all, null not known. */
-export function Strip({ values, label }: { values: Past; label: string }): JSX.Element {
+/** `values`: 1 well, 0.5 partly, 0 not at all, null not known. `calm`: partly is nothing to worry about. */
+export function Strip({ values, label, calm = false }: { values: Past; label: string; calm?: boolean }): JSX.Element {
   return (
-    <svg class="site-strip" viewBox={`0 0 ${Math.max(1, values.length)} ${HEIGHT}`} height={HEIGHT} preserveAspectRatio="none" role="img" aria-label={label}>
+    <svg class={`site-strip ${calm ? "calm" : ""}`} viewBox={`0 0 ${Math.max(1, values.length)} ${HEIGHT}`} height={HEIGHT} preserveAspectRatio="none" role="img" aria-label={label}>
       {runs(values).map(([tone, from, to]) => <rect key={from} class={tone} x={from} width={to - from} y="0" height={HEIGHT} />)}
     </svg>
   );
 }
 
-/** How much of the time it was well: "98.2 %"; "–" when nothing is known. */
-export function share(values: Past): string {
+/** How much of the time it was well, or at least `least`: "98.2 %"; "–" when nothing is known. */
+export function share(values: Past, least = 0.999): string {
   const known = values.filter((one) => one !== null);
   if (!known.length) return "–";
-  const well = known.filter((one) => one > 0.999).length / known.length;
+  const well = known.filter((one) => one >= least).length / known.length;
   return `${Math.floor(well * 1000) / 10} %`;
 }
 
 /** A strip in words: "ready for 98.2 % of the last hour, as far as it is known". */
-export function shareWords(values: Past, word: string): string {
-  const part = share(values);
+export function shareWords(values: Past, word: string, least = 0.999): string {
+  const part = share(values, least);
   return part === "–" ? "nothing is known of the last hour" : `${word} for ${part} of the last hour, as far as it is known`;
 }

@@ -9,6 +9,9 @@ import { Badge, Button, Fact, Facts } from "../../ui/parts";
 import { count, rate } from "../../ui/words";
 import { isDrained, underWay } from "./shares";
 
+/** In the past, who stood by could have served. */
+const STANDBY = 0.5;
+
 interface How {
   name: string;
   one: Admitted;
@@ -43,11 +46,11 @@ export function RegionCard({ name, one, share, past, color, ask }: How): JSX.Ele
         <Fact label="requests/s">{rate(one.requests_s)}</Fact>
         <Fact label="under way">{count(one.requests)}</Fact>
         {one.weight !== null && <Fact label="weight">{one.weight}</Fact>}
-        <Fact label="could serve, last hour">{wellShare(past)}</Fact>
+        <Fact label="could serve, last hour">{wellShare(past, STANDBY)}</Fact>
       </Facts>
       <div>
-        <Strip values={past} label={`${name}: ${shareWords(past, "could serve")}`} />
-        <div class="row small soft"><span>1 h ago</span><span class="grow" /><span>now</span></div>
+        <Strip calm values={past} label={`${name}: ${shareWords(past, "could serve", STANDBY)}`} />
+        <div class="row small soft"><span>1 h ago</span><span class="grow" /><span class="balancer-key good">serving</span><span class="balancer-key calm">standing by</span><span class="balancer-key bad">out or drained</span><span class="grow" /><span>now</span></div>
       </div>
     </section>
   );

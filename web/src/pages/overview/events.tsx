@@ -23,7 +23,7 @@ export function Events({ events }: { events: History["events"] }): JSX.Element {
           {last.map((one) => (
             <li key={`${one.at}${one.region}${one.text}`} class={one.tone}>
               <time class="nums soft small" dateTime={new Date(one.at * 1000).toISOString()}>{when(one.at)}</time>
-              <span>{one.region && !one.text.startsWith(one.region) && <strong>{one.region} </strong>}{one.text}</span>
+              <span>{one.text}</span>
             </li>
           ))}
         </ol>

@@ -28,7 +28,7 @@ export default function Page(): JSX.Element {
 
 function Seen({ site, now }: { site: Site; now: Overview }): JSX.Element {
   const past = site.past.value;
-  const pairs = pairsOf(now.links, now.regions);
+  const pairs = pairsOf(now.links, now.regions, Object.keys(past.links));
   return (
     <div class={`stack ${site.silent.value === null ? "" : "site-old"}`}>
       <section class="card overview-world" aria-labelledby="overview-regions">
@@ -43,7 +43,7 @@ function Seen({ site, now }: { site: Site; now: Overview }): JSX.Element {
       </div>
       <section aria-labelledby="overview-links">
         <h2 id="overview-links" class="overview-title">Links</h2>
-        <Links pairs={pairs} past={past.links} />
+        <Links pairs={pairs} past={past.links} leftOut={now.links_left_out} />
       </section>
       <div class="overview-below">
         <Events events={past.events} />

@@ -11,7 +11,8 @@ import { count, rate, seconds } from "../../ui/words";
 
 const DATABASES_MAX = 200;
 
-export function Links({ pairs, past }: { pairs: readonly Pair[]; past: History["links"] }): JSX.Element {
+/** `leftOut`: links that are not told, since there are too many. */
+export function Links({ pairs, past, leftOut }: { pairs: readonly Pair[]; past: History["links"]; leftOut: number }): JSX.Element {
   if (!pairs.length) {
     return (
       <Empty title="No links">
@@ -20,29 +21,32 @@ export function Links({ pairs, past }: { pairs: readonly Pair[]; past: History["
     );
   }
   return (
-    <div class="table-wrap" tabIndex={0} role="region" aria-label="Links between regions">
-      <table class="overview-table">
-        <caption class="hidden">Links between regions</caption>
-        <thead>
-          <tr>
-            <th scope="col">From → to</th><th scope="col">State</th><th scope="col" class="num">Lag</th><th scope="col">Lag, last hour</th>
-            <th scope="col" class="num">Pending</th><th scope="col" class="num">Documents/s</th><th scope="col" class="num">Dead letters</th>
-          </tr>
-        </thead>
-        {pairs.map((pair) => <Group key={pair.id} pair={pair} lag={past[pair.id]?.lag_s ?? []} />)}
-      </table>
-    </div>
+    <>
+      <div class="table-wrap" tabIndex={0} role="region" aria-label="Links between regions">
+        <table class="overview-table">
+          <caption class="hidden">Links between regions</caption>
+          <thead>
+            <tr>
+              <th scope="col">From → to</th><th scope="col">State</th><th scope="col" class="num">Lag</th><th scope="col">Lag, last hour</th>
+              <th scope="col" class="num">Pending</th><th scope="col" class="num">Documents/s</th><th scope="col" class="num">Dead letters</th>
+            </tr>
+          </thead>
+          {pairs.map((pair) => <Group key={pair.id} pair={pair} lag={past[pair.id]?.lag_s ?? []} />)}
+        </table>
+      </div>
+      {leftOut > 0 && <p class="soft small">{count(leftOut)} more links are left out here; all that are not well are shown first.</p>}
+    </>
   );
 }
 
 function Group({ pair, lag }: { pair: Pair; lag: readonly (number | null)[] }): JSX.Element {
   const open = useSignal(false);
-  const many = pair.links.length === 1 ? "1 database" : `${pair.links.length} databases`;
+  const many = !pair.links.length ? "" : pair.links.length === 1 ? "1 database" : `${pair.links.length} databases`;
   return (
     <tbody>
       <tr>
         <th scope="row">
-          <button class="plain overview-open" aria-expanded={open.value} onClick={() => { open.value = !open.value; }}>
+          <button class="plain overview-open" aria-expanded={open.value} disabled={!pair.links.length} onClick={() => { open.value = !open.value; }}>
             <span class="overview-turn" aria-hidden="true">▸</span>
             <span>{pair.source} → {pair.target}</span> <span class="soft small">{many}</span>
           </button>
