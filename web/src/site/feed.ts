@@ -5,6 +5,7 @@ import { useEffect } from "preact/hooks";
 import { history, OVERVIEW_FEED, type History, type Overview } from "../api/dashboard";
 import { useFeed, useLive } from "../ui/live";
 import { liveHistory } from "./past";
+import { spanned } from "./span";
 
 /** The feed has two values a second. Without one for so long its connection is given up. */
 const SILENT_MS = 5000;
@@ -20,8 +21,9 @@ const SEEN_MAX = 240;
 export interface Site {
   /** undefined: nothing came yet. */
   now: ReadonlySignal<Overview | undefined>;
-  /** The last hour, up to now. */
+  /** The last hour, up to now, or that part of it of which something is known: so long is `span`. */
   past: ReadonlySignal<History>;
+  span: ReadonlySignal<string>;
   /** Since when the dashboard's server says nothing, in milliseconds since the epoch; null: it does. */
   silent: ReadonlySignal<number | null>;
   /** What is wrong, while nothing came yet. */
@@ -46,7 +48,9 @@ export function useSite(hear?: (one: Overview) => void): Site {
     hear?.(one);
   }, SILENT_MS);
   const hour = useLive(history, HISTORY_MS, []);
-  const past = useComputed(() => liveHistory(hour.value.value, seen.value));
+  const drawn = useComputed(() => spanned(liveHistory(hour.value.value, seen.value)));
+  const past = useComputed(() => drawn.value.past);
+  const span = useComputed(() => drawn.value.span);
   useEffect(() => {
     const timer = setInterval(() => {
       const gap = Date.now() - heard.peek();
@@ -54,5 +58,5 @@ export function useSite(hear?: (one: Overview) => void): Site {
     }, LOOK_MS);
     return () => clearInterval(timer);
   }, []);
-  return { now, past, silent, failed };
+  return { now, past, span, silent, failed };
 }

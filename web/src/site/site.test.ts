@@ -2,8 +2,9 @@ import { expect, test } from "vitest";
 import type { Admitted, History, LinkNow, Overview, RegionNow, RegionState } from "../api/dashboard";
 import { extended, liveHistory } from "./past";
 import { pairsOf } from "./pairs";
+import { spanned } from "./span";
 import { runs, share } from "./strip";
-import { downWords, listed, servingWords, summary, titleOf } from "./words";
+import { downWords, lagWords, listed, servingWords, summary, titleOf } from "./words";
 
 function region(name: string, state: RegionState = "ready", more: Partial<RegionNow> = {}): RegionNow {
   return {
@@ -96,4 +97,17 @@ test("all in a sentence", () => {
 test("a strip joins steps of one colour; a step that was well for a part is amber", () => {
   expect(runs([null, 1, 1, 0.7, 0, 0])).toEqual([["", 0, 1], ["good", 1, 3], ["warn", 3, 4], ["bad", 4, 6]]);
   expect([share([null, 1, 1, 0]), share([null])]).toEqual(["66.6 %", "–"]);
+});
+
+test("of the last hour as much is drawn as is known, in steps that people know", () => {
+  const of = (known: number): History => {
+    const values = [...new Array<null>(360 - known).fill(null), ...new Array<number>(known).fill(1)];
+    return { step_s: 10, end: 0, regions: {}, links: { "a>b": { lag_s: values, pending: new Array<null>(360).fill(null), rate_s: values } }, balancer: {}, events: [] };
+  };
+  const told = [1, 30, 31, 100, 360].map((known) => spanned(of(known)));
+  expect(told.map((one) => [one.span, one.past.links["a>b"]?.lag_s.length])).toEqual([["5 min", 30], ["5 min", 30], ["10 min", 60], ["30 min", 180], ["1 h", 360]]);
+});
+
+test("a lag that is too small to be told is said to be so", () => {
+  expect([0, 0.04, 0.3, 48, null].map(lagWords)).toEqual(["< 0.1 s", "< 0.1 s", "0.3 s", "48 s", "–"]);
 });

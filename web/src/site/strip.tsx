@@ -41,8 +41,8 @@ export function share(values: Past, least = 0.999): string {
   return `${Math.floor(well * 1000) / 10} %`;
 }
 
-/** A strip in words: "ready for 98.2 % of the last hour, as far as it is known". */
-export function shareWords(values: Past, word: string, least = 0.999): string {
+/** A strip in words: "ready for 98.2 % of the last 15 min, as far as it is known". */
+export function shareWords(values: Past, span: string, word: string, least = 0.999): string {
   const part = share(values, least);
-  return part === "–" ? "nothing is known of the last hour" : `${word} for ${part} of the last hour, as far as it is known`;
+  return part === "–" ? `nothing is known of the last ${span}` : `${word} for ${part} of the last ${span}, as far as it is known`;
 }

@@ -2,7 +2,7 @@
 
 import type { Admitted, Overview, RegionNow, RegionState } from "../api/dashboard";
 import type { Tone } from "../ui/parts";
-import { clock } from "../ui/words";
+import { clock, seconds } from "../ui/words";
 
 export const REGION_WORDS: Record<RegionState, { word: string; tone: Tone }> = {
   ready: { word: "ready", tone: "good" },
@@ -45,6 +45,11 @@ export function at(seconds: number, now?: number): string {
 export function downWords(region: RegionNow, now?: number): string {
   const why = region.reasons.join("; ");
   return `${region.name} is down since ${at(region.since, now)}${why ? `: ${why}` : ""}`;
+}
+
+/** A lag: what is less than a look can tell is no "0.0 s". */
+export function lagWords(lag_s: number | null): string {
+  return lag_s !== null && lag_s < 0.095 ? "< 0.1 s" : seconds(lag_s);
 }
 
 /** Who the balancer sends requests to, in a sentence. */

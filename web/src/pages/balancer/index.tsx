@@ -48,6 +48,7 @@ function Seen({ site, balancer }: { site: Site; balancer: BalancerNow | null }):
     );
   }
   const past = site.past.value.balancer;
+  const span = site.span.value;
   const parts = shares(balancer.regions);
   const names = Object.keys(balancer.regions);
   return (
@@ -59,13 +60,13 @@ function Seen({ site, balancer }: { site: Site; balancer: BalancerNow | null }):
         {!balancer.here && <p class="note">This balancer runs on another machine, so regions are drained there, by a command.</p>}
       </section>
       <section class="card" aria-labelledby="balancer-requests">
-        <h2 id="balancer-requests">Requests a second by region, last hour</h2>
-        <Chart label={`Requests a second in the last hour; now ${names.map((name) => `${name} ${rate(balancer.regions[name]?.requests_s)}`).join(", ")}`} height={170} top={1} ends={["1 h ago", "now"]}
+        <h2 id="balancer-requests">Requests a second by region, last {span}</h2>
+        <Chart label={`Requests a second in the last ${span}; now ${names.map((name) => `${name} ${rate(balancer.regions[name]?.requests_s)}`).join(", ")}`} height={170} top={1} ends={[`${span} ago`, "now"]}
           series={names.map((name) => ({ name, values: past[name]?.requests_s ?? [] }))} />
       </section>
       <div class="balancer-regions">
         {names.map((name, number) => (
-          <RegionCard key={name} name={name} one={balancer.regions[name]!} share={parts[name] ?? null} past={past[name]?.up ?? []} color={`var(--c${(number % 6) + 1})`}
+          <RegionCard key={name} name={name} one={balancer.regions[name]!} share={parts[name] ?? null} span={span} past={past[name]?.up ?? []} color={`var(--c${(number % 6) + 1})`}
             ask={(drained) => { asked.value = { region: name, drained }; }} />
         ))}
       </div>

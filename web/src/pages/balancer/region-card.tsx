@@ -17,12 +17,14 @@ interface How {
   one: Admitted;
   /** Of all requests, 0 to 1; null: not known. */
   share: number | null;
+  /** How long `past` is, in words. */
+  span: string;
   past: Past;
   color: string;
   ask: (drained: boolean) => void;
 }
 
-export function RegionCard({ name, one, share, past, color, ask }: How): JSX.Element {
+export function RegionCard({ name, one, share, span, past, color, ask }: How): JSX.Element {
   const { tone, means } = admittedWords(one.state);
   const drained = isDrained(one);
   return (
@@ -46,11 +48,11 @@ export function RegionCard({ name, one, share, past, color, ask }: How): JSX.Ele
         <Fact label="requests/s">{rate(one.requests_s)}</Fact>
         <Fact label="under way">{count(one.requests)}</Fact>
         {one.weight !== null && <Fact label="weight">{one.weight}</Fact>}
-        <Fact label="could serve, last hour">{wellShare(past, STANDBY)}</Fact>
+        <Fact label={`could serve, last ${span}`}>{wellShare(past, STANDBY)}</Fact>
       </Facts>
       <div>
-        <Strip calm values={past} label={`${name}: ${shareWords(past, "could serve", STANDBY)}`} />
-        <div class="row small soft"><span>1 h ago</span><span class="grow" /><span class="balancer-key good">serving</span><span class="balancer-key calm">standing by</span><span class="balancer-key bad">out or drained</span><span class="grow" /><span>now</span></div>
+        <Strip calm values={past} label={`${name}: ${shareWords(past, span, "could serve", STANDBY)}`} />
+        <div class="row small soft"><span>{span} ago</span><span class="grow" /><span class="balancer-key good">serving</span><span class="balancer-key calm">standing by</span><span class="balancer-key bad">out or drained</span><span class="grow" /><span>now</span></div>
       </div>
     </section>
   );

@@ -28,6 +28,7 @@ export default function Page(): JSX.Element {
 
 function Seen({ site, now }: { site: Site; now: Overview }): JSX.Element {
   const past = site.past.value;
+  const span = site.span.value;
   const pairs = pairsOf(now.links, now.regions, Object.keys(past.links));
   return (
     <div class={`stack ${site.silent.value === null ? "" : "site-old"}`}>
@@ -39,11 +40,11 @@ function Seen({ site, now }: { site: Site; now: Overview }): JSX.Element {
         <WorldMap now={now} pairs={pairs} />
       </section>
       <div class="overview-regions">
-        {now.regions.map((one) => <RegionCard key={one.name} region={one} past={past.regions[one.name]} />)}
+        {now.regions.map((one) => <RegionCard key={one.name} region={one} past={past.regions[one.name]} span={span} />)}
       </div>
       <section aria-labelledby="overview-links">
         <h2 id="overview-links" class="overview-title">Links</h2>
-        <Links pairs={pairs} past={past.links} leftOut={now.links_left_out} />
+        <Links pairs={pairs} past={past.links} span={span} leftOut={now.links_left_out} />
       </section>
       <div class="overview-below">
         <Events events={past.events} />

@@ -5,14 +5,15 @@ import { type JSX } from "preact";
 import type { History, LinkNow } from "../../api/dashboard";
 import { to } from "../../router";
 import { linkTone, type Pair } from "../../site/pairs";
+import { lagWords } from "../../site/words";
 import { Chart } from "../../ui/chart";
 import { Badge, Empty } from "../../ui/parts";
-import { count, rate, seconds } from "../../ui/words";
+import { count, rate } from "../../ui/words";
 
 const DATABASES_MAX = 200;
 
 /** `leftOut`: links that are not told, since there are too many. */
-export function Links({ pairs, past, leftOut }: { pairs: readonly Pair[]; past: History["links"]; leftOut: number }): JSX.Element {
+export function Links({ pairs, past, span, leftOut }: { pairs: readonly Pair[]; past: History["links"]; span: string; leftOut: number }): JSX.Element {
   if (!pairs.length) {
     return (
       <Empty title="No links">
@@ -27,11 +28,11 @@ export function Links({ pairs, past, leftOut }: { pairs: readonly Pair[]; past: 
           <caption class="hidden">Links between regions</caption>
           <thead>
             <tr>
-              <th scope="col">From → to</th><th scope="col">State</th><th scope="col" class="num">Lag</th><th scope="col">Lag, last hour</th>
+              <th scope="col">From → to</th><th scope="col">State</th><th scope="col" class="num">Lag</th><th scope="col">Lag, last {span}</th>
               <th scope="col" class="num">Pending</th><th scope="col" class="num">Documents/s</th><th scope="col" class="num">Dead letters</th>
             </tr>
           </thead>
-          {pairs.map((pair) => <Group key={pair.id} pair={pair} lag={past[pair.id]?.lag_s ?? []} />)}
+          {pairs.map((pair) => <Group key={pair.id} pair={pair} span={span} lag={past[pair.id]?.lag_s ?? []} />)}
         </table>
       </div>
       {leftOut > 0 && <p class="soft small">{count(leftOut)} more links are left out here; all that are not well are shown first.</p>}
@@ -39,7 +40,7 @@ export function Links({ pairs, past, leftOut }: { pairs: readonly Pair[]; past: 
   );
 }
 
-function Group({ pair, lag }: { pair: Pair; lag: readonly (number | null)[] }): JSX.Element {
+function Group({ pair, span, lag }: { pair: Pair; span: string; lag: readonly (number | null)[] }): JSX.Element {
   const open = useSignal(false);
   const many = !pair.links.length ? "" : pair.links.length === 1 ? "1 database" : `${pair.links.length} databases`;
   return (
@@ -52,8 +53,8 @@ function Group({ pair, lag }: { pair: Pair; lag: readonly (number | null)[] }): 
           </button>
         </th>
         <td><Badge tone={pair.tone}>{pair.state}</Badge>{pair.errors[0] && <div class="small overview-error">{pair.errors[0]}</div>}</td>
-        <td class="num">{seconds(pair.lag_s)}</td>
-        <td class="overview-spark"><Chart small height={24} top={1} label={`Lag from ${pair.source} to ${pair.target} in the last hour; now ${seconds(pair.lag_s)}`} series={[{ name: "lag", values: lag, color: "var(--c3)" }]} /></td>
+        <td class="num">{lagWords(pair.lag_s)}</td>
+        <td class="overview-spark"><Chart small height={24} top={1} label={`Lag from ${pair.source} to ${pair.target} in the last ${span}; now ${lagWords(pair.lag_s)}`} series={[{ name: "lag", values: lag, color: "var(--c3)" }]} /></td>
         <td class="num">{count(pair.pending)}</td>
         <td class="num">{rate(pair.rate_s)}</td>
         <td class="num"><Dead count={pair.dead_letters} /></td>
@@ -72,7 +73,7 @@ function Database({ link }: { link: LinkNow }): JSX.Element {
         <Badge tone={linkTone(link)}>{link.peer_reachable ? link.state : `${link.source} not reached`}</Badge>
         {link.error && <div class="small overview-error">{link.error}</div>}
       </td>
-      <td class="num">{seconds(link.lag_s)}</td>
+      <td class="num">{lagWords(link.lag_s)}</td>
       <td />
       <td class="num">{count(link.pending)}</td>
       <td class="num">{rate(link.rate_s)}</td>

@@ -2,7 +2,8 @@
 
 import { type JSX } from "preact";
 import type { Pair } from "../../site/pairs";
-import { rate, seconds } from "../../ui/words";
+import { lagWords } from "../../site/words";
+import { rate } from "../../ui/words";
 import type { Arc } from "./arcs";
 import type { Subject } from "./told";
 
@@ -24,7 +25,7 @@ export function flow(pair: Pick<Pair, "cut" | "rate_s">): "" | "slow" | "quick" 
 
 /** A link in words, for who does not see it. */
 export function linkWords(pair: Pair): string {
-  const lag = pair.lag_s === null ? "lag not known" : `lag ${seconds(pair.lag_s)}`;
+  const lag = pair.lag_s === null ? "lag not known" : `lag ${lagWords(pair.lag_s)}`;
   return `${pair.source} to ${pair.target}: ${pair.state}, ${lag}, ${rate(pair.rate_s)} documents a second`;
 }
 
@@ -44,7 +45,7 @@ export function LinkArc({ pair, arc, quiet, told, tell }: { pair: Pair; arc: Arc
           ? <><circle class="cross-ground" r="8" /><path class="cross" d="M-4-4 4 4M4-4-4 4" /></>
           : <path class="head" d={arc.long > SHORT ? "M-4-5 4 0-4 5" : "M-2-3 2 0-2 3"} transform={`rotate(${arc.angle.toFixed(1)})`} />}
       </g>
-      {!pair.cut && arc.long > SHORT && (!quiet || pair.tone !== "good") && <text class="lag" x={arc.beside.x} y={arc.beside.y + 4} text-anchor="middle">{seconds(pair.lag_s)}</text>}
+      {!pair.cut && arc.long > SHORT && (!quiet || pair.tone !== "good") && <text class="lag" x={arc.beside.x} y={arc.beside.y + 4} text-anchor="middle">{lagWords(pair.lag_s)}</text>}
     </g>
   );
 }

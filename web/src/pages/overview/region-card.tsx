@@ -5,14 +5,14 @@ import type { History, RegionNow } from "../../api/dashboard";
 import { config } from "../../config";
 import { to } from "../../router";
 import { share, shareWords, Strip } from "../../site/strip";
-import { at, REGION_WORDS } from "../../site/words";
+import { at, lagWords, REGION_WORDS } from "../../site/words";
 import { Chart } from "../../ui/chart";
 import { Badge } from "../../ui/parts";
-import { rate, seconds } from "../../ui/words";
+import { rate } from "../../ui/words";
 
 type PastOfRegion = History["regions"][string];
 
-export function RegionCard({ region, past }: { region: RegionNow; past: PastOfRegion | undefined }): JSX.Element {
+export function RegionCard({ region, past, span }: { region: RegionNow; past: PastOfRegion | undefined; span: string }): JSX.Element {
   const { word, tone } = REGION_WORDS[region.state];
   const { rates } = region;
   return (
@@ -28,15 +28,15 @@ export function RegionCard({ region, past }: { region: RegionNow; past: PastOfRe
         <ul class="overview-reasons">{region.reasons.map((one) => <li key={one}>{one}</li>)}</ul>
       )}
       <dl class="overview-tiles">
-        <Tile label="Requests/s" value={rate(rates.requests_s)} of={region.name} past={past?.requests_s} />
-        <Tile label="Errors/s" value={rate(rates.errors_s)} of={region.name} past={past?.errors_s} color="var(--red)" bad={(rates.errors_s ?? 0) > 0.05} />
-        <Tile label="Lag" value={seconds(region.lag_s)} of={region.name} past={past?.lag_s} color="var(--c3)" top={1} />
-        <Tile label="Activations/s" value={rate(rates.activations_s)} of={region.name} past={past?.activations_s} color="var(--c2)" />
-        <Tile label="Cold starts/s" value={rate(rates.cold_s)} of={region.name} past={past?.cold_s} color="var(--c4)" />
+        <Tile label="Requests/s" value={rate(rates.requests_s)} of={region.name} span={span} past={past?.requests_s} />
+        <Tile label="Errors/s" value={rate(rates.errors_s)} of={region.name} span={span} past={past?.errors_s} color="var(--red)" bad={(rates.errors_s ?? 0) > 0.05} />
+        <Tile label="Lag" value={lagWords(region.lag_s)} of={region.name} span={span} past={past?.lag_s} color="var(--c3)" top={1} />
+        <Tile label="Activations/s" value={rate(rates.activations_s)} of={region.name} span={span} past={past?.activations_s} color="var(--c2)" />
+        <Tile label="Cold starts/s" value={rate(rates.cold_s)} of={region.name} span={span} past={past?.cold_s} color="var(--c4)" />
         <div>
-          <dt>Ready, last hour</dt>
+          <dt>Ready, last {span}</dt>
           <dd class="nums">{share(past?.up ?? [])}</dd>
-          <dd><Strip values={past?.up ?? []} label={`${region.name}: ${shareWords(past?.up ?? [], "ready")}`} /></dd>
+          <dd><Strip values={past?.up ?? []} label={`${region.name}: ${shareWords(past?.up ?? [], span, "ready")}`} /></dd>
         </div>
       </dl>
       <Links region={region} />
@@ -44,13 +44,13 @@ export function RegionCard({ region, past }: { region: RegionNow; past: PastOfRe
   );
 }
 
-function Tile(how: { label: string; value: string; of: string; past: readonly (number | null)[] | undefined; color?: string; top?: number; bad?: boolean }): JSX.Element {
+function Tile(how: { label: string; value: string; of: string; span: string; past: readonly (number | null)[] | undefined; color?: string; top?: number; bad?: boolean }): JSX.Element {
   return (
     <div class={how.bad ? "bad" : ""}>
       <dt>{how.label}</dt>
       <dd class="nums">{how.value}</dd>
       <dd>
-        <Chart small height={30} label={`${how.label} of ${how.of} in the last hour; now ${how.value}`} top={how.top ?? 1}
+        <Chart small height={30} label={`${how.label} of ${how.of} in the last ${how.span}; now ${how.value}`} top={how.top ?? 1}
           series={[{ name: how.label, values: how.past ?? [], color: how.color ?? "var(--c1)" }]} />
       </dd>
     </div>

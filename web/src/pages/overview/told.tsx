@@ -3,9 +3,9 @@
 import { type JSX } from "preact";
 import type { Overview } from "../../api/dashboard";
 import type { Pair } from "../../site/pairs";
-import { at as clockAt, REGION_WORDS } from "../../site/words";
+import { at as clockAt, lagWords, REGION_WORDS } from "../../site/words";
 import { Badge, Fact, Facts } from "../../ui/parts";
-import { count, rate, seconds } from "../../ui/words";
+import { count, rate } from "../../ui/words";
 import type { Point } from "./projection";
 
 /** `id`: a region's name, or a pair's. `at`: where on the map, in pixels. */
@@ -38,7 +38,7 @@ export function Told({ subject, now, pairs, width, height }: { subject: Subject;
           <Facts>
             <Fact label="requests/s">{rate(region.rates.requests_s)}</Fact>
             <Fact label="errors/s">{rate(region.rates.errors_s)}</Fact>
-            <Fact label="lag">{seconds(region.lag_s)}</Fact>
+            <Fact label="lag">{lagWords(region.lag_s)}</Fact>
           </Facts>
         </>
       )}
@@ -47,7 +47,7 @@ export function Told({ subject, now, pairs, width, height }: { subject: Subject;
           <p class="row"><strong>{pair.source} → {pair.target}</strong> <Badge tone={pair.tone}>{pair.state}</Badge></p>
           {pair.errors.map((one) => <p key={one} class="small">{one}</p>)}
           <Facts>
-            <Fact label="lag">{seconds(pair.lag_s)}</Fact>
+            <Fact label="lag">{lagWords(pair.lag_s)}</Fact>
             <Fact label="pending">{count(pair.pending)}</Fact>
             <Fact label="documents/s">{rate(pair.rate_s)}</Fact>
           </Facts>
