@@ -1,7 +1,8 @@
 """Built web pages, as files of the package: names with a hash may be kept for ever, others are asked after.
 
 `web/` is built into `couchgrass/pages/`; what is there is read once and kept, also as gzip. A strict
-Content-Security-Policy goes with every answer: scripts, styles and connections of the same origin, no frames.
+Content-Security-Policy goes with every answer: scripts, styles, connections and frames of the same origin; in
+nobody's frame.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ DASHBOARD: Final = "dashboard"
 
 CSP: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HASHED: Final = re.compile(r"assets/.+-[A-Za-z0-9_-]{8}\.\w+")
 FOR_EVER: Final = "public, max-age=31536000, immutable"
