@@ -42,9 +42,13 @@ export async function signOut(): Promise<void> {
   user.value = { name: null, roles: [] };
 }
 
+// A 401 may also mean that this user may not do this, which is no reason to sign out: who is signed in is asked.
 onUnauthorized(() => {
-  if (user.value?.name) {
-    user.value = { name: null, roles: [] };
-    signedOut.value = "The session has ended. Please sign in again.";
-  }
+  if (!user.value?.name) return;
+  void loadSession().then(
+    () => {
+      if (!user.value?.name) signedOut.value = "The session has ended. Please sign in again.";
+    },
+    () => {},
+  );
 });

@@ -1,0 +1,5 @@
+import { type JSX } from "preact";
+
+export function PermissionsView({ db }: { db: string }): JSX.Element {
+  return <p>{db}</p>;
+}
