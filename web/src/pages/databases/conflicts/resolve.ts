@@ -1,7 +1,7 @@
 // Carries out what somebody decided about a conflict, if the leaves are still those that they saw.
 
 import { attachmentPath, bulkDocs, writeDoc } from "../../../api/couch";
-import { ask } from "../../../api/http";
+import { ApiError, ask } from "../../../api/http";
 import { type Leaf, newsOf } from "../../../merge/leaf";
 import { type Child, childText, type Plan, reportOf, tombstones } from "../../../merge/resolution";
 import { words } from "../../../ui/toast";
@@ -39,7 +39,8 @@ export async function resolve(db: string, id: string, seen: readonly Leaf[], pla
     return { done: [...done, ...report.done], problems: report.refused };
   } catch (error) {
     if (!done.length) throw error;
-    return { done, problems: [`${plan.tombstones.join(", ")} not deleted: ${words(error)}`] };
+    const lost = error instanceof ApiError && error.status === 0;
+    return { done, problems: [`${plan.tombstones.join(", ")} ${lost ? "perhaps " : ""}not deleted: ${words(error)}`] };
   }
 }
 
