@@ -11,7 +11,7 @@ import { Inside, Value } from "./value";
 
 const STATES: Readonly<Record<Field["state"], readonly [string, Tone]>> = {
   one: ["changed on one side", "good"],
-  both: ["changed on both sides", "warn"],
+  both: ["changed in several ways", "warn"],
   unknown: ["different", "warn"],
 };
 

@@ -85,7 +85,7 @@ function summary(fields: readonly Field[], files: readonly Field[], base: Leaf |
   const differ = `${count(all.length)} ${all.length === 1 ? "field differs" : "fields differ"}.`;
   if (!base) return `${differ} The revision that they come from is not here any more, so nobody can tell who changed what.`;
   const one = all.filter((field) => field.state === "one").length;
-  return `${differ} ${one === all.length ? "Each was changed on one side only, so the merge is clear" : `${count(one)} changed on one side only; ${count(all.length - one)} on both`}. Compared with ${shortRev(base.rev)}, which all come from.`;
+  return `${differ} ${one === all.length ? "Each was changed on one side only, so the merge is clear" : `${count(one)} changed on one side only; ${count(all.length - one)} in several ways, which you have to decide`}. Compared with ${shortRev(base.rev)}, which all come from.`;
 }
 
 /** Each field as this version has it. */

@@ -47,11 +47,11 @@ function List({ db }: { db: string }): JSX.Element {
           </div>
         </div>
       )}
-      <Table label="Documents with conflicts" rows={rows} columns={columns(db, chosen.value, (id) => { chosen.value = toggled(chosen.value, id); })}
+      <div class="conflicts-list"><Table label="Documents with conflicts" rows={rows} columns={columns(db, chosen.value, (id) => { chosen.value = toggled(chosen.value, id); })}
         id={(row) => row.id} sorted="id" picked={(row) => chosen.value.has(row.id)}
         empty={found.length
           ? <Empty title="No id has this in it." />
-          : progress.state === "following" ? <Empty title="No conflicts"><p>Every document of <strong>{db}</strong> has one revision that counts. New conflicts appear here by themselves.</p></Empty> : <></>} />
+          : progress.state === "following" ? <Empty title="No conflicts"><p>Every document of <strong>{db}</strong> has one revision that counts. New conflicts appear here by themselves.</p></Empty> : <></>} /></div>
       {asked.value && (
         <RuleDialog db={db} chosen={asked.value} onClose={() => { asked.value = null; chosen.value = new Set(); }}
           done={(ids) => { scan.check(ids).catch(() => scan.start()); }} />
@@ -64,8 +64,8 @@ function columns(db: string, chosen: ReadonlySet<string>, toggle: (id: string) =
   return [
     { name: "pick", title: <span class="hidden">Chosen</span>, cell: (row) => <input type="checkbox" aria-label={`Choose ${row.id}`} checked={chosen.has(row.id)} onChange={() => toggle(row.id)} /> },
     { name: "id", title: "Document", cell: (row) => <a href={conflictHref(db, row.id)}>{row.id}</a>, sort: (row) => row.id },
-    { name: "leaves", title: "Revisions in conflict", cell: (row) => <Badge tone="warn">{count(row.conflicts.length + 1)}</Badge>, sort: (row) => row.conflicts.length, number: true },
     { name: "rev", title: "Winner", cell: (row) => <code title={row.rev}>{shortRev(row.rev)}</code> },
+    { name: "leaves", title: "Revisions in conflict", cell: (row) => <Badge tone="warn">{count(row.conflicts.length + 1)}</Badge>, sort: (row) => row.conflicts.length, number: true },
   ];
 }
 

@@ -20,7 +20,7 @@ const PARTIES: readonly (readonly [Party, string, string])[] = [
 
 export function Lists(how: How): JSX.Element {
   return (
-    <div class="cards">
+    <div class="permissions-parties">
       {PARTIES.map(([party, title, means]) => (
         <section key={party} class="card permissions-party" aria-label={title}>
           <h3>{title}</h3>

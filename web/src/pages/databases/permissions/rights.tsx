@@ -22,8 +22,11 @@ export function Rights({ rows, open, readOnly, busy, set, remove }: How): JSX.El
       name: right,
       title: <code title={means}>{right}</code>,
       cell: (row) => (
-        <input type="checkbox" aria-label={`${right} for ${row.name === NOBODY ? "everybody" : row.name}`} checked={row.rights.includes(right)}
-          disabled={readOnly || busy} onChange={(event) => set(row.name, right, event.currentTarget.checked)} />
+        <label class="inline">
+          <input type="checkbox" aria-label={`${right} for ${row.name === NOBODY ? "everybody" : row.name}`} checked={row.rights.includes(right)}
+            disabled={readOnly || busy} onChange={(event) => set(row.name, right, event.currentTarget.checked)} />
+          <code class="permissions-word">{right}</code>
+        </label>
       ),
     })),
   ];
@@ -34,7 +37,7 @@ export function Rights({ rows, open, readOnly, busy, set, remove }: How): JSX.El
       cell: (row) => row.name !== NOBODY && <Button tone="plain" icon="trash" disabled={busy} title={`Remove ${row.name}`} onClick={() => remove(row)}><span class="hidden">Remove {row.name}</span></Button>,
     });
   }
-  return <Table label="Rights" rows={rows} columns={columns} id={(row) => row.name} />;
+  return <div class="permissions-rights"><Table label="Rights" rows={rows} columns={columns} id={(row) => row.name} /></div>;
 }
 
 function Name({ row, open }: { row: Row; open: boolean }): JSX.Element {

@@ -57,7 +57,7 @@ export function PermissionsView({ db }: { db: string }): JSX.Element {
           <Rights rows={rowsOf(security)} open={open === "all"} readOnly={readOnly} busy={busy.value}
             set={(name, right, has) => atOnce((was) => withRight(was, name, right, has), `${name === NOBODY ? "Everybody" : name}: ${right} ${has ? "given" : "taken away"}`)}
             remove={(row) => { asked.value = { kind: "remove", row }; }} />
-          <p class="hint">{RIGHTS.map(([right, means]) => `${right}: ${means}`).join(". ")}.</p>
+          <ul class="permissions-means">{RIGHTS.map(([right, means]) => <li key={right}><code>{right}</code> {means}</li>)}</ul>
         </section>
       )}
       <section class="stack" aria-labelledby="permissions-lists">
