@@ -137,6 +137,13 @@ export const allDbs = (query: { startkey?: string; endkey?: string; limit?: numb
 
 export const databaseInfo = (db: string, signal?: AbortSignal) => getJson<DatabaseInfo>(dbPath(db), abortable(signal));
 
+/** Figures of up to 100 databases; of one that is gone there are none. */
+export async function databaseInfos(names: readonly string[], signal?: AbortSignal): Promise<Map<string, DatabaseInfo>> {
+  if (!names.length) return new Map();
+  const rows = await getJson<{ key: string; info?: DatabaseInfo }[]>(`${config().couch}_dbs_info`, { ...abortable(signal), method: "POST", json: { keys: names } });
+  return new Map(rows.flatMap((row) => (row.info ? [[row.key, row.info] as const] : [])));
+}
+
 /** 412 when there is one of this name. */
 export const createDatabase = (db: string, query: { partitioned?: boolean; q?: number } = {}) =>
   ask(dbPath(db), { method: "PUT", query: { partitioned: query.partitioned || undefined, q: query.q } });
@@ -159,6 +166,14 @@ export const view = (db: string, ddoc: string, name: string, query: ListQuery = 
 
 export const changes = (db: string, query: ListQuery = {}, signal?: AbortSignal) =>
   getJson<Changes>(dbPath(db, "_changes"), { ...abortable(signal), query });
+
+/** Changes of documents that a selector takes, from one sequence on. The server reads all of them for it. */
+export const changesOf = (db: string, selector: JsonObject, query: ListQuery = {}, signal?: AbortSignal) =>
+  getJson<Changes>(dbPath(db, "_changes"), { ...abortable(signal), method: "POST", json: { selector }, query: { ...query, filter: "_selector" }, timeoutMs: 120_000 });
+
+/** Mango. 404, 405 or 501: this server has none. */
+export const find = (db: string, query: { selector: JsonObject; limit: number; bookmark?: string }, signal?: AbortSignal) =>
+  getJson<{ docs: Doc[]; bookmark?: string; warning?: string }>(dbPath(db, "_find"), { ...abortable(signal), method: "POST", json: query, timeoutMs: 120_000 });
 
 export const readDoc = (db: string, id: string, query: ListQuery = {}, signal?: AbortSignal) =>
   getJson<Doc>(docPath(db, id), { ...abortable(signal), query });

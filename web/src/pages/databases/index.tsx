@@ -5,6 +5,7 @@ import { route } from "../../router";
 import { DatabaseView } from "./database";
 import { DocumentView } from "./doc/view";
 import { ListView } from "./list/view";
+import "./databases.css";
 import { placeOf } from "./place";
 
 export default function Page(): JSX.Element {
