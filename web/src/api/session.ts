@@ -42,9 +42,16 @@ export async function signOut(): Promise<void> {
   user.value = { name: null, roles: [] };
 }
 
+let looking = false;
+
+// CouchDB says 401 to who is signed in, too, where only an admin may go: the session itself is asked.
 onUnauthorized(() => {
-  if (user.value?.name) {
-    user.value = { name: null, roles: [] };
-    signedOut.value = "The session has ended. Please sign in again.";
-  }
+  if (looking || !user.value?.name) return;
+  looking = true;
+  loadSession()
+    .then(() => {
+      if (!user.value?.name) signedOut.value = "The session has ended. Please sign in again.";
+    })
+    .catch(() => {}) // a database that does not answer says nothing about the session
+    .finally(() => { looking = false; });
 });
