@@ -42,16 +42,13 @@ export async function signOut(): Promise<void> {
   user.value = { name: null, roles: [] };
 }
 
-let looking = false;
-
-// CouchDB says 401 to who is signed in, too, where only an admin may go: the session itself is asked.
+// A 401 may also mean that this user may not do this, which is no reason to sign out: who is signed in is asked.
 onUnauthorized(() => {
-  if (looking || !user.value?.name) return;
-  looking = true;
-  loadSession()
-    .then(() => {
+  if (!user.value?.name) return;
+  void loadSession().then(
+    () => {
       if (!user.value?.name) signedOut.value = "The session has ended. Please sign in again.";
-    })
-    .catch(() => {}) // a database that does not answer says nothing about the session
-    .finally(() => { looking = false; });
+    },
+    () => {},
+  );
 });

@@ -21,7 +21,7 @@ export function EndFields({ side, server, names, fields }: { side: "source" | "t
   return (
     <fieldset class="card">
       <legend>{word}</legend>
-      <Choice label={`${word} is`} name={`${side}-kind`} value={end.kind} onPick={(kind) => change({ kind })}
+      <Choice quiet label={`${word} is`} name={`${side}-kind`} value={end.kind} onPick={(kind) => change({ kind })}
         options={[["local", "On this server"], ["remote", "On another server"]]} />
       {end.kind === "local"
         ? <Field label={`${word} database`} value={end.database} options={names.filter((name) => !name.startsWith("_"))} problem={problem(side)} onInput={(database) => change({ database })} />

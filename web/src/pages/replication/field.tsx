@@ -30,7 +30,7 @@ export function Field(how: How): JSX.Element {
         ? <textarea {...same} rows={how.rows} onInput={(event) => how.onInput(event.currentTarget.value)} />
         : how.type === "password"
           ? <input {...same} type="password" autocomplete="new-password" onInput={(event) => how.onInput(event.currentTarget.value)} />
-          : <input {...same} {...(how.options ? { list: `${id}-list` } : {})} autocomplete="off" autocapitalize="off" onInput={(event) => how.onInput(event.currentTarget.value)} />}
+          : <input {...same} type="text" {...(how.options ? { list: `${id}-list` } : {})} autocomplete="off" autocapitalize="off" onInput={(event) => how.onInput(event.currentTarget.value)} />}
       {how.options && <datalist id={`${id}-list`}>{how.options.map((one) => <option key={one} value={one} />)}</datalist>}
       {(how.problem || how.hint) && (
         <p id={`${id}-told`} class={how.problem ? "replication-problem" : "hint"}>{how.problem || how.hint}</p>
@@ -39,13 +39,14 @@ export function Field(how: How): JSX.Element {
   );
 }
 
-/** One of a few, each with a word. */
-export function Choice<T extends string>({ label, name, value, options, onPick }: { label: string; name: string; value: T; options: readonly (readonly [T, string])[]; onPick: (value: T) => void }): JSX.Element {
+/** One of a few, each with a word. `quiet`: what it is about is plain to see. */
+export function Choice<T extends string>({ label, name, value, options, onPick, quiet = false }: { label: string; name: string; value: T; quiet?: boolean; options: readonly (readonly [T, string])[]; onPick: (value: T) => void }): JSX.Element {
   return (
-    <div class="replication-choice" role="radiogroup" aria-label={label}>
-      {options.map(([one, words]) => (
+    <div role="radiogroup" aria-label={label}>
+      {!quiet && <p class="replication-label" aria-hidden="true">{label}</p>}
+      <div class="replication-choice">{options.map(([one, words]) => (
         <label key={one} class="inline"><input type="radio" name={name} value={one} checked={one === value} onChange={() => onPick(one)} /> {words}</label>
-      ))}
+      ))}</div>
     </div>
   );
 }

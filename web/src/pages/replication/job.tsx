@@ -9,7 +9,7 @@ import { FormDialog } from "../../ui/dialog";
 import { Editor } from "../../ui/editor";
 import { Icon } from "../../ui/icon";
 import { useLive } from "../../ui/live";
-import { Badge, Button, Empty, Fact, Facts, Failed, Head, Loading } from "../../ui/parts";
+import { Button, Empty, Fact, Facts, Failed, Head, Loading } from "../../ui/parts";
 import { tell } from "../../ui/toast";
 import { clock, count, seconds } from "../../ui/words";
 import { remove } from "./actions";
@@ -50,10 +50,9 @@ export function JobPage({ database, id }: { database: string | null; id: string 
   const removing = useSignal(false);
   const found = live.value.value;
   const job = found?.job ?? null;
-  const trail = [["Replication", to(["replication"])]] as const;
   return (
     <>
-      <Head title={id} trail={trail}>
+      <Head title={database === null ? `${id.slice(0, 12)}…` : id} trail={[["Replication", to(["replication"])]]}>
         {job && (
           <>
             <TurnButton job={job} done={live.again} />
@@ -100,8 +99,8 @@ function Status({ job }: { job: Job }): JSX.Element {
         <Fact label="Lag">{seconds(job.lagS)}</Fact>
         <Fact label="Changes pending">{count(job.counts?.changes_pending)}</Fact>
         <Fact label="Documents read">{count(job.counts?.docs_read)}</Fact>
-        <Fact label="written">{count(job.counts?.docs_written)}</Fact>
-        <Fact label="write failures" {...(job.counts?.doc_write_failures ? { tone: "warn" } : {})}>{count(job.counts?.doc_write_failures)}</Fact>
+        <Fact label="Written">{count(job.counts?.docs_written)}</Fact>
+        <Fact label="Write failures" {...(job.counts?.doc_write_failures ? { tone: "warn" } : {})}>{count(job.counts?.doc_write_failures)}</Fact>
         <Fact label="Dead letters" {...(job.deadLetters ? { tone: "bad" } : {})}>{count(job.deadLetters)}</Fact>
         <Fact label="Failures in a row">{count(job.errorCount)}</Fact>
         <Fact label="Revisions compared">{count(job.counts?.revisions_checked)}</Fact>
@@ -120,7 +119,7 @@ function Status({ job }: { job: Job }): JSX.Element {
 function Document({ doc }: { doc: ReplicationDoc }): JSX.Element {
   return (
     <section class="card" aria-labelledby="replication-doc">
-      <h2 id="replication-doc">Document {"owner" in doc && doc.owner ? <Badge>{String(doc.owner)}</Badge> : null}</h2>
+      <h2 id="replication-doc">Document</h2>
       <p class="hint">Passwords, tokens and headers are hidden here.</p>
       <Editor label="Document" value={JSON.stringify(withoutSecrets(doc), null, 2)} />
     </section>

@@ -35,9 +35,9 @@ export function Letters({ job, again }: { job: Job; again: () => Promise<void> }
 function columns(job: Job, retry: (letter: Letter) => Promise<string>): Column<Letter>[] {
   return [
     { name: "id", title: "Document", sort: (one) => one.id, cell: (one) => <Where job={job} letter={one} /> },
-    { name: "rev", title: "Revision", cell: (one) => <code title={one.rev}>{one.rev.slice(0, 10)}…</code> },
-    { name: "reason", title: "Why", sort: (one) => one.reason, cell: (one) => <span>{one.error && <strong>{one.error}: </strong>}{one.reason}</span> },
-    { name: "time", title: "When", sort: (one) => one.time, cell: (one) => <span class="nums">{clock(Date.parse(one.time))}</span> },
+    { name: "rev", title: "Revision", cell: (one) => <code class="replication-nowrap" title={one.rev}>{one.rev.slice(0, 10)}…</code> },
+    { name: "reason", title: "Why", sort: (one) => one.reason, cell: (one) => <span class="replication-why">{one.error && <strong>{one.error}: </strong>}{one.reason}</span> },
+    { name: "time", title: "When", sort: (one) => one.time, cell: (one) => <span class="nums replication-nowrap">{clock(Date.parse(one.time))}</span> },
     { name: "do", title: <span class="hidden">Actions</span>, cell: (one) => <ActButton icon="refresh" small label={`Retry ${one.id}`} act={() => retry(one)} /> },
   ];
 }
@@ -45,5 +45,5 @@ function columns(job: Job, retry: (letter: Letter) => Promise<string>): Column<L
 // The source has it; only this server's databases can be opened here.
 function Where({ job, letter }: { job: Job; letter: Letter }): JSX.Element {
   if (job.source.host) return <span title={`In ${job.source.full}`}>{letter.id}</span>;
-  return <a href={to(["databases", job.source.database, "docs", letter.id])}>{letter.id}</a>;
+  return <a href={to(["databases", job.source.database, "doc", letter.id])}>{letter.id}</a>;
 }

@@ -39,7 +39,7 @@ export function List(): JSX.Element {
         <div class="stack">
           {jobs.length > 0 && (
             <div class="row">
-              <Search label="Filter by name, database, server or error" value={text} onInput={(q) => only({ q })} />
+              <Search label="Filter replications" value={text} onInput={(q) => only({ q })} />
               <label class="inline">
                 <span>State</span>
                 <select value={state} onChange={(event) => only({ state: event.currentTarget.value })}>
@@ -84,9 +84,7 @@ function columns(again: () => Promise<void>): Column<Job>[] {
     { name: "state", title: "State", sort: (job) => `${ORDER.indexOf(job.state)}`.padStart(2, "0") + (job.docId ?? ""), cell: (job) => <How job={job} /> },
     number("lag", "Lag", (job) => job.lagS, seconds),
     number("pending", "Pending", (job) => job.counts?.changes_pending),
-    number("read", "Read", (job) => job.counts?.docs_read),
-    number("written", "Written", (job) => job.counts?.docs_written),
-    number("failed", "Failed", (job) => job.counts?.doc_write_failures),
+    { name: "docs", title: "Documents", number: true, sort: (job) => job.counts?.docs_written ?? -1, cell: (job) => <Documents job={job} /> },
     {
       name: "letters", title: <span title="Documents that the target refused and still lacks">Dead letters</span>, number: true,
       sort: (job) => job.deadLetters ?? -1,
@@ -96,10 +94,21 @@ function columns(again: () => Promise<void>): Column<Job>[] {
   ];
 }
 
+function Documents({ job }: { job: Job }): JSX.Element {
+  const counts = job.counts;
+  if (!counts) return <>–</>;
+  return (
+    <span class="replication-docs">
+      {count(counts.docs_written)} written
+      <span class="soft small">{count(counts.docs_read)} read{counts.doc_write_failures ? <>, <strong>{count(counts.doc_write_failures)} failed</strong></> : ""}</span>
+    </span>
+  );
+}
+
 function Name({ job }: { job: Job }): JSX.Element {
   return (
     <div class="replication-name">
-      <a href={jobHref(job)}>{job.docId ?? job.jobId}</a>
+      <a href={jobHref(job)} title={job.docId ?? job.jobId ?? ""}>{job.docId ?? `${job.jobId?.slice(0, 12)}…`}</a>
       <span class="soft small">
         {job.docId === null ? "asked for by _replicate" : job.database !== "_replicator" ? job.database : ""}
         {job.owner && ` of ${job.owner}`}

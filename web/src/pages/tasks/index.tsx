@@ -42,7 +42,7 @@ function Tasks(): JSX.Element {
         <div class="stack">
           {(tasks.length > 0 || text || type) && (
             <div class="row">
-              <Search label="Filter by database, server or anything else" value={text} onInput={(q) => only({ q })} />
+              <Search label="Filter tasks" value={text} onInput={(q) => only({ q })} />
               <label class="inline">
                 <span>Type</span>
                 <select value={type} onChange={(event) => only({ type: event.currentTarget.value })}>
