@@ -40,7 +40,7 @@ async function ofEnd(what: string, end: EndForm, server: Server, use: "read" | "
 }
 
 function remoteWords(end: EndForm, server: Server, use: "read" | "write" | "both", mayCreate: boolean): string {
-  const who = end.auth === "none" ? "nobody's rights" : `the rights of ${end.name.trim()}`;
+  const who = end.auth === "none" ? "nobody's rights" : end.auth === "kept" ? "the token that it has" : `the rights of ${end.name.trim()}`;
   const needs = { read: "reading", write: "writing", both: "reading and writing" }[use];
   const creates = mayCreate ? ", and creating databases if it is missing" : "";
   return `A browser can't ask ${new URL(addressOf(end, server)).host} for another server, so it is tried by the job itself as soon as it is saved, with ${who}. It needs ${needs}${creates}. What comes of it is shown here.`;

@@ -3,7 +3,7 @@
 import { type JSX } from "preact";
 import { type Server } from "../../api/replication";
 import { Choice, Field, Tick } from "./field";
-import { keepsPassword, takenApart, type Auth, type EndForm } from "./form";
+import { hasOther, keepsPassword, takenApart, type Auth, type EndForm } from "./form";
 import { type Fields } from "./form-page";
 
 const AUTHS: readonly (readonly [Auth, string])[] = [["none", "None"], ["basic", "User and password"], ["key", "API key"]];
@@ -43,10 +43,11 @@ function AuthFields({ word, end, server, change }: { word: string; end: EndForm;
       <label>
         <span>{word} authentication</span>
         <select value={end.auth} onChange={(event) => change({ auth: event.currentTarget.value as Auth })}>
+          {hasOther(end.old) && <option value="kept">As it is: a token or header</option>}
           {AUTHS.map(([one, words]) => <option key={one} value={one}>{words}</option>)}
         </select>
       </label>
-      {end.auth !== "none" && (
+      {end.auth !== "none" && end.auth !== "kept" && (
         <div class="replication-login">
           <Field label={`${word} ${key ? "key" : "user"}`} value={end.name} onInput={(name) => change({ name })} />
           <Field label={`${word} password`} type="password" value={end.password} onInput={(password) => change({ password })}

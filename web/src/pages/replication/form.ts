@@ -4,7 +4,8 @@ import { type ReplicationDoc, type Server } from "../../api/replication";
 import { isPaused, started } from "./pause";
 import { bare, basicHeader, credentialsOf, isObject, type Credentials } from "../../api/secrets";
 
-export type Auth = "none" | "basic" | "key";
+/** `kept`: what the document has, and is neither user nor key: a token, a cookie. */
+export type Auth = "none" | "basic" | "key" | "kept";
 
 export interface EndForm {
   kind: "local" | "remote";
@@ -102,12 +103,17 @@ export function formOf(doc: ReplicationDoc, replicator: string, server: Server):
 function endForm(end: unknown, server: Server): EndForm {
   const url = typeof end === "string" ? end : isObject(end) && typeof end.url === "string" ? end.url : "";
   const found = credentialsOf(end);
-  const login = { auth: found ? ("basic" as const) : ("none" as const), name: found?.name ?? "", password: "", old: end };
+  const login = { auth: found ? ("basic" as const) : hasOther(end) ? ("kept" as const) : ("none" as const), name: found?.name ?? "", password: "", old: end };
   if (!/^[a-z]+:\/\//i.test(url)) return { ...END, database: url, ...login };
   const address = bare(url).replace(/\/$/, "");
   const own = !server.isOurs && address.startsWith(server.base) ? decodeURIComponent(address.slice(server.base.length)) : "";
   if (own && NAME.test(own)) return { ...END, database: own, ...login };
   return { ...END, kind: "remote", url: address, ...login };
+}
+
+/** Whether it signs in by something that the form has no fields for. */
+export function hasOther(end: unknown): boolean {
+  return isObject(end) && credentialsOf(end) === null && (isObject(end.auth) || Object.keys(without(end.headers, () => false)).some((name) => /^(authorization|cookie)$/i.test(name)));
 }
 
 /** An id for who did not choose one; `token` makes it the only one. */
@@ -165,27 +171,24 @@ function documentOf(form: Form, server: Server, old: ReplicationDoc | null): Rep
 /** What is written as an end. Credentials that were not typed anew are those that it had. */
 function endValue(end: EndForm, server: Server): unknown {
   if (end.kind === "local" && server.isOurs) return end.database.trim();
-  const url = addressOf(end, server);
-  const old = isObject(end.old) ? end.old : {};
+  const { url: _, headers: oldHeaders, auth: oldAuth, ...others } = isObject(end.old) && isSameServer(end, server) ? end.old : {};
+  const isAuthorization = (name: string) => name.toLowerCase() === "authorization";
+  const headers = without(oldHeaders, (name) => isAuthorization(name) && end.auth !== "kept");
+  const auth = without(oldAuth, () => end.auth !== "kept");
   const login = loginOf(end, server);
-  const { authorization, ...headers } = lowered(old.headers);
-  if (!login && authorization && end.auth !== "none" && isSameServer(end, server)) headers.authorization = authorization;
-  const auth = isObject(old.auth) ? Object.fromEntries(Object.entries(old.auth).filter(([name]) => name !== "basic")) : {};
   if (login && server.hasAuth) auth.basic = { username: login.name, password: login.password };
   if (login && !server.hasAuth) headers.authorization = basicHeader(login);
-  const others = isSameServer(end, server) || !end.old ? Object.entries(old).filter(([name]) => !["url", "headers", "auth"].includes(name)) : [];
   const parts = {
-    url,
-    ...Object.fromEntries(others),
-    ...(Object.keys(headers).length && (login || isSameServer(end, server)) ? { headers } : {}),
+    url: addressOf(end, server),
+    ...others,
+    ...(Object.keys(headers).length ? { headers } : {}),
     ...(Object.keys(auth).length ? { auth } : {}),
   };
-  return Object.keys(parts).length > 1 ? parts : url;
+  return Object.keys(parts).length > 1 ? parts : parts.url;
 }
 
-function lowered(headers: unknown): Record<string, unknown> {
-  if (!isObject(headers)) return {};
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase() === "authorization" ? "authorization" : name, value]));
+function without(members: unknown, goes: (name: string) => boolean): Record<string, unknown> {
+  return isObject(members) ? Object.fromEntries(Object.entries(members).filter(([name]) => !goes(name))) : {};
 }
 
 /** The URL of an end, without credentials. */
@@ -194,7 +197,7 @@ export function addressOf(end: EndForm, server: Server): string {
 }
 
 function loginOf(end: EndForm, server: Server): Credentials | null {
-  if (end.auth === "none") return null;
+  if (end.auth === "none" || end.auth === "kept") return null;
   const had = credentialsOf(end.old);
   if (end.password || !had) return { name: end.name.trim(), password: end.password };
   return isSameServer(end, server) ? { name: end.name.trim(), password: had.password } : null;
@@ -250,6 +253,7 @@ function endProblems(field: string, end: EndForm, server: Server): Problem[] {
     if (text) return bad(text);
   }
   if (end.auth === "none") return [];
+  if (end.auth === "kept") return isSameServer(end, server) ? [] : bad("This is another server: say how to sign in there.");
   if (!end.name.trim()) return bad(end.auth === "key" ? "Which key?" : "Which user?");
   if (!end.password && !keepsPassword(end, server)) return bad(end.old ? "This is another server: type the password for it." : "The password is missing.");
   return [];
