@@ -80,8 +80,8 @@ function columns(again: () => Promise<void>): Column<Job>[] {
   });
   return [
     { name: "job", title: "Replication", sort: (job) => job.docId ?? job.jobId ?? "", cell: (job) => <Name job={job} /> },
-    { name: "ends", title: "Source → target", sort: (job) => `${job.source.full} ${job.target.full}`, cell: (job) => <><Ends job={job} /><br /><DirectionWord job={job} /></> },
     { name: "state", title: "State", sort: (job) => `${ORDER.indexOf(job.state)}`.padStart(2, "0") + (job.docId ?? ""), cell: (job) => <How job={job} /> },
+    { name: "ends", title: "Source → target", sort: (job) => `${job.source.full} ${job.target.full}`, cell: (job) => <><Ends job={job} /><br /><DirectionWord job={job} /></> },
     number("lag", "Lag", (job) => job.lagS, seconds),
     number("pending", "Pending", (job) => job.counts?.changes_pending),
     { name: "docs", title: "Documents", number: true, sort: (job) => job.counts?.docs_written ?? -1, cell: (job) => <Documents job={job} /> },
