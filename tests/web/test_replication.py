@@ -1,0 +1,250 @@
+"""The replication pages, with two servers: jobs made, watched, paused, changed, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from couchgrass.testing.browser import PHONE, check_accessible, check_fits, opened, shot
+from couchgrass.testing.call import call
+from couchgrass.testing.server import ServerProcess, running
+from tests.web.conftest import SignedIn
+
+RULE = {"validate_doc_update": "function (doc) { if (doc.bad) throw({forbidden: 'no bad ones'}); }"}
+ARRIVES_MS = 15_000
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """The server at the other end."""
+    with running(tmp_path_factory.mktemp("other") / "data") as server:
+        yield server
+
+
+@pytest.fixture
+def both(couch_server: ServerProcess, other: ServerProcess, db_name: str) -> Iterator[str]:
+    """A database that both servers have. Its jobs end with the test."""
+    for server in (couch_server, other):
+        write(server, db_name, {})
+        call(server.auth_url, "PUT", "/_replicator")
+    yield db_name
+    rows = call(couch_server.auth_url, "GET", "/_scheduler/docs").json()["docs"]
+    for row in rows:
+        if db_name in f"{row['source']} {row['target']}":
+            doc = read(couch_server, f"_replicator/{row['doc_id']}")
+            call(couch_server.auth_url, "DELETE", f"/_replicator/{row['doc_id']}?rev={doc['_rev']}")
+
+
+def write(server: ServerProcess, path: str, body: Any) -> None:
+    assert call(server.auth_url, "PUT", f"/{path}", body).status in (201, 202)
+
+
+def read(server: ServerProcess, path: str) -> Any:
+    return call(server.auth_url, "GET", f"/{path}").json()
+
+
+def to_other(other: ServerProcess, database: str, **options: Any) -> dict[str, Any]:
+    """A job's document that copies to the other server."""
+    login = {"basic": {"username": other.user, "password": other.password}}
+    target = {"url": f"{other.url}/{database}", "auth": login}
+    return {"source": database, "target": target, "continuous": True, **options}
+
+
+def arrives(server: ServerProcess, database: str, doc_id: str) -> bool:
+    """Whether the server gets the document in time."""
+    path = f"/{database}/_changes?feed=longpoll&filter=_doc_ids&timeout={ARRIVES_MS}"
+    return bool(call(server.auth_url, "POST", path, {"doc_ids": [doc_id]}).json()["results"])
+
+
+def fill_target(page: Page, url: str, user: str, password: str) -> None:
+    page.get_by_label("Target URL").fill(url)
+    page.get_by_label("Target user").fill(user)
+    page.get_by_label("Target password").fill(password)
+
+
+def row_of(page: Page, name: str) -> Locator:
+    return page.get_by_role("row").filter(has=page.get_by_role("link", name=name, exact=True))
+
+
+def test_both_directions_are_made_in_one_step_and_run(
+    utils: SignedIn, couch_server: ServerProcess, other: ServerProcess, both: str
+) -> None:
+    page = utils("#/replication")
+    page.get_by_role("link", name="New replication").click()
+    page.get_by_label("Source database").fill(both)
+    fill_target(page, f"{other.url}/{both}", other.user, other.password)
+    page.get_by_label("Both directions").check()
+    page.get_by_label("Id", exact=True).fill(both)
+    page.get_by_role("button", name="Check only").click()
+    check = page.get_by_role("region", name="Check")
+    expect(check).to_contain_text(f"{both} is on this server, with 0 documents.")
+    expect(check).to_contain_text("with the rights of admin. It needs reading and writing.")
+    page.get_by_text("What is written").click()
+    expect(check.locator("pre")).to_have_count(2)
+    expect(check).not_to_contain_text(other.password)
+    page.get_by_role("button", name="Start replication").click()
+    for name in (both, f"{both}-back"):
+        expect(page.get_by_role("region", name=name, exact=True)).to_contain_text("Running")
+    write(couch_server, f"{both}/here", {"from": "here"})
+    assert arrives(other, both, "here")
+    write(other, f"{both}/there", {"from": "there"})
+    assert arrives(couch_server, both, "there")
+    page.get_by_role("link", name="All replications").click()
+    page.get_by_label("Filter replications").fill(both)
+    expect(row_of(page, both)).to_contain_text("push, continuous")
+    expect(row_of(page, f"{both}-back")).to_contain_text("pull, continuous")
+    expect(row_of(page, both)).to_contain_text("1 written")
+    assert other.password not in page.content()
+
+
+def test_a_wrong_password_shows_its_error_and_when_it_is_tried_again(
+    utils: SignedIn, other: ServerProcess, both: str
+) -> None:
+    page = utils("#/replication/new")
+    page.get_by_label("Source database").fill(both)
+    fill_target(page, f"{other.url}/{both}", f"nobody-{both}", "wrong")
+    page.get_by_label("Id", exact=True).fill(both)
+    page.get_by_role("button", name="Start replication").click()
+    job = page.get_by_role("region", name=both, exact=True)
+    expect(job).to_contain_text("Crashing")
+    expect(job.get_by_role("alert")).to_contain_text("Name or password is incorrect.")
+    expect(job).to_contain_text("next try")
+    # It is put right by an edit, which restarts it.
+    job.get_by_role("link", name=both, exact=True).click()
+    expect(page.get_by_role("list").filter(has_text="The job was made")).to_contain_text("crashed")
+    page.get_by_role("link", name="Edit").click()
+    page.get_by_label("Target user").fill(other.user)
+    page.get_by_label("Target password").fill(other.password)
+    page.get_by_role("button", name="Save").click()
+    expect(job).to_contain_text("Running")
+
+
+def test_a_refused_document_is_seen_and_tried_again(
+    utils: SignedIn, couch_server: ServerProcess, other: ServerProcess, both: str
+) -> None:
+    write(other, f"{both}/_design/rule", RULE)
+    for name in ("one", "two"):
+        write(couch_server, f"{both}/{name}", {"bad": True})
+    write(couch_server, f"_replicator/{both}", to_other(other, both))
+    page = utils(f"#/replication/_replicator/{both}")
+    letters = page.get_by_role("region", name="Dead letters").first
+    expect(letters).to_contain_text("no bad ones")
+    expect(letters.get_by_role("link", name="one", exact=True)).to_have_attribute("href", f"#/databases/{both}/doc/one")
+    rule = read(other, f"{both}/_design/rule")
+    call(other.auth_url, "DELETE", f"/{both}/_design/rule?rev={rule['_rev']}")
+    letters.get_by_role("button", name="Retry one").click()
+    expect(page.get_by_role("status").filter(has_text="one is tried again.")).to_be_visible()
+    assert arrives(other, both, "one")
+    letters.get_by_role("button", name="Retry all").click()
+    assert arrives(other, both, "two")
+    expect(letters).to_be_hidden()
+
+
+def test_pause_keeps_all_and_start_goes_on(
+    utils: SignedIn, couch_server: ServerProcess, other: ServerProcess, both: str
+) -> None:
+    write(couch_server, f"_replicator/{both}", to_other(other, both))
+    before = read(couch_server, f"_replicator/{both}")
+    page = utils(f"#/replication/_replicator/{both}")
+    status = page.get_by_role("region", name="Status")
+    expect(status).to_contain_text("Running")
+    page.get_by_role("button", name="Pause").click()
+    expect(status).to_contain_text("Paused by admin.")
+    jobs = call(couch_server.auth_url, "GET", "/_scheduler/jobs?limit=1000").json()["jobs"]
+    assert both not in [job["doc_id"] for job in jobs]
+    write(couch_server, f"{both}/later", {})
+    page.get_by_role("button", name="Start").click()
+    expect(status).to_contain_text("Running")
+    assert arrives(other, both, "later")
+    after = read(couch_server, f"_replicator/{both}")
+    assert {**after, "_rev": ""} == {**before, "_rev": ""}
+
+
+def test_an_edit_keeps_the_password_and_delete_ends_it(
+    utils: SignedIn, couch_server: ServerProcess, other: ServerProcess, both: str
+) -> None:
+    write(couch_server, f"_replicator/{both}", to_other(other, both))
+    page = utils(f"#/replication/_replicator/{both}/edit")
+    expect(page.get_by_label("Target password")).to_have_value("")
+    page.get_by_label("By selector").check()
+    page.get_by_label("Selector", exact=True).fill('{"kind": "kept"')
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("This is no JSON")).to_be_visible()
+    page.get_by_label("Selector", exact=True).fill('{"kind": "kept"}')
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("region", name=both, exact=True)).to_contain_text("Running")
+    write(couch_server, f"{both}/left", {"kind": "left"})
+    write(couch_server, f"{both}/kept", {"kind": "kept"})
+    assert arrives(other, both, "kept")
+    assert call(other.auth_url, "GET", f"/{both}/left").status == 404
+    page.get_by_role("link", name=both, exact=True).click()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Delete it").click()
+    expect(page.get_by_role("heading", name="Replication", level=1)).to_be_visible()
+    assert call(couch_server.auth_url, "GET", f"/_replicator/{both}").status == 404
+
+
+def test_what_cannot_work_is_said_before_it_is_written(
+    utils: SignedIn, couch_server: ServerProcess, other: ServerProcess, both: str
+) -> None:
+    page = utils("#/replication/new")
+    page.get_by_role("button", name="Start replication").click()
+    expect(page.get_by_label("Source database")).to_be_focused()
+    expect(page.get_by_text("The URL of the database is missing.")).to_be_visible()
+    page.get_by_label("Source database").fill(f"{both}-none")
+    # A password in a URL is taken out of it.
+    page.get_by_label("Target URL").fill(f"{other.auth_url}/{both}")
+    expect(page.get_by_label("Target URL")).to_have_value(f"{other.url}/{both}")
+    expect(page.get_by_label("Target password")).to_have_value(other.password)
+    page.get_by_label("Id", exact=True).fill(both)
+    page.get_by_role("button", name="Start replication").click()
+    expect(page.get_by_role("region", name="Check")).to_contain_text(f"There is no database {both}-none on this server")
+    assert call(couch_server.auth_url, "GET", f"/_replicator/{both}").status == 404
+
+
+def test_who_is_no_admin_is_told_so_plainly(utils: SignedIn, couch_server: ServerProcess, db_name: str) -> None:
+    user = {"name": db_name, "password": "pw", "roles": [], "type": "user"}
+    write(couch_server, f"_users/org.couchdb.user:{db_name}", user)
+    page = utils("#/replication", db_name, "pw")
+    expect(page.get_by_role("note")).to_contain_text("its admins only")
+    expect(page.get_by_role("alert")).to_contain_text("You may not list the documents of _replicator")
+    expect(page.get_by_role("link", name="New replication")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pages_are_for_everybody(
+    browser: Browser, couch_server: ServerProcess, other: ServerProcess, both: str, scheme: str, tmp_path: Path
+) -> None:
+    write(other, f"{both}/_design/rule", RULE)
+    write(couch_server, f"{both}/refused", {"bad": True})
+    write(couch_server, f"_replicator/{both}", to_other(other, both))
+    write(couch_server, f"_replicator/{both}-once", {"source": both, "target": f"{both}-copy", "create_target": True})
+    write(couch_server, f"_replicator/{both}-away", {"source": both, "target": "http://127.0.0.1:9/none", "continuous": True})
+    for viewport, size in ((None, "wide"), (PHONE, "phone")):
+        how = {"viewport": viewport} if viewport else {}
+        with opened(browser, color_scheme=scheme, **how) as window:
+            page = window.page
+            page.goto(f"{couch_server.url}/_utils/#/replication?q={both}")
+            page.get_by_label("Name", exact=True).fill(couch_server.user)
+            page.get_by_label("Password").fill(couch_server.password)
+            page.get_by_role("button", name="Sign in").click()
+            expect(row_of(page, f"{both}-once")).to_contain_text("Completed")
+            expect(row_of(page, f"{both}-away")).to_contain_text("Crashing")
+            expect(row_of(page, both)).to_contain_text("1 failed")
+            looks_right(page, f"replication-{scheme}-{size}", tmp_path)
+            page.goto(f"{couch_server.url}/_utils/#/replication/_replicator/{both}")
+            expect(page.get_by_text("no bad ones")).to_be_visible()
+            looks_right(page, f"replication-job-{scheme}-{size}", tmp_path)
+            page.goto(f"{couch_server.url}/_utils/#/replication/new")
+            page.get_by_text("Advanced options").click()
+            looks_right(page, f"replication-new-{scheme}-{size}", tmp_path)
+
+
+def looks_right(page: Page, name: str, folder: Path) -> None:
+    check_accessible(page)
+    check_fits(page)
+    shot(page, name, folder)
