@@ -1,7 +1,7 @@
 // What an API answered. Nothing of it is ever run: HTML is shown as text.
 
-import { useComputed } from "@preact/signals";
 import { type JSX } from "preact";
+import { useMemo } from "preact/hooks";
 import type { Outcome } from "../../api/apis";
 import { download } from "../../api/bounded";
 import { activation, type Access } from "../../api/functions";
@@ -49,10 +49,9 @@ export function Answer({ access, name, outcome }: { access: Access; name: string
 
 function Body({ name, outcome, type }: { name: string; outcome: Outcome; type: string }): JSX.Element {
   const { bytes: content, whole } = outcome.read;
-  const shown = useComputed(() => shownAs(type, content, whole));
+  const now = useMemo(() => shownAs(type, content, whole), [outcome]);
   const keep = <Button icon="down" onClick={() => download(name.replace(/^\//, "").replaceAll("/", "-") || "answer", content, type)}>Download</Button>;
   if (!whole && !content.length) return <p class="note">The answer is too large to be loaded here.</p>;
-  const now = shown.value;
   if (now.as === "nothing") return <p class="soft">It has no body.</p>;
   if (now.as === "binary") return <p class="row">{bytes(content.length)} of {type || "bytes"} {keep}</p>;
   if (now.text.length > SHOWN_CHARS || !whole) return <p class="row">{whole ? "" : "Only the beginning is loaded: "}{bytes(content.length)} of {type} {keep}</p>;

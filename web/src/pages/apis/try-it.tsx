@@ -31,15 +31,13 @@ export function TryIt({ access, api, seen }: { access: Access; api: Api; seen: D
   if (!one) return <Empty title="It has no route" />;
   const name = routeName(one);
   return (
-    <div class="functions-invoke">
-      <section class="stack">
-        <label>Route
-          <select value={name} onChange={(event) => { chosen.value = event.currentTarget.value; }}>
-            {seen.routes.map((each) => <option key={routeName(each)} value={routeName(each)}>{each.verb.toUpperCase()} {seen.basePath === "/" ? "" : seen.basePath}{each.path}</option>)}
-          </select>
-        </label>
-        <Request key={`${api.id} ${name}`} access={access} api={api} one={one} />
-      </section>
+    <div class="stack">
+      <label class="apis-route">Route
+        <select value={name} onChange={(event) => { chosen.value = event.currentTarget.value; }}>
+          {seen.routes.map((each) => <option key={routeName(each)} value={routeName(each)}>{each.verb.toUpperCase()} {seen.basePath === "/" ? "" : seen.basePath}{each.path}</option>)}
+        </select>
+      </label>
+      <Request key={`${api.id} ${name}`} access={access} api={api} one={one} />
     </div>
   );
 }
@@ -69,26 +67,30 @@ function Request({ access, api, one }: { access: Access; api: Api; one: Route })
   };
   const now = form.value;
   return (
-    <>
-      <form class="stack" onSubmit={run}>
-        {pathNames(one.path).map((name) => (
-          <label key={name}>{name}<input value={now.names[name] ?? ""} required spellcheck={false} onInput={(event) => set({ names: { ...now.names, [name]: event.currentTarget.value } })} /></label>
-        ))}
-        <label>Below the path<input value={now.below} placeholder="/42" spellcheck={false} onInput={(event) => set({ below: event.currentTarget.value })} /></label>
-        <label>Query, one a line<textarea class="apis-lines" rows={2} value={now.query} placeholder="name=value" spellcheck={false} onInput={(event) => set({ query: event.currentTarget.value })} /></label>
-        <label>Headers, one a line<textarea class="apis-lines" rows={2} value={now.headers} placeholder="name: value" spellcheck={false} onInput={(event) => set({ headers: event.currentTarget.value })} /></label>
-        {now.key && <label>API key ({now.key.name})<input type="password" autocomplete="off" value={now.key.value} onInput={(event) => { if (now.key) set({ key: { ...now.key, value: event.currentTarget.value } }); }} /></label>}
-        <label>Bearer token<input type="password" autocomplete="off" value={now.token} placeholder={one.demands.flat().some((demand) => demand.kind === "token") ? "asked for" : "none"} onInput={(event) => set({ token: event.currentTarget.value })} /></label>
-        {!BODILESS.has(one.verb) && <div><p class="apis-body">Body</p><Editor label="Body" value={now.body} height="9rem" onInput={(value) => set({ body: value })} /></div>}
-        {failed.value && <p class="bad-note" role="alert">{failed.value}</p>}
-        <div class="row">
-          <button class="main" type="submit" disabled={busy.value}>{busy.value ? "Sending …" : "Send"}</button>
-          <Button onClick={() => { typed.delete(id); form.value = blank(one); }}>Clear</Button>
-        </div>
-      </form>
-      <Command form={now} api={api} />
-      {outcome.value && <Answer access={access} name={one.path} outcome={outcome.value} />}
-    </>
+    <div class="functions-invoke">
+      <div class="stack">
+        <form class="stack" onSubmit={run} aria-label="Request">
+          {pathNames(one.path).map((name) => (
+            <label key={name}>{name}<input value={now.names[name] ?? ""} required spellcheck={false} onInput={(event) => set({ names: { ...now.names, [name]: event.currentTarget.value } })} /></label>
+          ))}
+          <label>Below the path<input value={now.below} placeholder="/42" spellcheck={false} onInput={(event) => set({ below: event.currentTarget.value })} /></label>
+          <label>Query, one a line<textarea class="apis-lines" rows={2} value={now.query} placeholder="name=value" spellcheck={false} onInput={(event) => set({ query: event.currentTarget.value })} /></label>
+          <label>Headers, one a line<textarea class="apis-lines" rows={2} value={now.headers} placeholder="name: value" spellcheck={false} onInput={(event) => set({ headers: event.currentTarget.value })} /></label>
+          {now.key && <label>API key ({now.key.name})<input type="password" autocomplete="off" value={now.key.value} onInput={(event) => { if (now.key) set({ key: { ...now.key, value: event.currentTarget.value } }); }} /></label>}
+          <label>Bearer token<input type="password" autocomplete="off" value={now.token} placeholder={one.demands.flat().some((demand) => demand.kind === "token") ? "asked for" : "none"} onInput={(event) => set({ token: event.currentTarget.value })} /></label>
+          {!BODILESS.has(one.verb) && <div><p class="apis-body">Body</p><Editor label="Body" value={now.body} height="9rem" onInput={(value) => set({ body: value })} /></div>}
+          {failed.value && <p class="bad-note" role="alert">{failed.value}</p>}
+          <div class="row">
+            <button class="main" type="submit" disabled={busy.value}>{busy.value ? "Sending …" : "Send"}</button>
+            <Button onClick={() => { typed.delete(id); form.value = blank(one); }}>Clear</Button>
+          </div>
+        </form>
+        <Command form={now} api={api} />
+      </div>
+      {outcome.value
+        ? <Answer access={access} name={one.path} outcome={outcome.value} />
+        : <Empty title="Nothing was sent yet"><p>It goes through this region's gateway, as a client's request does.</p></Empty>}
+    </div>
   );
 }
 

@@ -1,7 +1,8 @@
 // An action's archive: what is in it, its files to be read, all of it to be kept.
 
-import { useComputed, useSignal } from "@preact/signals";
+import { useSignal } from "@preact/signals";
 import { type JSX } from "preact";
+import { useMemo } from "preact/hooks";
 import { download } from "../../api/bounded";
 import { Dialog } from "../../ui/dialog";
 import { Editor } from "../../ui/editor";
@@ -15,7 +16,7 @@ import { unzipped, zipFiles, type ZipFile } from "./zip";
 const SHOWN_BYTES = 512 * 1024;
 
 export function Archive({ name, bytes: content, main }: { name: string; bytes: Uint8Array<ArrayBuffer>; main: string }): JSX.Element {
-  const files = useComputed(() => zipFiles(content));
+  const all = useMemo(() => zipFiles(content), [content]);
   const shown = useSignal<{ name: string; text: string } | null>(null);
   const show = async (file: ZipFile) => {
     try {
@@ -26,7 +27,6 @@ export function Archive({ name, bytes: content, main }: { name: string; bytes: U
       tell(error);
     }
   };
-  const all = files.value;
   return (
     <div class="stack">
       <div class="row">

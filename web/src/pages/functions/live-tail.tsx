@@ -12,7 +12,7 @@ import { clock, count, millis } from "../../ui/words";
 import { What } from "./activations";
 import { ActivationLink } from "./links";
 import { Heat, Log } from "./record";
-import { statusOf, timings, whatRan } from "./records";
+import { children, statusOf, timings, whatRan } from "./records";
 import { begun, fresh, PAGE_ROWS, ROWS_MAX, since, taken, type Tail } from "./tail";
 
 const EVERY_MS = 1000;
@@ -82,6 +82,7 @@ function Row({ access, row }: { access: Access; row: Activation }): JSX.Element 
   const [status, tone] = statusOf(row);
   const times = timings(row);
   const kind = whatRan(row).kind;
+  const below = children(row);
   return (
     <li class="card">
       <div class="row">
@@ -93,7 +94,9 @@ function Row({ access, row }: { access: Access; row: Activation }): JSX.Element 
         <span class="grow" />
         <ActivationLink access={access} id={row.activationId} short />
       </div>
-      {row.logs.length > 0 && <Log lines={row.logs} />}
+      {below.length > 0
+        ? <p class="row small"><span class="soft">brought about</span> {below.map((id) => <ActivationLink key={id} access={access} id={id} short />)}</p>
+        : row.logs.length > 0 && <Log lines={row.logs} />}
     </li>
   );
 }

@@ -18,6 +18,8 @@ export function RecordView({ access, record }: { access: Access; record: Activat
   const times = timings(record);
   const result = JSON.stringify(record.response.result, null, 2) ?? "";
   const below = children(record);
+  // The log of a sequence is nothing but the ids that are linked.
+  const ids = below.length > 0 && below.length === record.logs.length && record.logs[0] === below[0];
   return (
     <div class="stack">
       <div class="row">
@@ -35,10 +37,12 @@ export function RecordView({ access, record }: { access: Access; record: Activat
         <div class="row"><h3>Result</h3>{record.response.size !== undefined && <span class="soft small">{bytes(record.response.size)}</span>}<span class="grow" /><Copy text={result} label="Copy result" /></div>
         {result.length <= RESULT_CHARS ? <Editor label="Result" value={result} /> : <p class="note">The result is too long to be shown; it can be copied.</p>}
       </section>
-      <section>
-        <h3>Log</h3>
-        <Log lines={record.logs} />
-      </section>
+      {!ids && (
+        <section>
+          <h3>Log</h3>
+          <Log lines={record.logs} />
+        </section>
+      )}
     </div>
   );
 }
