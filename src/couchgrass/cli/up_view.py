@@ -74,8 +74,11 @@ class Progress:
 def show_places(folder: Path, status: Status) -> None:
     """The table of URLs, and where the credentials are."""
     out.print()
-    rows = [(one.name, one.gateway_url, one.functions_url, one.database_url) for one in status.regions]
-    titles = ("region", "gateway", "functions", "database")
+    rows = [
+        (one.name, one.gateway_url, one.functions_url, one.database_url, one.dashboard_url or "")
+        for one in status.regions
+    ]
+    titles = ("region", "gateway", "functions", "database", "dashboard")
     print_whole(titles, rows)
     if status.balancer is not None:
         out.print(f"One address for all: {status.balancer.url}", highlight=False, soft_wrap=True)

@@ -27,6 +27,7 @@ from couchgrass.region.config import (
     Region,
     Where,
     converted,
+    names_dashboard,
     parse_toml,
     refuse_unknown,
     region_of,
@@ -163,11 +164,13 @@ def parse_topology(text: str, folder: str, source: str) -> Topology:
         _region(name, one, folder, msgspec.structs.replace(where, above=("regions", name)))
         for name, one in file.regions.items()
     )
+    balancer = None if file.balancer is None else _balancer(file.balancer, folder)
+    unnamed = frozenset(name for name, one in file.regions.items() if not names_dashboard(one))
     topology = Topology(
-        regions,
+        apart.with_dashboards(regions, unnamed, _balancer_claims(balancer)),
         file.databases,
         tuple(_app(one, folder) for one in file.apps),
-        None if file.balancer is None else _balancer(file.balancer, folder),
+        balancer,
     )
     _check_databases(topology, where)
     _check_apps(topology, where)
@@ -258,18 +261,24 @@ def _check_balancer(topology: Topology, balancer: Balancer, where: Where) -> Non
 def _check_apart(topology: Topology, where: Where) -> None:
     claims = [claim for region in topology.regions for claim in apart.claims_of(region)]
     folders = [apart.folder_of(region) for region in topology.regions]
+    claims += _balancer_claims(topology.balancer)
     if (balancer := topology.balancer) is not None:
-        claims += [
-            apart.Claim(("balancer", key), what, "", host, port)
-            for key, what, host, port in (
-                ("port", "the balancer", balancer.host, balancer.port),
-                ("metrics_port", "the balancer's metrics", balancer.metrics_host, balancer.metrics_port),
-            )
-            if port
-        ]
         folders.append(apart.Folder(("balancer", "data"), "the balancer", "", balancer.data))
     for path, reason in apart.clashes(claims, folders):
         raise where.refusal(path, reason)
+
+
+def _balancer_claims(balancer: Balancer | None) -> list[apart.Claim]:
+    if balancer is None:
+        return []
+    return [
+        apart.Claim(("balancer", key), what, "", host, port)
+        for key, what, host, port in (
+            ("port", "the balancer", balancer.host, balancer.port),
+            ("metrics_port", "the balancer's metrics", balancer.metrics_host, balancer.metrics_port),
+        )
+        if port
+    ]
 
 
 def _check_regions(names: tuple[str, ...], topology: Topology, path: Path, where: Where) -> None:

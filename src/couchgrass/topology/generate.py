@@ -15,7 +15,14 @@ from typing import Final
 import msgspec
 
 from couchgrass.errors import BadRequest
-from couchgrass.region.config import AGENT_PORT, DATABASE_PORT, FUNCTIONS_PORT, GATEWAY_PORT, LOOPBACK
+from couchgrass.region.config import (
+    AGENT_PORT,
+    DASHBOARD_PORT,
+    DATABASE_PORT,
+    FUNCTIONS_PORT,
+    GATEWAY_PORT,
+    LOOPBACK,
+)
 from couchgrass.topology.cities import city_of
 from couchgrass.topology.config import BALANCER_PORT, METRICS_PORT, REGIONS_MAX, Topology
 
@@ -30,6 +37,7 @@ FIRST_PORTS: Final = {
     "functions": FUNCTIONS_PORT,
     "gateway": GATEWAY_PORT,
     "agent": AGENT_PORT,
+    "dashboard": DASHBOARD_PORT,
 }
 """Of the first region."""
 

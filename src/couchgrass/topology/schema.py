@@ -34,6 +34,7 @@ _STRUCTS: Final = {
     "functions.limits": "Limits",
     "gateway": "Gateway",
     "agent": "Agent",
+    "dashboard": "Dashboard",
     "identity": "Identity",
 }
 """The value that a table of the examples is read into."""
@@ -51,6 +52,7 @@ _NARROWER: Final[Mapping[tuple[str, str], Schema]] = {
     ("Functions", "public_url"): _URL,
     ("Gateway", "url"): _URL,
     ("Gateway", "public_url"): _URL,
+    ("Dashboard", "public_url"): _URL,
     ("Identity", "issuer"): _URL,
     ("Synced", "match"): _PATTERN,
     ("Synced", "regions"): {"uniqueItems": True},

@@ -107,13 +107,15 @@ def region_status(place: Place, health: Mapping[str, object] | None) -> RegionSt
     if health is None:
         who = "its agent" if place.here else "its gateway"
         words = (f"{who} does not answer",) if place.running or not place.here else ("it does not run",)
-    database = place.urls.get("database", "")
+    database, dashboard = place.urls.get("database", ""), place.urls.get("dashboard", "")
+    if not dashboard and database:
+        dashboard = f"{database}/_utils/"
     return RegionStatus(
         name=place.name,
         database_url=database,
         functions_url=place.urls.get("functions", ""),
         gateway_url=place.urls.get("gateway", ""),
-        dashboard_url=f"{database}/_utils/" if database else None,
+        dashboard_url=dashboard or None,
         pids=dict(place.pids),
         ready=ready,
         healthy=live and (place.running or not place.here),
