@@ -41,13 +41,3 @@ function joined(parts: readonly Uint8Array[], length: number): Uint8Array<ArrayB
   }
   return all;
 }
-
-/** Gives bytes to the user as a file. */
-export function download(name: string, bytes: BlobPart, type = "application/octet-stream"): void {
-  const url = URL.createObjectURL(new Blob([bytes], { type }));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
-}

@@ -55,7 +55,8 @@ export async function namespaceOf(key: string): Promise<string> {
   return name;
 }
 
-export const info = (access: Access, signal?: AbortSignal) => getJson<Info>(ROOT, asked(access, signal ? { signal } : {}));
+/** What everybody is told. */
+export const info = (signal?: AbortSignal) => getJson<Info>(ROOT, { session: false, ...(signal ? { signal } : {}) });
 
 export const namespaceLimits = (access: Access, signal?: AbortSignal) =>
   getJson<Record<string, number>>(below(access.namespace, "limits"), asked(access, signal ? { signal } : {}));

@@ -3,11 +3,11 @@
 import { type JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import type { Outcome } from "../../api/apis";
-import { download } from "../../api/bounded";
 import { activation, type Access } from "../../api/functions";
 import { Editor } from "../../ui/editor";
 import { useLive } from "../../ui/live";
 import { Badge, Button, Fact, Facts, Failed, Loading } from "../../ui/parts";
+import { save } from "../../ui/save";
 import { bytes, millis } from "../../ui/words";
 import { ActivationLink } from "../functions/links";
 import { Heat, Log, TimeBar } from "../functions/record";
@@ -50,7 +50,7 @@ export function Answer({ access, name, outcome }: { access: Access; name: string
 function Body({ name, outcome, type }: { name: string; outcome: Outcome; type: string }): JSX.Element {
   const { bytes: content, whole } = outcome.read;
   const now = useMemo(() => shownAs(type, content, whole), [outcome]);
-  const keep = <Button icon="down" onClick={() => download(name.replace(/^\//, "").replaceAll("/", "-") || "answer", content, type)}>Download</Button>;
+  const keep = <Button icon="down" onClick={() => save(new Blob([content], { type: "application/octet-stream" }), name.replace(/^\//, "").replaceAll("/", "-") || "answer")}>Download</Button>;
   if (!whole && !content.length) return <p class="note">The answer is too large to be loaded here.</p>;
   if (now.as === "nothing") return <p class="soft">It has no body.</p>;
   if (now.as === "binary") return <p class="row">{bytes(content.length)} of {type || "bytes"} {keep}</p>;

@@ -2,11 +2,11 @@
 
 import { type JSX } from "preact";
 import type { Api } from "../../api/apis";
-import { download } from "../../api/bounded";
 import type { Access } from "../../api/functions";
 import { route as address, to } from "../../router";
 import { Editor } from "../../ui/editor";
 import { Badge, Button, Copy, Empty, Fact, Facts, Head, Tabs } from "../../ui/parts";
+import { save } from "../../ui/save";
 import { Table } from "../../ui/table";
 import { ActionLink } from "../functions/links";
 import { described, demandWords, gatewayPath, type Described } from "./swagger";
@@ -75,7 +75,7 @@ function Whole({ api }: { api: Api }): JSX.Element {
       <div class="row">
         <span class="grow" />
         <Copy text={text} label="Copy" />
-        <Button icon="down" onClick={() => download(`${api.id.replaceAll("/", "-")}.json`, text, "application/json")}>Download</Button>
+        <Button icon="down" onClick={() => save(new Blob([text], { type: "application/json" }), `${api.id.replaceAll("/", "-")}.json`)}>Download</Button>
       </div>
       <Editor label="Document of the API" value={text} />
     </div>

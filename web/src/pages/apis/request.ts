@@ -55,6 +55,7 @@ function header(line: string): [string, string] {
   const found = HEADER.exec(line);
   if (!found) throw new Error(`“${line}” is no header: write name: value.`);
   if (FORBIDDEN.test(found[1]!)) throw new Error(`A browser does not let a page send the header ${found[1]!}; curl does.`);
+  if (found[1]!.toLowerCase() === "authorization" && /^basic\b/i.test(found[2]!)) throw new Error("A name and password are not passed on from here: they may be the database's. curl sends them.");
   return [found[1]!, found[2]!];
 }
 

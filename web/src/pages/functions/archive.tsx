@@ -3,10 +3,10 @@
 import { useSignal } from "@preact/signals";
 import { type JSX } from "preact";
 import { useMemo } from "preact/hooks";
-import { download } from "../../api/bounded";
 import { Dialog } from "../../ui/dialog";
 import { Editor } from "../../ui/editor";
 import { Button, Empty } from "../../ui/parts";
+import { save } from "../../ui/save";
 import { tell } from "../../ui/toast";
 import { Table } from "../../ui/table";
 import { bytes, count } from "../../ui/words";
@@ -34,7 +34,7 @@ export function Archive({ name, bytes: content, main }: { name: string; bytes: U
           An archive of {bytes(content.length)}{all && `, ${count(all.length)} ${all.length === 1 ? "file" : "files"}`}{main && <>, begins at <code>{main}</code></>}
         </span>
         <span class="grow" />
-        <Button icon="down" onClick={() => download(name, content)}>Download</Button>
+        <Button icon="down" onClick={() => save(new Blob([content]), name)}>Download</Button>
       </div>
       {all
         ? <Table label="Files of the archive" rows={all} id={(file) => file.name} sorted="name" columns={[

@@ -3,11 +3,12 @@
 import { useSignal } from "@preact/signals";
 import { type JSX } from "preact";
 import { useEffect } from "preact/hooks";
-import { download, readSome } from "../../api/bounded";
+import { readSome } from "../../api/bounded";
 import { actionAnswer, putAction, type Access } from "../../api/functions";
 import { kindOf, type Action, type Place } from "../../api/whisk";
 import { Editor } from "../../ui/editor";
 import { Button, Empty, Failed, Loading } from "../../ui/parts";
+import { save as saveFile } from "../../ui/save";
 import { tell, words } from "../../ui/toast";
 import { bytes } from "../../ui/words";
 import { Archive } from "./archive";
@@ -84,7 +85,7 @@ function Source({ access, place, action, own, saved, name }: { access: Access; p
       <div class="row">
         <span class="soft">{action.exec.main ? <>Begins at <code>{action.exec.main}</code></> : null} {bytes(new Blob([code]).size)}</span>
         <span class="grow" />
-        <Button icon="down" onClick={() => download(name, code, "text/plain")}>Download</Button>
+        <Button icon="down" onClick={() => saveFile(new Blob([code], { type: "text/plain" }), name)}>Download</Button>
         {own && <Button disabled={!changed} onClick={() => { text.value = code; }}>Undo changes</Button>}
         {own && <Button tone="main" busy={busy.value} disabled={!changed} onClick={() => void save()}>{busy.value ? "Saving …" : "Save"}</Button>}
       </div>

@@ -9,7 +9,7 @@ import { bytes, count, millis } from "../../ui/words";
 const MB = 1024 * 1024;
 
 export function LimitsOf({ access }: { access: Access }): JSX.Element {
-  const found = useLive(async (signal) => ({ all: await info(access, signal), own: await namespaceLimits(access, signal) }), 0, [access.namespace, access.key]);
+  const found = useLive(async (signal) => ({ all: await info(signal), own: await namespaceLimits(access, signal) }), 0, [access.namespace, access.key]);
   if (found.failed.value) return <Failed text={found.failed.value} again={() => void found.again()} />;
   if (!found.value.value) return <Loading />;
   const { all, own } = found.value.value;

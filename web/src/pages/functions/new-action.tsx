@@ -16,7 +16,7 @@ import { actionHref } from "./links";
 const SEQUENCE = "sequence";
 
 export function NewAction({ access }: { access: Access }): JSX.Element {
-  const kinds = useLive(async (signal) => kindsFrom(await info(access, signal)), 0, [access.namespace, access.key]);
+  const kinds = useLive(async (signal) => kindsFrom(await info(signal)), 0, [access.namespace, access.key]);
   const kind = useSignal("");
   const code = useSignal("");
   const busy = useSignal(false);
