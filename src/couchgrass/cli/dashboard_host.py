@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from couchgrass import __version__
 from couchgrass.cli.agent import topology_of
+from couchgrass.cli.dashboard_own import folder_of, is_of_up, own_of
 from couchgrass.clock import SystemClock
 from couchgrass.dashboard.cookies import cookie_name
 from couchgrass.dashboard.http.app import App
@@ -44,14 +45,15 @@ def of_database(url: str, own: str) -> App:
 async def opened(region: Region, file: Path, url: str, stack: AsyncExitStack) -> App:
     """The dashboard of a region, served at `url`. What was begun is ended by `stack`, in good order. It
     serves before the region's database does, and goes on without it."""
-    topology = topology_of(file, region)
+    topology, folder = topology_of(file, region), folder_of(file, region)
     passing = Passing()
     stack.push_async_callback(passing.close)
     return App(
         Backends(_servers(region), passing, SystemClock()),
         passing,
         pages=_pages,
-        told=lambda: _told(region, topology, url),
+        told=lambda: _told(region, topology, url, has_drills=is_of_up(folder)),
+        own=await own_of(region, topology, folder, stack),
     )
 
 
@@ -77,7 +79,7 @@ def _key(region: Region) -> str:
     return basic(*key.key.split(":", 1)) if key is not None else ""
 
 
-def _told(region: Region, topology: Topology, url: str) -> Told:
+def _told(region: Region, topology: Topology, url: str, *, has_drills: bool) -> Told:
     own = region.dashboard.public_url or url
     return Told(
         __version__,
@@ -88,7 +90,7 @@ def _told(region: Region, topology: Topology, url: str) -> Told:
             for one in topology.regions
             if (found := own if one.name == region.name else _reached(one))
         ),
-        has=Has(functions=True, gateway=True, balancer=topology.balancer is not None, drills=False),
+        has=Has(functions=True, gateway=True, balancer=topology.balancer is not None, drills=has_drills),
     )
 
 

@@ -195,6 +195,10 @@ class Edge(ABC):
     async def close(self) -> None:
         """Ends what the application began."""
 
+    def counts(self, request: Request) -> bool:
+        """Whether it is one of those `requests`; one that only asks how we are may not be."""
+        return True
+
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
@@ -203,7 +207,8 @@ class Edge(ABC):
         began_s = time.perf_counter()
         try:
             answer = await self._answered(request)
-            self.requests.add(request.method, answer.status, time.perf_counter() - began_s)
+            if self.counts(request):
+                self.requests.add(request.method, answer.status, time.perf_counter() - began_s)
             if self.signature:
                 answer.headers = [*answer.headers, *self.signature]
             if self.draining:

@@ -41,7 +41,7 @@ FIRST_PORTS: Final = {
 }
 """Of the first region."""
 
-RESERVED: Final = frozenset({"apps", "balancer", "holds", "up", "wires"})
+RESERVED: Final = frozenset({"apps", "balancer", "drills", "holds", "up", "wires"})
 """Names that other things have in the folder, or as processes."""
 
 _NAME: Final = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}"

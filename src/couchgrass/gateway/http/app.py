@@ -119,6 +119,10 @@ class Gateway(Edge):
         await self._backend.close()
         await self._keys.close()
 
+    def counts(self, request: Request) -> bool:
+        """Users' requests: balancers ask for the region's health several times a second."""
+        return _mounted(self._probes, request.raw_path) is None
+
     async def answer(self, request: Request) -> Answer:
         """The answer to a request. Raises CouchgrassError for what concerns no API."""
         path = request.raw_path
