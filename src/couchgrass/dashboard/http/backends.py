@@ -95,11 +95,12 @@ class Backends:
         return answer
 
     async def functions(self, request: Request, path: bytes) -> Answer:
-        """OpenWhisk's API: with the key that the request brings, or as a server admin in any namespace.
+        """OpenWhisk's API: with the key that the request brings, or as a server admin in any namespace; and
+        its root, which tells everybody the limits and the kinds.
 
         Raises NotFound for other paths, Unauthorized and Forbidden for who is no admin and names a namespace.
         """
-        if self._servers.functions is None or not (path == _API or path.startswith(_API + b"/")):
+        if self._servers.functions is None or not (path in (b"/", _API) or path.startswith(_API + b"/")):
             raise NotFound("Not found.")
         headers = sent_headers(request.scope["headers"])
         namespace = request.header(NAMESPACE_HEADER)
