@@ -53,7 +53,9 @@ def sites(*found: Site) -> Sites:
 
 def name_at(table: Sites, path: str) -> str | None:
     found = table.find(path.encode())
-    return f"-> {found.location}" if isinstance(found, Moved) else found and found.file.name
+    if isinstance(found, Moved):
+        return f"-> {found.location}"
+    return None if found is None else found.file.name
 
 
 @pytest.mark.parametrize(
@@ -164,7 +166,8 @@ def test_a_content_is_taken_only_when_it_is_the_one() -> None:
     document = content_document("/", digest, b"grass")
     assert content_from(document, digest) == b"grass"
     assert content_from(document, digest_of(b"weed")) is None
-    for broken in (None, {}, {"_attachments": {}}, {"_attachments": {"content": {"stub": True}}}):
+    stub = {"_attachments": {"content": {"stub": True}}}
+    for broken in (None, {}, {"_attachments": {}}, stub):
         assert content_from(broken, digest) is None
     document["_attachments"]["content"]["data"] = "grä"
     assert content_from(document, digest) is None

@@ -37,12 +37,14 @@ PATH_CHARS_MAX: Final = 2048
 
 
 class SiteFile(msgspec.Struct, frozen=True):
-    """`digest` is the content's SHA-256 in hex; `bytes` is its length."""
+    """`digest` is the content's SHA-256 in hex; `bytes` is its length. `hashed`: its name changes with its
+    content."""
 
     name: str
     digest: str
     bytes: int
     media_type: str
+    hashed: bool = False
 
 
 class Site(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Pages at a gateway's address: beside APIs, kept by browsers, and another region's when they can't be had."""
+"""Pages at a gateway's address: beside APIs, kept by browsers, another region's when they can't be had."""
 
 from __future__ import annotations
 
