@@ -207,5 +207,5 @@ def _files(count: int) -> str:
 def _size(count: int) -> str:
     """Bytes as people read them."""
     if count < 1000:
-        return f"{count} bytes"
+        return "1 byte" if count == 1 else f"{count} bytes"
     return f"{count / 1000:.0f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
