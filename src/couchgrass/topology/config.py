@@ -35,6 +35,7 @@ from couchgrass.region.config import (
 from couchgrass.region.toml_lines import Path, key_lines
 from couchgrass.topology import apart
 from couchgrass.topology.geo import place
+from couchgrass.topology.pages import csp_problem, path_problem
 from couchgrass.topology.patterns import problem_of
 
 BALANCER_PORT: Final = 8080
@@ -75,15 +76,26 @@ class Synced(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     regions: tuple[str, ...] = ()
 
 
+class Pages(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What people see of an app: the files of `folder`, served by each region's gateway below `path`. `csp`
+    is their Content-Security-Policy; "": the strict one that a deploy makes."""
+
+    folder: str
+    path: str = "/"
+    csp: str = ""
+
+
 class App(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An app to deploy: `folder` has its manifest, `env_file` what the manifest takes from the environment.
-    `account` is the name of its account in each region's database; `regions` empty: all."""
+    `account` is the name of its account in each region's database; `regions` empty: all. `pages` are what
+    people see of it."""
 
     folder: str
     env_file: str = ""
     namespace: str = "guest"
     account: str = ""
     regions: tuple[str, ...] = ()
+    pages: Pages | None = None
 
 
 class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -232,6 +244,24 @@ def _check_apps(topology: Topology, where: Where) -> None:
         if (app.folder, app.namespace) in seen:
             raise where.refusal((*at, "folder"), f"{app.folder} is deployed to {app.namespace} already")
         seen.add((app.folder, app.namespace))
+    _check_pages(topology, where)
+
+
+def _check_pages(topology: Topology, where: Where) -> None:
+    seen: dict[str, str] = {}
+    for number, app in enumerate(topology.apps):
+        if app.pages is None:
+            continue
+        at, pages = ("apps", str(number), "pages"), app.pages
+        if not pages.folder:
+            raise where.refusal((*at, "folder"), "is empty: name the folder with the index.html")
+        if problem := path_problem(pages.path):
+            raise where.refusal((*at, "path"), problem)
+        if problem := csp_problem(pages.csp):
+            raise where.refusal((*at, "csp"), problem)
+        if pages.path in seen:
+            raise where.refusal((*at, "path"), f"the pages of {seen[pages.path]} are at {pages.path} already")
+        seen[pages.path] = app.folder
 
 
 def _check_balancer(topology: Topology, balancer: Balancer, where: Where) -> None:
@@ -311,7 +341,14 @@ def _app(app: App, folder: str) -> App:
         app,
         folder=str(PurePath(folder) / app.folder),
         env_file=str(PurePath(folder) / app.env_file) if app.env_file else "",
+        pages=None if app.pages is None else _pages(app.pages, folder),
     )
+
+
+def _pages(pages: Pages, folder: str) -> Pages:
+    """An empty folder stays so, to be refused."""
+    whole = str(PurePath(folder) / pages.folder) if pages.folder else ""
+    return msgspec.structs.replace(pages, folder=whole)
 
 
 def _balancer(balancer: Balancer, folder: str) -> Balancer:

@@ -58,6 +58,7 @@ dashboard.port = 3246
 # namespace = "guest"                # the namespace that it is deployed to
 # account = ""                       # the name of its account in each region's database
 # regions = []                       # which ones; none: all
+# pages = {folder = "todo/web", path = "/"}   # what people see of it, at this path: docs/pages.md
 
 # --- The balancer: one address for all regions.
 

@@ -135,10 +135,12 @@ def generated(
     account: str,
     databases: Sequence[str],
     env_file: str = "",
+    pages: str = "",
     sign_in: bool = False,
 ) -> str:
     """The file's text. `app` is the folder of the app and `env_file` its file, from this file's folder on or
-    whole; `account` the name of its account in each region's database; `databases` names and patterns.
+    whole; `account` the name of its account in each region's database; `databases` names and patterns;
+    `pages` the folder of what people see of it, "" when there is none.
     `sign_in`: the app's APIs want tokens, whose issuer is the balancer: the same for all regions."""
     issuer = f"http://{LOOPBACK}:{ports.balancer}" if sign_in else ""
     regions = "\n".join(_region(name, one, issuer) for name, one in zip(names, ports.regions, strict=True))
@@ -151,6 +153,7 @@ def generated(
             account=_text(account),
             databases="\n\n".join(f"[[databases]]\nmatch = {_text(one)}" for one in databases),
             env=env,
+            pages=_pages(pages),
             port=ports.balancer,
             metrics=ports.metrics,
         )
@@ -160,6 +163,12 @@ def generated(
 def account_for(folder: str) -> str:
     """The account of an app whose folder has this name."""
     return re.sub(r"[^a-z0-9_-]+", "-", folder.lower()).strip("-_") or "app"
+
+
+def _pages(folder: str) -> str:
+    if folder:
+        return f'pages = {{ folder = {_text(folder)}, path = "/" }}   # what people see of it'
+    return '# pages = { folder = "web/dist", path = "/" }   # what people see of it'
 
 
 def _region(name: str, ports: dict[str, int], issuer: str) -> str:
@@ -205,6 +214,7 @@ folder = {app}
 account = {account}                     # its account in each region's database
 # namespace = "guest"
 {env}             # what the manifest takes from the environment
+{pages}
 
 # --- The balancer: the one address that clients know.
 

@@ -18,6 +18,7 @@ from couchgrass.region import config as region_config
 from couchgrass.region.config import NAME_PATTERN, Region
 from couchgrass.topology import example
 from couchgrass.topology.config import REGIONS_MAX, File
+from couchgrass.topology.pages import CSP_CHARS_MAX, CSP_PATTERN, PATH_CHARS_MAX, PATH_PATTERN
 
 Schema = dict[str, Any]
 
@@ -57,6 +58,9 @@ _NARROWER: Final[Mapping[tuple[str, str], Schema]] = {
     ("Synced", "match"): _PATTERN,
     ("Synced", "regions"): {"uniqueItems": True},
     ("App", "regions"): {"uniqueItems": True},
+    ("Pages", "folder"): {"minLength": 1},
+    ("Pages", "path"): {"pattern": f"^{PATH_PATTERN}$", "maxLength": PATH_CHARS_MAX},
+    ("Pages", "csp"): {"pattern": f"^{CSP_PATTERN}$", "maxLength": CSP_CHARS_MAX},
 }
 """What the parser looks at besides kinds."""
 
