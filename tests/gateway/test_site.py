@@ -166,8 +166,8 @@ def test_a_content_is_taken_only_when_it_is_the_one() -> None:
     document = content_document("/", digest, b"grass")
     assert content_from(document, digest) == b"grass"
     assert content_from(document, digest_of(b"weed")) is None
-    stub = {"_attachments": {"content": {"stub": True}}}
-    for broken in (None, {}, {"_attachments": {}}, stub):
-        assert content_from(broken, digest) is None
+    broken: list[object] = [None, {}, {"_attachments": {}}, {"_attachments": {"content": {"stub": True}}}]
+    for other in broken:
+        assert content_from(other, digest) is None
     document["_attachments"]["content"]["data"] = "grä"
     assert content_from(document, digest) is None

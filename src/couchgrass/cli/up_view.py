@@ -83,10 +83,9 @@ def show_places(folder: Path, status: Status, pages: Sequence[str] = ()) -> None
     print_whole(titles, rows)
     if status.balancer is not None:
         out.print(f"One address for all: {status.balancer.url}", highlight=False, soft_wrap=True)
-        for path in pages:
-            out.print(
-                f"The app is at {status.balancer.url}{path}", highlight=False, soft_wrap=True, style="bold"
-            )
+    base = status.regions[0].gateway_url if status.balancer is None else status.balancer.url
+    for path in pages:
+        out.print(f"The app is at {base}{path}", highlight=False, soft_wrap=True, style="bold")
     if status.credentials_file:
         out.print(f"Credentials are in {status.credentials_file}", highlight=False, soft_wrap=True)
     out.print(f"Logs are in {folder / 'up.log'}", highlight=False, soft_wrap=True)

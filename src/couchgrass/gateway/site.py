@@ -15,7 +15,7 @@ import base64
 import binascii
 import hashlib
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote, unquote_to_bytes
 
@@ -170,8 +170,3 @@ def content_from(document: Any, digest: str) -> bytes | None:
     except (KeyError, TypeError, ValueError, binascii.Error):
         return None
     return content if digest_of(content) == digest else None
-
-
-def sites_in(documents: Iterable[Mapping[str, Any]]) -> list[Site]:
-    """The sites among documents."""
-    return [site for one in documents if (site := from_document(one)) is not None]

@@ -39,8 +39,8 @@ class UpDied(Exception):
 
 
 class UpProcess:
-    """``couchgrass up`` in `folder`. `app` is the folder of an app; None: no app is deployed. `change` may
-    change the text of the file before the first start."""
+    """``couchgrass up`` in `folder`. `app` is the folder of an app, and `pages` that of its pages; None: no
+    app is deployed. `change` may change the text of the file before the first start."""
 
     def __init__(
         self,
@@ -48,6 +48,7 @@ class UpProcess:
         *,
         regions: Sequence[str] = ("london", "dallas"),
         app: Path | None = None,
+        pages: Path | None = None,
         balancer: bool = True,
         change: Callable[[str], str] = str,
     ) -> None:
@@ -57,6 +58,7 @@ class UpProcess:
         self.process: subprocess.Popen[bytes] | None = None
         self._regions = tuple(regions)
         self._app = app
+        self._pages = pages
         self._balancer = balancer
         self._change = change
 
@@ -202,7 +204,12 @@ class UpProcess:
         free = iter(free_ports(len(self._regions) * len(FIRST_PORTS) + 2))
         ports = Ports(tuple({name: next(free) for name in FIRST_PORTS} for _ in self._regions), *free)
         text = generated(
-            self._regions, ports, app=str(self._app or ""), account="todo", databases=("todos", "todos*")
+            self._regions,
+            ports,
+            app=str(self._app or ""),
+            account="todo",
+            databases=("todos", "todos*"),
+            pages=str(self._pages or ""),
         )
         head, apps, rest = text.partition("# --- Apps")
         rest, balancer, last = rest.partition("# --- The balancer")

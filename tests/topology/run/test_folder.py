@@ -188,7 +188,7 @@ def test_a_port_of_the_file_that_is_taken_is_named_with_its_key(folder: Path) ->
         topology = parse_topology(text, str(folder), CONFIG)
         with pytest.raises(FolderRefused, match=rf"port {first} \(regions\.a\.database\.port\) is taken"):
             check_ports(folder, topology)
-        whole = parse_topology(f"{text}[balancer]\nport = {second}\n", str(folder), CONFIG)
+        whole = parse_topology(f"{text}[balancer]\nport = {second}\nmetrics_port = 0\n", str(folder), CONFIG)
         with pytest.raises(FolderRefused, match=rf"ports {first} .*, {second} \(balancer\.port\) are taken"):
             check_ports(folder, whole)
 
