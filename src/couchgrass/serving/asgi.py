@@ -169,7 +169,8 @@ class Request:
 
 
 class Answer:
-    """A status, headers (names in lower case), and a body: whole, or pieces that are streamed."""
+    """A status, headers (names in lower case), and a body: whole, or pieces that are streamed. Status and
+    headers go out with the first piece, which may be empty."""
 
     __slots__ = ("body", "headers", "pieces", "status")
 
@@ -266,7 +267,7 @@ class Edge(ABC):
         try:
             if request.method != "HEAD":
                 async for piece in answer.pieces:
-                    for at in range(0, len(piece), PART_BYTES_MAX):
+                    for at in range(0, len(piece) or 1, PART_BYTES_MAX):
                         part = piece[at : at + PART_BYTES_MAX]
                         await send({"type": "http.response.body", "body": part, "more_body": True})
         except asyncio.CancelledError:

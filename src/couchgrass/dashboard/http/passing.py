@@ -162,6 +162,8 @@ class Passing:
 
         self.under_way += 1
         try:
+            # Status and headers go out now: a feed may be silent for long.
+            yield b""
             pieces = response.content.iter_any()
             async for piece in until_told(aiter(pieces), self.told) if way.is_feed else pieces:
                 yield piece
