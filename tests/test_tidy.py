@@ -32,6 +32,7 @@ FUNCTION_LINES_MAX = 60
 CLIENTS = frozenset({"couch", "whisk", "serving"})
 SUBFOLDER_USES = {
     ("agent", "http"): frozenset({"run"}),
+    ("dashboard", "http"): frozenset({"run"}),
     ("docdb", "http"): frozenset({"sqlite", "javascript"}),
     ("replication", "http"): frozenset({"run"}),
     ("functions", "store"): frozenset({"runtimes"}),

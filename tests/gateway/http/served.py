@@ -78,6 +78,7 @@ class World:
         self.backend: Backend
         self.standing: Standing
         self.once: Once
+        self.gateway: Gateway
         self.db: CouchServer
         self.sites: KeptSites
         self.pages = ""
@@ -185,6 +186,7 @@ async def served(
         world = World(url, apis, management, peer, clock)
         world.backend, world.standing, world.once, world.db = backend, standing, once, db
         world.sites, world.pages = sites, database + "-pages"
+        world.gateway = gateway
         try:
             async with aiohttp.ClientSession(auto_decompress=False) as world.session:
                 yield world
