@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
+from couchgrass.cli.up import example_app
 from couchgrass.testing.browser import Window, opened, running_browser
 from couchgrass.testing.server import ServerProcess
+from couchgrass.testing.up import UpProcess, running_up
 
 
 @pytest.fixture(scope="session")
@@ -50,4 +52,29 @@ def sign_in(page: Page, name: str, password: str) -> None:
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("navigation", name="Pages").wait_for()
+    page.get_by_role("button", name="Sign out").wait_for()
+
+
+@pytest.fixture(scope="session")
+def up_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpProcess]:
+    """Two regions, london and dallas, with the todo app and a balancer. Who breaks something heals it."""
+    with running_up(tmp_path_factory.mktemp("site") / "d", app=example_app()) as found:
+        yield found
+
+
+@pytest.fixture
+def dashboard(window: Window, up_site: UpProcess) -> SignedIn:
+    """Opens `#hash` of a region's dashboard, signed in as its admin."""
+
+    def open_at(hash: str = "", region: str = "london") -> Page:
+        return at_dashboard(window, up_site, hash, region)
+
+    return open_at
+
+
+def at_dashboard(window: Window, up: UpProcess, hash: str, region: str = "london") -> Page:
+    """The window's page, at a region's dashboard, signed in as its admin."""
+    admin = up.admin(region)
+    window.page.goto(f"{up.dashboard(region)}/{hash}")
+    sign_in(window.page, admin.name, admin.password)
+    return window.page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -15,10 +16,11 @@ from couchgrass.cli.fleet import look, up_kept
 from couchgrass.cli.region import read_topology
 from couchgrass.drill.wires import Fault, Wires, read_wires, wires_text, with_faults
 from couchgrass.region.config import Region
+from couchgrass.region.places import ADMIN
 from couchgrass.region.run.state_file import RegionState, read_state
 from couchgrass.serving.files import replace_file
 from couchgrass.testing.ports import free_ports
-from couchgrass.testing.region import environment, until
+from couchgrass.testing.region import Login, environment, until
 from couchgrass.topology.config import Topology
 from couchgrass.topology.generate import FIRST_PORTS, Ports, generated
 from couchgrass.topology.holds import HoldNote, hold_text
@@ -144,6 +146,15 @@ class UpProcess:
     def region(self, name: str) -> Region:
         """As the file has it."""
         return self.topology.region(name)
+
+    def dashboard(self, name: str) -> str:
+        """Where a region's dashboard is served."""
+        return f"http://127.0.0.1:{self.region(name).dashboard.port}"
+
+    def admin(self, name: str) -> Login:
+        """The admin of a region's database."""
+        told = json.loads((Path(self.region(name).data) / ADMIN).read_bytes())
+        return Login(told["name"], told["password"])
 
     @property
     def state(self) -> RegionState:
