@@ -50,4 +50,4 @@ def sign_in(page: Page, name: str, password: str) -> None:
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("navigation", name="Pages").wait_for()
+    page.get_by_role("navigation", name="Pages", exact=True).wait_for()
