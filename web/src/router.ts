@@ -1,44 +1,26 @@
 // Addresses of pages are behind the `#`, so that any server's path will do: #/databases/todos?view=table
 
 import { computed, signal } from "@preact/signals";
+import { parsed, type Route } from "./address";
 
-export interface Route {
-  /** Decoded segments: ["databases", "todos"]. */
-  parts: string[];
-  query: URLSearchParams;
-}
+export { parsed, to, type Route } from "./address";
 
 function read(): string {
   return location.hash.replace(/^#\/?/, "");
 }
 
 const hash = signal(read());
+let guard: ((next: Route) => boolean) | null = null;
+
 addEventListener("hashchange", () => {
-  hash.value = read();
+  const next = read();
+  if (next === hash.value) return;
+  if (guard && !guard(parsed(next))) history.replaceState(null, "", `#/${hash.value}`);
+  else hash.value = next;
 });
 
 /** Where we are. */
 export const route = computed<Route>(() => parsed(hash.value));
-
-export function parsed(text: string): Route {
-  const [path = "", query = ""] = text.split("?", 2);
-  const parts = path.split("/").filter(Boolean).map(decoded);
-  return { parts, query: new URLSearchParams(query) };
-}
-
-function decoded(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return part;
-  }
-}
-
-/** The address of a page, for `href`. */
-export function to(parts: readonly string[], query: Record<string, string> = {}): string {
-  const text = new URLSearchParams(query).toString();
-  return `#/${parts.map(encodeURIComponent).join("/")}${text ? `?${text}` : ""}`;
-}
 
 /** Goes there; `replace` leaves no step in the history. */
 export function go(href: string, { replace = false } = {}): void {
@@ -48,4 +30,12 @@ export function go(href: string, { replace = false } = {}): void {
   } else {
     location.hash = href;
   }
+}
+
+/** Asks `may` before another page is shown; false: we stay. The answer ends it. */
+export function guarded(may: (next: Route) => boolean): () => void {
+  guard = may;
+  return () => {
+    if (guard === may) guard = null;
+  };
 }

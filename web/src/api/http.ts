@@ -98,15 +98,41 @@ export async function getJson<T>(path: string, how: Ask = {}): Promise<T> {
 }
 
 async function refusal(answer: Response): Promise<ApiError> {
-  const text = await answer.text().catch(() => "");
+  return refusalOf(answer.status, answer.statusText, await answer.text().catch(() => ""));
+}
+
+function refusalOf(status: number, statusText: string, text: string): ApiError {
   try {
     const told = JSON.parse(text) as Record<string, unknown>;
     const error = typeof told.error === "string" ? told.error : "";
     const reason = told.reason ?? told.message ?? (error.includes(" ") ? error : "");
-    return new ApiError(answer.status, error, typeof reason === "string" ? reason : JSON.stringify(reason));
+    return new ApiError(status, error, typeof reason === "string" ? reason : JSON.stringify(reason));
   } catch {
-    return new ApiError(answer.status, answer.statusText, text.slice(0, 300));
+    return new ApiError(status, statusText, text.slice(0, 300));
   }
+}
+
+/** PUTs a file, and tells how much of it is there: 0 to 1. Its answer is JSON. Raises ApiError, and what ended
+ * `signal`. */
+export function putFile<T>(path: string, file: Blob, how: { query?: Ask["query"]; type: string; signal: AbortSignal; progress: (part: number) => void }): Promise<T> {
+  return new Promise<T>((done, failed) => {
+    // The only way by which browsers say how far an upload is.
+    const request = new XMLHttpRequest();
+    request.open("PUT", withQuery(path, how.query));
+    request.setRequestHeader("accept", "application/json");
+    request.setRequestHeader("content-type", how.type);
+    request.setRequestHeader("x-couchgrass-dashboard", "1");
+    request.upload.onprogress = (event) => how.progress(event.total ? event.loaded / event.total : 0);
+    request.onload = () => {
+      if (request.status >= 200 && request.status < 300) return done(JSON.parse(request.responseText) as T);
+      if (request.status === 401) unauthorized();
+      failed(refusalOf(request.status, request.statusText, request.responseText));
+    };
+    request.onerror = () => failed(new ApiError(0, "no_answer", "the server does not answer, or took no more of it"));
+    request.onabort = () => failed(how.signal.reason);
+    how.signal.addEventListener("abort", () => request.abort(), { once: true });
+    request.send(file);
+  });
 }
 
 /** The values of a feed of JSON lines, until it ends or `signal` ends it. Raises ApiError. */

@@ -93,13 +93,24 @@ export function show(root: ShadowRoot, how: How): Shown {
   });
   return {
     set(text) {
-      if (text === view.state.doc.toString()) return;
+      const before = view.state.doc.toString();
+      if (text === before) return;
       quiet = true;
-      view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text } });
+      view.dispatch({ changes: difference(before, text) });
       quiet = false;
     },
     destroy() {
       view.destroy();
     },
   };
+}
+
+/** The one piece that differs, so that the cursor stays where it is in the rest. */
+function difference(before: string, after: string): { from: number; to: number; insert: string } {
+  const most = Math.min(before.length, after.length);
+  let from = 0;
+  while (from < most && before[from] === after[from]) from += 1;
+  let same = 0;
+  while (same < most - from && before[before.length - 1 - same] === after[after.length - 1 - same]) same += 1;
+  return { from, to: before.length - same, insert: after.slice(from, after.length - same) };
 }

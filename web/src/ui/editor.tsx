@@ -22,13 +22,15 @@ export function Editor(how: How): JSX.Element {
   const shown = useRef<Shown | null>(null);
   const input = useRef(how.onInput);
   input.current = how.onInput;
+  const value = useRef(how.value);
+  value.current = how.value;
   useEffect(() => {
     let over = false;
     void import("./codemirror").then(({ show }) => {
       if (over || !place.current) return;
       const root = place.current.shadowRoot ?? place.current.attachShadow({ mode: "open" });
       shown.current = show(root, {
-        value: how.value,
+        value: value.current,
         label: how.label,
         language: how.language ?? "json",
         readOnly: !how.onInput,

@@ -78,3 +78,11 @@ export function useFeed<T>(path: string, take: (one: T) => void): ReadonlySignal
   }, [path]);
   return failed;
 }
+
+/** The last value that there was, while the next one is on its way: a table does not blink, and the button
+ * that was pressed keeps the focus. */
+export function useLast<T>(value: T | undefined): T | undefined {
+  const last = useRef(value);
+  if (value !== undefined) last.current = value;
+  return last.current;
+}
