@@ -180,7 +180,8 @@ def test_those_of_one_document_are_tried_alone(tmp_path: Path, monkeypatch: pyte
 
     async def work(a: Side, b: Side) -> None:
         rev = await b.put("/db/_design/rule", RULE)
-        await a.json("POST", "/db/_bulk_docs", {"docs": [{"_id": name, "bad": True} for name in ("d1", "d2")]})
+        for name in ("d1", "d2"):
+            await a.put(f"/db/{name}", {"bad": True})
         await a.put("/_replicator/on", {**ON, "target": b.at("db")})
         await become(lambda: letters(a), [("d1", "forbidden"), ("d2", "forbidden")])
         await b.json("DELETE", f"/db/_design/rule?rev={rev}")

@@ -8,7 +8,7 @@ import { useLive } from "../../ui/live";
 import { Failed, Loading } from "../../ui/parts";
 import { count } from "../../ui/words";
 import { Ends, NextTry, NotAdmin, StateBadge } from "./parts";
-import { jobOf, jobOfDocument, STATES, type Job } from "./rows";
+import { jobOf, jobOfDocument, saysOf, type Job } from "./rows";
 
 const EVERY_MS = 1000;
 
@@ -42,7 +42,7 @@ function One({ database, id, job }: { database: string; id: string; job: Job | n
       {job && (
         <>
           <p><Ends job={job} /></p>
-          <p class="row" role="status"><StateBadge state={job.state} /> <span>{STATES[job.state].says}</span> <NextTry at={job.nextTry} /></p>
+          <p class="row" role="status"><StateBadge state={job.state} /> <span>{saysOf(job)}</span> <NextTry at={job.nextTry} /></p>
           {job.error && <p class="bad-note" role="alert">{job.error}</p>}
           {job.counts && <p class="soft">{count(job.counts.docs_written)} documents written, {count(job.counts.changes_pending)} changes pending</p>}
         </>

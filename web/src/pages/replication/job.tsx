@@ -16,7 +16,7 @@ import { remove } from "./actions";
 import { History } from "./history";
 import { Letters } from "./letters";
 import { Ends, KeptNote, NextTry, NotAdmin, StateBadge, TurnButton } from "./parts";
-import { DIRECTIONS, jobOf, jobOfDocument, seqNumber, STATES, type Job } from "./rows";
+import { DIRECTIONS, jobOf, jobOfDocument, saysOf, seqNumber, type Job } from "./rows";
 import { withoutSecrets } from "../../api/secrets";
 
 const EVERY_MS = 1000;
@@ -90,7 +90,7 @@ function Status({ job }: { job: Job }): JSX.Element {
   return (
     <section class="card replication-status" aria-label="Status">
       <p class="row">
-        <StateBadge state={job.state} /> <span>{STATES[job.state].says}</span> <NextTry at={job.nextTry} />
+        <StateBadge state={job.state} /> <span>{saysOf(job)}</span> <NextTry at={job.nextTry} />
       </p>
       {job.error && (job.state === "paused" ? <p class="note">{job.error}</p> : <p class="bad-note">{job.error}</p>)}
       <p class="replication-big"><Ends job={job} /></p>

@@ -19,7 +19,7 @@ export function StateBadge({ state }: { state: State }): JSX.Element {
 export function EndName({ end }: { end: End }): JSX.Element {
   return (
     <span class="replication-end" title={end.full}>
-      {end.host && <span class="soft">{end.host}/</span>}<wbr />{end.database || "–"}
+      {end.host && <><span class="soft">{end.host}/</span><wbr /></>}{end.database || "–"}
     </span>
   );
 }
@@ -42,7 +42,7 @@ export function DirectionWord({ job }: { job: Job }): JSX.Element {
 export function NextTry({ at }: { at: number | null }): JSX.Element | null {
   if (at === null) return null;
   const left = (at - Date.now()) / 1000;
-  return <span class="soft small nums" title={clock(at)}>{left > 0 ? `next try in ${seconds(left)}` : "next try now"}</span>;
+  return <span class="soft small nums" title={clock(at)}>{left >= 0.5 ? `next try in ${seconds(left)}` : "next try now"}</span>;
 }
 
 /** Whether the job can be paused, or started; null: neither. */

@@ -26,6 +26,11 @@ export const STATES: Record<State, StateWords> = {
   unknown: { tone: "soft", word: "Unknown", says: "Only server admins are told the state." },
 };
 
+/** What the job's state means for it. One that has just begun has counted nothing yet. */
+export function saysOf(job: Job): string {
+  return job.state === "running" && !job.counts ? "It has begun, and looks at both databases." : STATES[job.state].says;
+}
+
 export type Direction = "pull" | "push" | "local" | "remote";
 
 export const DIRECTIONS: Record<Direction, string> = {

@@ -52,7 +52,7 @@ function Tasks(): JSX.Element {
               </label>
             </div>
           )}
-          <Table label="Active tasks" rows={shown} columns={columns((task) => { open.value = taskKey(task); })} id={taskKey} sorted="type" empty={<Nothing filtered={tasks.length > 0} />} />
+          <Table label="Active tasks" rows={shown} columns={columns((task) => { open.value = taskKey(task); })} id={taskKey} sorted="task" empty={<Nothing filtered={tasks.length > 0} />} />
         </div>
       )}
       {open.value !== null && <Details task={opened} onClose={() => { open.value = null; }} />}
@@ -72,8 +72,10 @@ function Nothing({ filtered }: { filtered: boolean }): JSX.Element {
 function columns(open: (task: Task) => void): Column<Task>[] {
   const at = (time: number | undefined) => (time ? <span title={clock(time * 1000)}>{seconds(Math.max(0, Date.now() / 1000 - time))} ago</span> : "–");
   return [
-    { name: "type", title: "Type", sort: (task) => `${task.type} ${subject(task)}`, cell: (task) => <Badge>{typeWord(task.type)}</Badge> },
-    { name: "what", title: "What", sort: subject, cell: (task) => <button class="plain tasks-what" title="Details" onClick={() => open(task)}>{subject(task)}</button> },
+    {
+      name: "task", title: "Task", sort: (task) => `${task.type} ${subject(task)}`,
+      cell: (task) => <div class="tasks-name"><Badge>{typeWord(task.type)}</Badge> <button class="plain tasks-what" title="Details" onClick={() => open(task)}>{subject(task)}</button></div>,
+    },
     { name: "progress", title: "Progress", sort: (task) => progress(task) ?? -1, cell: (task) => <How task={task} /> },
     { name: "started", title: "Started", sort: (task) => task.started_on ?? 0, cell: (task) => at(task.started_on) },
     { name: "updated", title: "Updated", sort: (task) => task.updated_on ?? 0, cell: (task) => at(task.updated_on) },
