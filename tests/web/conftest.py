@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
+from couchgrass.cli.up import example_app
+from couchgrass.region.run.account import peer_access
 from couchgrass.testing.browser import Window, opened, running_browser
 from couchgrass.testing.server import ServerProcess
+from couchgrass.testing.up import UpProcess, running_up
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +46,35 @@ def utils(window: Window, couch_server: ServerProcess) -> SignedIn:
         return page
 
     return open_at
+
+
+@pytest.fixture(scope="session")
+def up_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpProcess]:
+    """Two regions with the todo app, their dashboards and a balancer, for all tests that leave them well."""
+    with running_up(tmp_path_factory.mktemp("site") / "two", app=example_app()) as found:
+        yield found
+
+
+@pytest.fixture
+def dashboard(window: Window, up_site: UpProcess) -> SignedIn:
+    """Opens `#hash` of the first region's dashboard, signed in as its admin."""
+
+    def open_at(hash: str = "") -> Page:
+        open_dashboard(window.page, up_site, hash)
+        return window.page
+
+    return open_at
+
+
+def open_dashboard(page: Page, up: UpProcess, hash: str = "", region: str = "london") -> None:
+    """A region's dashboard, signed in as its admin."""
+    page.goto(f"http://127.0.0.1:{up.region(region).dashboard.port}/{hash}")
+    account = peer_access(up.region(region)).account
+    assert account is not None
+    page.get_by_label("Name", exact=True).fill(account.name)
+    page.get_by_label("Password").fill(account.password)
+    page.get_by_role("button", name="Sign in").click()
+    page.locator("main#main").wait_for()
 
 
 def sign_in(page: Page, name: str, password: str) -> None:
