@@ -25,8 +25,9 @@ def test_what_a_server_needs_goes_on() -> None:
 def test_what_concerns_only_us_or_could_sign_in_does_not() -> None:
     dropped = (
         "authorization cookie host origin referer expect connection te upgrade keep-alive "
-        "proxy-authorization x-forwarded-for x-real-ip forwarded sec-fetch-site sec-ch-ua x-auth-couchdb-username "
-        "x-auth-couchdb-roles x-couchgrass-dashboard x-couchgrass-namespace access-control-request-method"
+        "proxy-authorization x-forwarded-for x-real-ip forwarded sec-fetch-site sec-ch-ua "
+        "x-auth-couchdb-username x-auth-couchdb-roles x-couchgrass-dashboard x-couchgrass-namespace "
+        "access-control-request-method"
     )
     assert sent_headers([(name.encode(), b"x") for name in dropped.split()]) == []
 
@@ -48,7 +49,8 @@ def test_an_answer_speaks_for_nobody_but_itself() -> None:
     dropped = (
         "Set-Cookie WWW-Authenticate Content-Security-Policy X-Frame-Options Access-Control-Allow-Origin "
         "Access-Control-Allow-Credentials Clear-Site-Data Service-Worker-Allowed "
-        "Strict-Transport-Security Refresh Alt-Svc Cross-Origin-Opener-Policy Referrer-Policy SourceMap Date Transfer-Encoding Connection"
+        "Strict-Transport-Security Refresh Alt-Svc Cross-Origin-Opener-Policy "
+        "Referrer-Policy SourceMap Date Transfer-Encoding Connection"
     )
     headers = [*wanted, *((name.encode(), b"x") for name in dropped.split())]
     given = given_headers(headers, base=BASE, prefix="/couch")

@@ -113,6 +113,24 @@ def test_a_feed_comes_row_by_row_and_ends_with_its_client() -> None:
     run(work)
 
 
+def test_a_feed_that_is_silent_has_begun() -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+        await reader.read()
+        writer.close()
+
+    async def work() -> None:
+        upstream = await asyncio.start_server(silent, "127.0.0.1", 0)
+        port = upstream.sockets[0].getsockname()[1]
+        async with upstream, site(f"http://127.0.0.1:{port}") as dashboard:
+            path = f"{dashboard.url}/couch/db/_changes?feed=continuous"
+            async with dashboard.session.get(path, headers=OWN) as answer:
+                assert answer.status == 200
+
+    run(work)
+
+
 def test_a_request_that_nobody_waits_for_is_given_up() -> None:
     async def work() -> None:
         begun = asyncio.Event()

@@ -104,6 +104,21 @@ def test_who_was_verified_may_watch_while_the_database_is_silent() -> None:
     run(work)
 
 
+def test_a_database_that_hangs_keeps_nobody_waiting_who_is_known() -> None:
+    async def work() -> None:
+        case = Case()
+        await case.who()
+        case.clock.time_s += FRESH_S
+        case.database.may_go_on.clear()
+        assert (await case.who()).is_admin
+        asked = len(case.database.asked)
+        assert (await case.who()).is_admin
+        assert len(case.database.asked) == asked, "one look is under way"
+        case.database.may_go_on.set()
+
+    run(work)
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
 def test_a_session_that_the_database_refuses_is_nobodys(status: int) -> None:
     async def work() -> None:
