@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
-from couchgrass.cli.up import example_app
+from couchgrass.cli.up import example_app, example_pages
 from couchgrass.testing.browser import Window, opened, running_browser
 from couchgrass.testing.server import ServerProcess
 from couchgrass.testing.up import UpProcess, running_up
@@ -47,18 +47,11 @@ def utils(window: Window, couch_server: ServerProcess) -> SignedIn:
     return open_at
 
 
-def sign_in(page: Page, name: str, password: str) -> None:
-    """Through the form, as a person does."""
-    page.get_by_label("Name", exact=True).fill(name)
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("button", name="Sign out").wait_for()
-
-
 @pytest.fixture(scope="session")
 def up_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpProcess]:
-    """Two regions, london and dallas, with the todo app and a balancer. Who breaks something heals it."""
-    with running_up(tmp_path_factory.mktemp("site") / "d", app=example_app()) as found:
+    """Two regions, london and dallas, with the todo app, its pages and a balancer. Who breaks something heals
+    it."""
+    with running_up(tmp_path_factory.mktemp("site") / "d", app=example_app(), pages=example_pages()) as found:
         yield found
 
 
@@ -67,14 +60,22 @@ def dashboard(window: Window, up_site: UpProcess) -> SignedIn:
     """Opens `#hash` of a region's dashboard, signed in as its admin."""
 
     def open_at(hash: str = "", region: str = "london") -> Page:
-        return at_dashboard(window, up_site, hash, region)
+        return open_dashboard(window.page, up_site, hash, region)
 
     return open_at
 
 
-def at_dashboard(window: Window, up: UpProcess, hash: str, region: str = "london") -> Page:
-    """The window's page, at a region's dashboard, signed in as its admin."""
+def open_dashboard(page: Page, up: UpProcess, hash: str = "", region: str = "london") -> Page:
+    """The page, at a region's dashboard, signed in as its admin."""
     admin = up.admin(region)
-    window.page.goto(f"{up.dashboard(region)}/{hash}")
-    sign_in(window.page, admin.name, admin.password)
-    return window.page
+    page.goto(f"{up.dashboard(region)}/{hash}")
+    sign_in(page, admin.name, admin.password)
+    return page
+
+
+def sign_in(page: Page, name: str, password: str) -> None:
+    """Through the form, as a person does."""
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign out").wait_for()

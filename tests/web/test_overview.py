@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from couchgrass.testing.browser import PHONE, WIDE, check_accessible, check_fits, opened, shot
 from couchgrass.testing.up import UpProcess
-from tests.web.conftest import SignedIn, at_dashboard
+from tests.web.conftest import SignedIn, open_dashboard
 
 WELL = "Both regions are ready"
 BACK_MS = 90_000
@@ -94,7 +94,7 @@ def test_the_pages_of_regions_are_for_everybody(
     request: pytest.FixtureRequest,
 ) -> None:
     with opened(browser, color_scheme=scheme, viewport=viewport) as window:
-        page = at_dashboard(window, up_site, "#/overview")
+        page = open_dashboard(window.page, up_site, "#/overview")
         for name, there in (("overview", WELL), ("balancer", "serves"), ("drills", "New drill")):
             page.goto(f"{up_site.dashboard('london')}/#/{name}")
             expect(page.get_by_role("heading", level=2).filter(has_text=there)).to_be_visible(timeout=BACK_MS)

@@ -73,12 +73,9 @@ def test_functions_get_a_key_and_nothing_of_the_database() -> None:
         for authorization in (ACTING, "Bearer x"):
             sent = await site.told("GET", f"{API}/_/actions", authorization=authorization)
             assert "authorization" not in sent
-        for path in (
-            "/functions/_couchgrass/namespaces",
-            "/functions/",
-            "/functions/api/v2",
-            "/functions/api",
-        ):
+        sent = await site.told("GET", "/functions/", user="boss")
+        assert not {"cookie", "authorization"} & set(sent), "everybody is told the limits and the kinds"
+        for path in ("/functions/_couchgrass/namespaces", "/functions/api/v2", "/functions/api"):
             assert (await site.site.ask("GET", path, user="boss"))[0] == 404
 
     behind(work)
@@ -101,7 +98,13 @@ def test_an_admin_acts_in_a_namespace_and_nobody_else_does() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/functions/api/v1/web/guest/default/x", "/functions/api/v1", "/functions/api/v1/namespacesx"]
+    "path",
+    [
+        "/functions/",
+        "/functions/api/v1/web/guest/default/x",
+        "/functions/api/v1",
+        "/functions/api/v1/namespacesx",
+    ],
 )
 def test_the_secret_goes_to_no_web_action(path: str) -> None:
     async def work(site: Behind) -> None:

@@ -56,7 +56,7 @@ export const routeName = (one: { verb: string; path: string }) => `${one.verb} $
 
 function Routes({ access, seen, tryHref }: { access: Access; seen: Described; tryHref: (name: string) => string }): JSX.Element {
   return (
-    <Table label="Routes" rows={seen.routes} id={routeName} empty={<Empty title="It has no route" />}
+    <div class="functions-wide"><Table label="Routes" rows={seen.routes} id={routeName} empty={<Empty title="It has no route" />}
       columns={[
         { name: "verb", title: "Verb", sort: (one) => one.verb, cell: (one) => <Badge>{one.verb.toUpperCase()}</Badge> },
         { name: "path", title: "Path", sort: (one) => one.path, cell: (one) => <code>{one.path}</code> },
@@ -64,7 +64,7 @@ function Routes({ access, seen, tryHref }: { access: Access; seen: Described; tr
         { name: "type", title: "Answer", cell: (one) => one.type || <span class="soft">–</span> },
         { name: "who", title: "Who may call", cell: (one) => demandWords(one.demands) },
         { name: "try", title: <span class="hidden">Try</span>, cell: (one) => <a class="button" href={tryHref(routeName(one))}>Try it</a> },
-      ]} />
+      ]} /></div>
   );
 }
 

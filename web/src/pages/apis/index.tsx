@@ -35,14 +35,14 @@ function Sections({ access }: { access: Access }): JSX.Element {
       {!all && !found.failed.value && <Loading />}
       {all && id !== undefined && <Failed text={`There is no API “${id}” here.`} />}
       {all && (
-        <Table label="APIs" rows={all} id={(api) => api.id} sorted="path"
+        <div class="functions-wide"><Table label="APIs" rows={all} id={(api) => api.id} sorted="path"
           empty={<Empty title="There is no API yet"><p>An app's manifest has them, or <code>wsk api create /v1 /todo get ACTION --response-type http</code></p></Empty>}
           columns={[
             { name: "path", title: "Base path", sort: (api) => described(api).basePath, cell: (api) => <a href={to(["apis", access.namespace, api.id])}>{described(api).basePath}</a> },
             { name: "title", title: "Name", sort: (api) => described(api).title, cell: (api) => described(api).title },
             { name: "routes", title: "Routes", number: true, sort: (api) => described(api).routes.length, cell: (api) => described(api).routes.length },
             { name: "url", title: "At this region", cell: (api) => <code>{api.gwApiUrl}</code> },
-          ]} />
+          ]} /></div>
       )}
     </>
   );

@@ -45,7 +45,7 @@ export function Activations({ access, of }: { access: Access; of?: Place }): JSX
   };
   const shown = rows?.filter((row) => !outcome.value || statusOf(row)[0] === outcome.value) ?? [];
   return (
-    <div class="stack">
+    <div class="stack functions-wide">
       <form class="functions-filter" onSubmit={(event) => event.preventDefault()}>
         {!of && <label>Action<input value={name.value} placeholder="name or package/name" autocapitalize="off" spellcheck={false} onChange={(event) => change(name, event.currentTarget.value)} /></label>}
         <label>From<input type="datetime-local" value={from.value} onChange={(event) => change(from, event.currentTarget.value)} /></label>

@@ -7,6 +7,7 @@ import { placeFrom, type Action, type Place } from "../../api/whisk";
 import { FormDialog } from "../../ui/dialog";
 import { Button } from "../../ui/parts";
 import { tell } from "../../ui/toast";
+import { componentsFrom } from "./kinds";
 import { ActionLink } from "./links";
 
 export function Components({ access, place, action, own, saved }: { access: Access; place: Place; action: Action; own: boolean; saved: () => Promise<void> }): JSX.Element {
@@ -43,9 +44,4 @@ export function ComponentsField({ value }: { value: string }): JSX.Element {
       <textarea name="components" required defaultValue={value} spellcheck={false} placeholder={"/guest/package/first\n/guest/second"} />
     </label>
   );
-}
-
-/** The components in a text. */
-export function componentsFrom(text: string): string[] {
-  return text.split(/[\n,]/).map((line) => line.trim()).filter(Boolean);
 }

@@ -42,3 +42,8 @@ export function fileEnd(kind: string, binary: boolean): string {
   if (binary) return ".zip";
   return kind.startsWith("nodejs") ? ".js" : kind.startsWith("python") ? ".py" : ".txt";
 }
+
+/** The components in a text, one a line. */
+export function componentsFrom(text: string): string[] {
+  return text.split(/[\n,]/).map((line) => line.trim()).filter(Boolean);
+}

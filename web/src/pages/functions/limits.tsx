@@ -14,7 +14,7 @@ export function LimitsOf({ access }: { access: Access }): JSX.Element {
   if (!found.value.value) return <Loading />;
   const { all, own } = found.value.value;
   const limit = (name: string) => own[name] ?? all.limits[name];
-  const megabytes = (value: number | undefined) => (value === undefined ? "–" : value >= MB ? `${count(value / MB)} MB` : bytes(value));
+  const megabytes = (value: number | undefined) => (value === undefined ? "–" : value === 0 || value >= MB ? `${count(value / MB)} MB` : bytes(value));
   return (
     <div class="stack">
       <section class="card">

@@ -9,8 +9,8 @@ import { Editor } from "../../ui/editor";
 import { useLive } from "../../ui/live";
 import { Button, Failed, Head } from "../../ui/parts";
 import { tell, words } from "../../ui/toast";
-import { ComponentsField, componentsFrom } from "./components";
-import { languageOf, template } from "./kinds";
+import { ComponentsField } from "./components";
+import { componentsFrom, languageOf, template } from "./kinds";
 import { actionHref } from "./links";
 
 const SEQUENCE = "sequence";

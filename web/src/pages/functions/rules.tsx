@@ -36,7 +36,7 @@ export function Rules({ access }: { access: Access }): JSX.Element {
   const rows = found.value.value;
   const now = doing.value;
   return (
-    <div class="stack">
+    <div class="stack functions-wide">
       <div class="functions-bar"><span class="grow" /><Button icon="plus" onClick={() => { doing.value = "new"; }}>New rule</Button></div>
       {found.failed.value && <Failed text={found.failed.value} again={() => void found.again()} />}
       {!rows && !found.failed.value && <Loading />}

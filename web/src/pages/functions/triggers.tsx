@@ -26,7 +26,7 @@ export function Triggers({ access }: { access: Access }): JSX.Element {
   const now = doing.value;
   const rows = found.value.value;
   return (
-    <div class="stack">
+    <div class="stack functions-wide">
       <div class="functions-bar"><span class="grow" /><Button icon="plus" onClick={() => { doing.value = { what: "new" }; }}>New trigger</Button></div>
       {found.failed.value && <Failed text={found.failed.value} again={() => void found.again()} />}
       {!rows && !found.failed.value && <Loading />}
