@@ -180,7 +180,13 @@ def dashboard(up: UpProcess, region: str, path: str, method: str = "GET", body: 
 
 
 def test_a_drill_outlives_the_region_whose_dashboard_started_it(two: UpProcess) -> None:
-    asked = {"fault": "region", "how": "kill", "region": "london", "load": float(RATE), "seconds": float(SECONDS)}
+    asked = {
+        "fault": "region",
+        "how": "kill",
+        "region": "london",
+        "load": float(RATE),
+        "seconds": float(SECONDS),
+    }
     one = f"drills/{dashboard(two, 'london', 'drills', 'POST', asked)['id']}"
 
     def states() -> dict[str, str]:
