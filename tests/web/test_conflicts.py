@@ -234,7 +234,7 @@ def test_what_is_refused_half_way_is_told_and_nothing_is_lost(utils: SignedIn, d
 
 
 def test_regions_agree_whatever_is_decided_in_each(utils: SignedIn, database: Database) -> None:
-    """The same decision makes the same revisions; of different ones nothing that was kept is lost."""
+    """The same decision makes the same revisions; of different ones nothing that was picked is lost."""
     away = Database(database.server, f"{database.name}-away")
     for one in (database, away):
         one.bring(with_three_leaves("same"))
