@@ -29,7 +29,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from tests.clients.pouchdb_server import PouchdbServer
 
 from bench.server import scratch
-from couchgrass.testing.browser import WIDE, running_browser
+from couchgrass.testing.browser import running_browser
 from couchgrass.testing.call import call
 from couchgrass.testing.server import running
 
@@ -81,7 +81,7 @@ def _fill(url: str, docs: int) -> None:
 
 
 def _signed_in(browser: Browser, site: Site) -> BrowserContext:
-    context = browser.new_context(viewport=WIDE)
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
     context.set_default_timeout(WAIT_MS)
     name, _, password = site.url.removeprefix("http://").partition("@")[0].partition(":")
     form = {"name": name, "password": password}

@@ -19,15 +19,15 @@ from couchgrass.testing.up import UpProcess
 
 API = "/v1/todo"
 ENTER = "Enter"
+REGIONS = ("london", "dallas")
 
 
 @pytest.fixture
 def todos(up_site: UpProcess) -> Iterator[UpProcess]:
     """The regions, with no todos, and both of them serving."""
     up_site.until(lambda: all(one.ready for one in up_site.status().regions))
-    for name in ("london", "dallas"):
-        up_site.until(lambda name=name: call(api(up_site, name), "DELETE", API).status == 204)
-    up_site.until(lambda: all(not listed(up_site, name) for name in ("london", "dallas")))
+    up_site.until(lambda: all(call(api(up_site, name), "DELETE", API).status == 204 for name in REGIONS))
+    up_site.until(lambda: all(not listed(up_site, name) for name in REGIONS))
     yield up_site
 
 
@@ -149,8 +149,8 @@ def test_the_story_in_both_regions_with_one_killed_in_the_middle(
         for name in names:
             expect(one.get_by_text(name)).to_be_visible()
         expect(one.get_by_text("All is saved")).to_be_visible()
-    for name in ("london", "dallas"):
-        todos.until(lambda name=name: sorted(one["title"] for one in listed(todos, name)) == sorted(names))
+    wanted = [sorted(names)] * 2
+    todos.until(lambda: [sorted(one["title"] for one in listed(todos, name)) for name in REGIONS] == wanted)
 
 
 def test_two_changes_of_one_todo_are_shown_and_merged(todos: UpProcess, page: Page, tmp_path: Path) -> None:
@@ -216,5 +216,5 @@ def test_it_is_for_small_screens_and_dark_rooms(todos: UpProcess, browser: Brows
         expect(shown(board(page, "Dallas"))).to_have_count(1)
         check_fits(page)
         check_accessible(page)
-        hosts = {urllib.parse.urlsplit(api(todos, name)).netloc for name in ("london", "dallas")}
+        hosts = {urllib.parse.urlsplit(api(todos, name)).netloc for name in REGIONS}
         assert window.asked <= {urllib.parse.urlsplit(todos.url).netloc, *hosts}

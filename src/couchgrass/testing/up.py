@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,6 +35,7 @@ STARTS_MAX = 3
 """Between our choice of a port and its use somebody else may take it."""
 
 BEGUN = "Logs are in "
+SIGN_IN_ENV = "sign-in.env"
 
 
 class UpDied(Exception):
@@ -42,7 +44,8 @@ class UpDied(Exception):
 
 class UpProcess:
     """``couchgrass up`` in `folder`. `app` is the folder of an app, and `pages` that of its pages; None: no
-    app is deployed. `change` may change the text of the file before the first start."""
+    app is deployed. With `sign_in` its API is for people who sign in. `change` may change the text of the file
+    before the first start."""
 
     def __init__(
         self,
@@ -51,6 +54,7 @@ class UpProcess:
         regions: Sequence[str] = ("london", "dallas"),
         app: Path | None = None,
         pages: Path | None = None,
+        sign_in: bool = False,
         balancer: bool = True,
         change: Callable[[str], str] = str,
     ) -> None:
@@ -61,6 +65,7 @@ class UpProcess:
         self._regions = tuple(regions)
         self._app = app
         self._pages = pages
+        self._sign_in = sign_in
         self._balancer = balancer
         self._change = change
 
@@ -176,7 +181,9 @@ class UpProcess:
             async with Look() as asking:
                 return await look(self.folder, self.topology, asking)
 
-        return asyncio.run(looked())
+        # On a thread of its own: a test that drives a browser has an event loop on this one.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(lambda: asyncio.run(looked())).result()
 
     def region_status(self, name: str) -> RegionStatus:
         return next(one for one in self.status().regions if one.name == name)
@@ -221,7 +228,11 @@ class UpProcess:
             account="todo",
             databases=("todos", "todos*"),
             pages=str(self._pages or ""),
+            env_file=SIGN_IN_ENV if self._sign_in else "",
+            sign_in=self._sign_in,
         )
+        if self._sign_in:
+            (self.folder / SIGN_IN_ENV).write_text("API_USE_APPID=true\n", encoding="utf-8")
         head, apps, rest = text.partition("# --- Apps")
         rest, balancer, last = rest.partition("# --- The balancer")
         text = head + (apps + rest if self._app else "") + (balancer + last if self._balancer else "")
