@@ -1,5 +1,4 @@
-"""The todo client of an app whose users sign in: through the sign-in service's page and back, each with todos of
-their own."""
+"""The todo client of an app whose users sign in: through the sign-in service's page and back."""
 
 from __future__ import annotations
 
@@ -28,9 +27,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpProcess]:
     with running_up(
         folder, regions=("london",), app=example_app(), pages=example_pages(), sign_in=True
     ) as up:
-        (tenant,) = {one.tenantId for one in read_credentials(folder / CREDENTIALS).tenants.values()}
+        (tenant,) = {one.tenant_id for one in read_credentials(folder / CREDENTIALS).tenants.values()}
         for email in PEOPLE:
-            subprocess.run(  # noqa: S603
+            subprocess.run(
                 [
                     sys.executable,
                     "-m",

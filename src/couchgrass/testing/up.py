@@ -44,8 +44,8 @@ class UpDied(Exception):
 
 class UpProcess:
     """``couchgrass up`` in `folder`. `app` is the folder of an app, and `pages` that of its pages; None: no
-    app is deployed. With `sign_in` its API is for people who sign in. `change` may change the text of the file
-    before the first start."""
+    app is deployed. With `sign_in` its API is for people who sign in. `change` may change the text of the
+    file before the first start."""
 
     def __init__(
         self,
