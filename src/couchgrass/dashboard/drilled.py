@@ -19,6 +19,7 @@ import msgspec
 
 from couchgrass.dashboard.seen import DrillAsked, DrillRun
 from couchgrass.drill.plan import WAYS, How, Kind, check_load, check_region, faults
+from couchgrass.drill.report import Fault
 from couchgrass.errors import BadRequest
 
 LOCK: Final = "lock"
@@ -51,15 +52,10 @@ class Running(msgspec.Struct, frozen=True):
     pid: int | None = None
 
 
-class _Fault(msgspec.Struct, frozen=True):
-    kind: str = ""
-    how: str = ""
-
-
 class Reported(msgspec.Struct, frozen=True):
     """What is used of a report in a list."""
 
-    fault: _Fault = _Fault()
+    fault: Fault = Fault("", "", "")
     broken_promises: tuple[str, ...] = ()
 
 

@@ -145,6 +145,17 @@ class RegionProcess:
         os.kill(pid, signal.SIGKILL)
         return pid
 
+    @contextmanager
+    def paused(self, name: str) -> Iterator[None]:
+        """One of its processes hangs for the length of a block."""
+        pid = self.seen(name).pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
     def until(self, condition: Callable[[], bool], limit_s: float = 20.0) -> None:
         """Waits until it is so. Raises RegionDied, AssertionError when it takes too long."""
 

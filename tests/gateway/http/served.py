@@ -76,6 +76,7 @@ class World:
         self.backend: Backend
         self.standing: Standing
         self.once: Once
+        self.gateway: Gateway
         self.db: CouchServer
 
     async def ask(self, method: str, target: str, body: Any = None, **headers: str) -> Got:
@@ -177,6 +178,7 @@ async def served(
         management = Management(apis, clock, gateway_url=lambda: url, api_url="https://functions.example")
         world = World(url, apis, management, peer, clock)
         world.backend, world.standing, world.once, world.db = backend, standing, once, db
+        world.gateway = gateway
         try:
             async with aiohttp.ClientSession(auto_decompress=False) as world.session:
                 yield world

@@ -129,7 +129,7 @@ def test_options_against_the_file_are_refused(folder: Path, example: Path) -> No
         check_options(folder, read(folder), Asked(regions=("tokyo",)))
 
 
-@pytest.mark.parametrize("name", ["wires", "balancer", "apps", "holds"])
+@pytest.mark.parametrize("name", ["wires", "balancer", "apps", "holds", "drills"])
 def test_a_region_is_not_called_as_something_else_in_the_folder(
     folder: Path, example: Path, name: str
 ) -> None:

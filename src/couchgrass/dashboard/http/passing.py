@@ -162,6 +162,8 @@ class Passing:
 
         self.under_way += 1
         try:
+            # Status and headers go out now: a feed may be silent for long.
+            yield b""
             pieces = response.content.iter_any()
             async for piece in until_told(aiter(pieces), self.told) if way.is_feed else pieces:
                 yield piece
@@ -195,15 +197,13 @@ async def _unless_gone(
     asking: asyncio.Future[aiohttp.ClientResponse], request: Request
 ) -> aiohttp.ClientResponse:
     """The response; raises ClientGone as soon as nobody waits for it any more."""
-    gone = asyncio.ensure_future(request.gone())
-    both: set[asyncio.Future[Any]] = {asking, gone}
+    both: set[asyncio.Future[Any]] = {asking, request.hung_up()}
     try:
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         if not asking.done():
             raise ClientGone
         return asking.result()
     finally:
-        gone.cancel()
         if not asking.done():
             asking.cancel()
 

@@ -24,6 +24,10 @@ LOOKS_MAX: Final = 100
 """Look-ups at once."""
 
 
+PATIENCE_S: Final = 0.5
+"""How long the database is waited for when it is known who somebody was: its answer counts the next time."""
+
+
 Look = Callable[[str, str], Awaitable[Told]]
 """Asks with a session and an `Authorization` header, either of them "". Raises NoAnswer, Late."""
 
@@ -65,18 +69,21 @@ class Sessions:
         kept = self._known.kept(key, now) if patient else None
         if kept is not None and self._known.is_silent(now):
             return Seen(kept)
-        try:
-            return await self._asked(key, session, authorization)
-        except CouchgrassError:
-            if kept is None:
-                raise
+        looking = self._looking(key, session, authorization)
+        if kept is None:
+            # Others wait for the same look: it goes on when one of them hangs up.
+            return await asyncio.shield(looking)
+        await asyncio.wait({looking}, timeout=PATIENCE_S)
+        if not looking.done() or looking.exception() is not None:
             return Seen(kept)
+        return looking.result()
 
     def forget(self, session: str, authorization: str) -> None:
         """They signed in or out: what was known of the former session counts no more."""
         self._known.forget(self._known.key(session, authorization))
 
-    async def _asked(self, key: bytes, session: str, authorization: str) -> Seen:
+    def _looking(self, key: bytes, session: str, authorization: str) -> asyncio.Future[Seen]:
+        """The look-up for this session that is under way."""
         looking = self._looks.get(key)
         if looking is None:
             if len(self._looks) >= LOOKS_MAX:
@@ -84,8 +91,7 @@ class Sessions:
             looking = asyncio.ensure_future(self._answered(key, session, authorization))
             self._looks[key] = looking
             looking.add_done_callback(lambda done: self._ended(key, done))
-        # Others wait for the same look: it goes on when one of them hangs up.
-        return await asyncio.shield(looking)
+        return looking
 
     def _ended(self, key: bytes, done: asyncio.Future[Seen]) -> None:
         del self._looks[key]

@@ -77,7 +77,6 @@ class DrillFolder:
         self._command = tuple(command)
         self._ended: dict[str, DrillRun] = {}
         """What does not change any more."""
-        self._children: list[subprocess.Popen[bytes]] = []
         self._lock = threading.Lock()
 
     async def list(self) -> Drills:
@@ -108,6 +107,7 @@ class DrillFolder:
         why = self._why_not()
         # In this order: what is in the list and does not run then has ended.
         names, running = self._names(), self._running()
+        self._ended = {name: run for name, run in self._ended.items() if name in names}
         found = [self._run(name, running) for name in reversed(names)]
         return Drills(not why, why, tuple(one for one in found if one is not None))
 
@@ -164,7 +164,8 @@ class DrillFolder:
         except OSError:
             self._remove(name)
             raise
-        self._children.append(child)
+        # Somebody has to hear of its end; nobody waits for that.
+        threading.Thread(target=child.wait, daemon=True).start()
         _note(lock, Running(name, child.pid))
         return name
 
@@ -239,7 +240,6 @@ class DrillFolder:
 
     def _running(self) -> Running | None:
         """The drill that runs now, whoever started it."""
-        self._children = [one for one in self._children if one.poll() is None]
         place = self._folder / LOCK
         if not is_taken(place):
             return None
