@@ -85,6 +85,13 @@ def test_who_signs_in_is_who_they_are_until_they_sign_out(region: RegionProcess,
     assert browser.ask("GET", "/_dashboard/namespaces").status == 401
 
 
+def test_the_databases_own_pages_say_where_the_dashboard_is(region: RegionProcess, browser: Browser) -> None:
+    own = call(region.url("database"), "GET", "/_utils/config.json").json()
+    assert (own["mode"], own["region"], own["dashboard_url"]) == ("database", "local", region.dashboard)
+    told = browser.ask("GET", "/config.json").json()
+    assert (told["mode"], told["region"], told["dashboard_url"]) == ("dashboard", "local", region.dashboard)
+
+
 def test_the_cookie_is_worth_nothing_without_the_pages_header(admin: Browser) -> None:
     cookie = {"cookie": f"{COOKIE}={admin.session}"}
     for method, path in (
