@@ -342,7 +342,7 @@ def test_views_are_queried_and_changes_are_seen_as_they_happen(
 ) -> None:
     views = {"by_n": {"map": "function (doc) { emit([doc.n % 2, doc.n], doc.n) }", "reduce": "_sum"}}
     put(couch_server, db, {"_id": "_design/app", "views": views})
-    docs = [{"_id": f"d{number:02d}", "n": number} for number in range(52)]
+    docs = [{"_id": f"d{number:02d}", "n": number} for number in range(60)]
     call(couch_server.auth_url, "POST", f"/{db}/_bulk_docs", {"docs": docs})
     page = utils(f"#/databases/{db}/design")
     page.get_by_role("link", name="by_n").click()

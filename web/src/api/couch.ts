@@ -172,7 +172,7 @@ export const changesOf = (db: string, selector: JsonObject, query: ListQuery = {
   getJson<Changes>(dbPath(db, "_changes"), { ...abortable(signal), method: "POST", json: { selector }, query: { ...query, filter: "_selector" }, timeoutMs: 120_000 });
 
 /** Mango. 404, 405 or 501: this server has none. */
-export const find = (db: string, query: { selector: JsonObject; limit: number; bookmark?: string }, signal?: AbortSignal) =>
+export const find = (db: string, query: { selector: JsonObject; limit: number; bookmark?: string; skip?: number }, signal?: AbortSignal) =>
   getJson<{ docs: Doc[]; bookmark?: string; warning?: string }>(dbPath(db, "_find"), { ...abortable(signal), method: "POST", json: query, timeoutMs: 120_000 });
 
 export const readDoc = (db: string, id: string, query: ListQuery = {}, signal?: AbortSignal) =>

@@ -41,7 +41,7 @@ export function DatabaseView({ db, tab, rest }: { db: string; tab: DatabaseTab; 
     <>
       <Head title={db} trail={[["Databases", to(["databases"])]]}>
         {info && <Figures info={info} />}
-        {isAdmin.value && <button class="plain" onClick={() => { deleting.value = true; }}><Icon name="trash" label={`Delete ${db}`} /></button>}
+        {here && isAdmin.value && <button class="plain" onClick={() => { deleting.value = true; }}><Icon name="trash" label={`Delete ${db}`} /></button>}
       </Head>
       {live.failed.value && <Failed text={`${db}: ${live.failed.value}`} again={() => void live.again()} />}
       {here && (

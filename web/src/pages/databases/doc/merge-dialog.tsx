@@ -2,6 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { type JSX } from "preact";
+import { pretty } from "../../../api/jsontext";
 import { Dialog } from "../../../ui/dialog";
 import { words } from "../../../ui/toast";
 import { clear, type FieldDiff, fieldDiffs, merged, type Side } from "./merge";
@@ -68,11 +69,11 @@ function Field({ diff, side, choose }: { diff: FieldDiff; side: Side | undefined
         {values.map(([name, title, value]) => (
           <label key={name} class={`databases-side ${side === name ? "chosen" : ""}`}>
             <span class="row"><input type="radio" name={`side ${diff.name}`} checked={side === name} onChange={() => choose(name)} /> {title}</span>
-            <pre>{value ?? "– not there –"}</pre>
+            <pre>{value === undefined ? "– not there –" : pretty(value)}</pre>
           </label>
         ))}
       </div>
-      {diff.base !== undefined && <details><summary class="hint">Before</summary><pre>{diff.base}</pre></details>}
+      {diff.base !== undefined && <details><summary class="hint">Before</summary><pre>{pretty(diff.base)}</pre></details>}
     </fieldset>
   );
 }

@@ -1,7 +1,7 @@
 // Where the rows of the table of documents come from: all of them by id, those of a selector, deleted ones.
 
 import { ApiError } from "../../../api/http";
-import { allDocs, changesOf, type Doc, find, key, type JsonObject } from "../../../api/couch";
+import { allDocs, type Change, changes, changesOf, type Doc, find, type JsonObject, key, welcome } from "../../../api/couch";
 import { above, cut } from "./paging";
 
 export type Filter =
@@ -25,14 +25,14 @@ export interface Page {
 }
 
 /** The page that begins at `from`; null is the beginning. Raises ApiError. */
-export function readPage(db: string, filter: Filter, from: string | null, limit: number, signal: AbortSignal): Promise<Page> {
+export async function readPage(db: string, filter: Filter, from: string | null, limit: number, signal: AbortSignal): Promise<Page> {
   switch (filter.kind) {
     case "all":
       return byId(db, filter, from, limit, signal);
     case "find":
       return selected(db, filter.selector, from, limit, signal);
     case "deleted":
-      return changed(db, { _deleted: true }, from, limit, "", signal);
+      return (await isPouch(signal)) ? deletedHere(db, from, limit, signal) : changed(db, { _deleted: true }, from, limit, "", signal);
   }
 }
 
@@ -60,13 +60,16 @@ export function rangeOf(prefix: string, descending: boolean, from: string | null
 }
 
 async function selected(db: string, selector: JsonObject, from: string | null, limit: number, signal: AbortSignal): Promise<Page> {
-  // A place in the changes goes on there; bookmarks of `_find` are marked, since both are the server's texts.
-  if (from === null || from.startsWith(BOOKMARK)) {
+  // A place in the changes goes on there; places of `_find` are marked, since both are the server's texts. One
+  // of PouchDB gives no bookmarks.
+  if (from === null || from.startsWith(BOOKMARK) || from.startsWith(SKIP)) {
     try {
-      const bookmark = from?.slice(BOOKMARK.length);
-      const found = await find(db, { selector, limit, ...(bookmark ? { bookmark } : {}) }, signal);
+      const skip = from?.startsWith(SKIP) ? Number(from.slice(SKIP.length)) : 0;
+      const bookmark = from?.startsWith(BOOKMARK) ? from.slice(BOOKMARK.length) : "";
+      const found = await find(db, { selector, limit, ...(bookmark ? { bookmark } : {}), ...(skip ? { skip } : {}) }, signal);
       const rows = found.docs.map((doc) => ({ id: doc._id, rev: doc._rev ?? "", deleted: false, doc }));
-      return { rows, next: rows.length === limit && found.bookmark ? BOOKMARK + found.bookmark : null, total: null, note: found.warning ?? "" };
+      const next = found.bookmark ? BOOKMARK + found.bookmark : SKIP + (skip + limit);
+      return { rows, next: rows.length === limit ? next : null, total: null, note: found.warning ?? "" };
     } catch (error) {
       if (!(error instanceof ApiError && NO_FIND.includes(error.status))) throw error;
     }
@@ -76,6 +79,7 @@ async function selected(db: string, selector: JsonObject, from: string | null, l
 }
 
 const BOOKMARK = "bookmark:";
+const SKIP = "skip:";
 const NO_FIND = [404, 405, 501];
 
 async function changed(db: string, selector: JsonObject, from: string | null, limit: number, note: string, signal: AbortSignal): Promise<Page> {
@@ -87,5 +91,35 @@ async function changed(db: string, selector: JsonObject, from: string | null, li
     next: results.length > limit && last ? String(last.seq) : null,
     total: null,
     note,
+  };
+}
+
+let pouch: boolean | null = null;
+
+/** A server of PouchDB dies of a `_selector`. */
+async function isPouch(signal: AbortSignal): Promise<boolean> {
+  return (pouch ??= "express-pouchdb" in (await welcome(signal)));
+}
+
+const CHANGES_AT_ONCE = 2000;
+
+/** Deleted ones, found among all changes here in the browser. */
+async function deletedHere(db: string, from: string | null, limit: number, signal: AbortSignal): Promise<Page> {
+  const found: Change[] = [];
+  let since: string | number = from ?? 0;
+  for (;;) {
+    const { results }: { results: Change[] } = await changes(db, { since, limit: CHANGES_AT_ONCE }, signal);
+    found.push(...results.filter((row) => row.deleted));
+    const last = results.at(-1);
+    if (found.length > limit || results.length < CHANGES_AT_ONCE || !last) break;
+    since = last.seq;
+  }
+  const { rows, next } = cut(found, limit);
+  const last = rows.at(-1);
+  return {
+    rows: rows.map((row) => ({ id: row.id, rev: row.changes[0]?.rev ?? "", deleted: true, doc: null })),
+    next: next && last ? String(last.seq) : null,
+    total: null,
+    note: "",
   };
 }

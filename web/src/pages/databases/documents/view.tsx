@@ -45,6 +45,7 @@ export function DocumentsView({ db, info, changed }: { db: string; info: Databas
         <button class="plain" onClick={again}><Icon name="refresh" label="Read again" /></button>
       </div>
       <FilterBar key={filter.kind} db={db} filter={filter} change={(next: Filter) => change({ filter: next, pages: firstPage() })} />
+      {loading && page && filter.kind !== "all" && <p class="hint" role="status">Reading all documents …</p>}
       {live.failed.value && <Failed text={live.failed.value} again={() => void live.again()} />}
       {page?.note && !loading && <p class="note">{page.note}</p>}
       {!page && loading && <Loading />}

@@ -16,7 +16,7 @@ export function CheckedStep({ file, seen, empty, send, back }: { file: File; see
     <>
       <Facts>
         <Fact label="Documents">{count(seen.docs)}</Fact>
-        <Fact label="In">{bytes(file.size)}</Fact>
+        <Fact label="Size">{bytes(file.size)}</Fact>
         {seen.refusedCount > 0 && <Fact label="Can't be used" tone="bad">{count(seen.refusedCount)}</Fact>}
       </Facts>
       {seen.withRev > 0 && <RevsChoice revs={revs.value} withRev={seen.withRev} all={seen.docs} change={(to) => { revs.value = to; }} />}

@@ -10,7 +10,7 @@ import { type Piece, SplitError, Splitter } from "./split";
 export const REFUSED_MAX = 10_000;
 const BATCH_MS = 120_000;
 /** Answers to a batch that may be one document's fault: it is tried in halves. */
-const ONES_FAULT = [400, 412, 413];
+const isOnesFault = (error: ApiError) => [400, 412, 413].includes(error.status) || error.error === "doc_validation";
 
 export interface Survey {
   docs: number;
@@ -120,7 +120,7 @@ async function sendBatch(how: How, batch: readonly Ready[]): Promise<Refused[]> 
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       const [first] = batch;
-      if (ONES_FAULT.includes(error.status)) {
+      if (isOnesFault(error)) {
         if (batch.length === 1 && first) return [{ id: first.id, line: first.line, reason: `${error.error}: ${error.reason}`, text: first.text }];
         const half = Math.ceil(batch.length / 2);
         return [...(await sendBatch(how, batch.slice(0, half))), ...(await sendBatch(how, batch.slice(half)))];
