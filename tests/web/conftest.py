@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from couchgrass.testing.browser import Window, opened, running_browser
-from couchgrass.testing.server import ServerProcess
+from couchgrass.testing.server import ServerProcess, running
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +27,13 @@ def window(browser: Browser) -> Iterator[Window]:
 @pytest.fixture
 def page(window: Window) -> Page:
     return window.page
+
+
+@pytest.fixture(scope="session")
+def other_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """The server at the other end of replications."""
+    with running(tmp_path_factory.mktemp("other") / "data") as server:
+        yield server
 
 
 SignedIn = Callable[..., Page]
