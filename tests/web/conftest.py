@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page
 
 from couchgrass.cli.up import example_app, example_pages
 from couchgrass.testing.browser import Window, opened, running_browser
-from couchgrass.testing.server import ServerProcess
+from couchgrass.testing.server import ServerProcess, running
 from couchgrass.testing.up import UpProcess, running_up
 
 
@@ -29,6 +29,13 @@ def window(browser: Browser) -> Iterator[Window]:
 @pytest.fixture
 def page(window: Window) -> Page:
     return window.page
+
+
+@pytest.fixture(scope="session")
+def other_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """The server at the other end of replications."""
+    with running(tmp_path_factory.mktemp("other") / "data") as server:
+        yield server
 
 
 SignedIn = Callable[..., Page]

@@ -12,28 +12,21 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from couchgrass.testing.browser import PHONE, WIDE, check_accessible, check_fits, opened, shot
 from couchgrass.testing.call import call
-from couchgrass.testing.server import ServerProcess, running
+from couchgrass.testing.server import ServerProcess
 from tests.web.conftest import SignedIn
 
 RULE = {"validate_doc_update": "function (doc) { if (doc.bad) throw({forbidden: 'no bad ones'}); }"}
 ARRIVES_MS = 15_000
 
 
-@pytest.fixture(scope="module")
-def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """The server at the other end."""
-    with running(tmp_path_factory.mktemp("other") / "data") as server:
-        yield server
-
-
 @pytest.fixture
-def both(couch_server: ServerProcess, other: ServerProcess, db_name: str) -> Iterator[str]:
+def both(couch_server: ServerProcess, other_server: ServerProcess, db_name: str) -> Iterator[str]:
     """A database that both servers have. Its jobs end with the test."""
-    yield from in_both(couch_server, other, db_name)
+    yield from in_both(couch_server, other_server, db_name)
 
 
-def in_both(couch_server: ServerProcess, other: ServerProcess, name: str) -> Iterator[str]:
-    for server in (couch_server, other):
+def in_both(couch_server: ServerProcess, other_server: ServerProcess, name: str) -> Iterator[str]:
+    for server in (couch_server, other_server):
         write(server, name, {})
         call(server.auth_url, "PUT", "/_replicator")
     yield name
@@ -52,10 +45,10 @@ def read(server: ServerProcess, path: str) -> Any:
     return call(server.auth_url, "GET", f"/{path}").json()
 
 
-def to_other(other: ServerProcess, database: str, **options: Any) -> dict[str, Any]:
+def to_other(other_server: ServerProcess, database: str, **options: Any) -> dict[str, Any]:
     """A job's document that copies to the other server."""
-    login = {"basic": {"username": other.user, "password": other.password}}
-    target = {"url": f"{other.url}/{database}", "auth": login}
+    login = {"basic": {"username": other_server.user, "password": other_server.password}}
+    target = {"url": f"{other_server.url}/{database}", "auth": login}
     return {"source": database, "target": target, "continuous": True, **options}
 
 
@@ -76,12 +69,12 @@ def row_of(page: Page, name: str) -> Locator:
 
 
 def test_both_directions_are_made_in_one_step_and_run(
-    utils: SignedIn, couch_server: ServerProcess, other: ServerProcess, both: str
+    utils: SignedIn, couch_server: ServerProcess, other_server: ServerProcess, both: str
 ) -> None:
     page = utils("#/replication")
     page.get_by_role("link", name="New replication").click()
     page.get_by_label("Source database").fill(both)
-    fill_target(page, f"{other.url}/{both}", other.user, other.password)
+    fill_target(page, f"{other_server.url}/{both}", other_server.user, other_server.password)
     page.get_by_label("Both directions").check()
     page.get_by_label("Id", exact=True).fill(both)
     page.get_by_role("button", name="Check only").click()
@@ -90,28 +83,28 @@ def test_both_directions_are_made_in_one_step_and_run(
     expect(check).to_contain_text("with the rights of admin. It needs reading and writing.")
     page.get_by_text("What is written").click()
     expect(check.locator("pre")).to_have_count(2)
-    expect(check).not_to_contain_text(other.password)
+    expect(check).not_to_contain_text(other_server.password)
     page.get_by_role("button", name="Start replication").click()
     for name in (both, f"{both}-back"):
         expect(page.get_by_role("region", name=name, exact=True)).to_contain_text("Running")
     write(couch_server, f"{both}/here", {"from": "here"})
-    assert arrives(other, both, "here")
-    write(other, f"{both}/there", {"from": "there"})
+    assert arrives(other_server, both, "here")
+    write(other_server, f"{both}/there", {"from": "there"})
     assert arrives(couch_server, both, "there")
     page.get_by_role("link", name="All replications").click()
     page.get_by_label("Filter replications").fill(both)
     expect(row_of(page, both)).to_contain_text("push, continuous")
     expect(row_of(page, f"{both}-back")).to_contain_text("pull, continuous")
     expect(row_of(page, both)).to_contain_text("1 written")
-    assert other.password not in page.content()
+    assert other_server.password not in page.content()
 
 
 def test_a_wrong_password_shows_its_error_and_when_it_is_tried_again(
-    utils: SignedIn, other: ServerProcess, both: str
+    utils: SignedIn, other_server: ServerProcess, both: str
 ) -> None:
     page = utils("#/replication/new")
     page.get_by_label("Source database").fill(both)
-    fill_target(page, f"{other.url}/{both}", f"nobody-{both}", "wrong")
+    fill_target(page, f"{other_server.url}/{both}", f"nobody-{both}", "wrong")
     page.get_by_label("Id", exact=True).fill(both)
     page.get_by_role("button", name="Start replication").click()
     job = page.get_by_role("region", name=both, exact=True)
@@ -124,39 +117,39 @@ def test_a_wrong_password_shows_its_error_and_when_it_is_tried_again(
     expect(history).to_contain_text("Name or password is incorrect.")
     # It is put right by an edit, which restarts it.
     page.get_by_role("link", name="Edit").click()
-    page.get_by_label("Target user").fill(other.user)
-    page.get_by_label("Target password").fill(other.password)
+    page.get_by_label("Target user").fill(other_server.user)
+    page.get_by_label("Target password").fill(other_server.password)
     page.get_by_role("button", name="Save").click()
     expect(job).to_contain_text("Running")
 
 
 def test_a_refused_document_is_seen_and_tried_again(
-    utils: SignedIn, couch_server: ServerProcess, other: ServerProcess, both: str
+    utils: SignedIn, couch_server: ServerProcess, other_server: ServerProcess, both: str
 ) -> None:
-    write(other, f"{both}/_design/rule", RULE)
+    write(other_server, f"{both}/_design/rule", RULE)
     for name in ("one", "two"):
         write(couch_server, f"{both}/{name}", {"bad": True})
-    write(couch_server, f"_replicator/{both}", to_other(other, both))
+    write(couch_server, f"_replicator/{both}", to_other(other_server, both))
     page = utils(f"#/replication/_replicator/{both}")
     letters = page.get_by_role("region", name="Dead letters").first
     expect(letters).to_contain_text("no bad ones")
     expect(letters.get_by_role("link", name="one", exact=True)).to_have_attribute(
         "href", f"#/databases/{both}/doc/one"
     )
-    rule = read(other, f"{both}/_design/rule")
-    call(other.auth_url, "DELETE", f"/{both}/_design/rule?rev={rule['_rev']}")
+    rule = read(other_server, f"{both}/_design/rule")
+    call(other_server.auth_url, "DELETE", f"/{both}/_design/rule?rev={rule['_rev']}")
     letters.get_by_role("button", name="Retry one").click()
     expect(page.get_by_role("status").filter(has_text="one is tried again.")).to_be_visible()
-    assert arrives(other, both, "one")
+    assert arrives(other_server, both, "one")
     letters.get_by_role("button", name="Retry all").click()
-    assert arrives(other, both, "two")
+    assert arrives(other_server, both, "two")
     expect(letters).to_be_hidden()
 
 
 def test_pause_keeps_all_and_start_goes_on(
-    utils: SignedIn, couch_server: ServerProcess, other: ServerProcess, both: str
+    utils: SignedIn, couch_server: ServerProcess, other_server: ServerProcess, both: str
 ) -> None:
-    write(couch_server, f"_replicator/{both}", to_other(other, both))
+    write(couch_server, f"_replicator/{both}", to_other(other_server, both))
     before = read(couch_server, f"_replicator/{both}")
     page = utils(f"#/replication/_replicator/{both}")
     status = page.get_by_role("region", name="Status")
@@ -168,15 +161,15 @@ def test_pause_keeps_all_and_start_goes_on(
     write(couch_server, f"{both}/later", {})
     page.get_by_role("button", name="Start").click()
     expect(status).to_contain_text("Running")
-    assert arrives(other, both, "later")
+    assert arrives(other_server, both, "later")
     after = read(couch_server, f"_replicator/{both}")
     assert {**after, "_rev": ""} == {**before, "_rev": ""}
 
 
 def test_an_edit_keeps_the_password_and_delete_ends_it(
-    utils: SignedIn, couch_server: ServerProcess, other: ServerProcess, both: str
+    utils: SignedIn, couch_server: ServerProcess, other_server: ServerProcess, both: str
 ) -> None:
-    write(couch_server, f"_replicator/{both}", to_other(other, both))
+    write(couch_server, f"_replicator/{both}", to_other(other_server, both))
     page = utils(f"#/replication/_replicator/{both}/edit")
     expect(page.get_by_label("Target password")).to_have_value("")
     page.get_by_label("By selector").check()
@@ -188,8 +181,8 @@ def test_an_edit_keeps_the_password_and_delete_ends_it(
     expect(page.get_by_role("region", name=both, exact=True)).to_contain_text("Running")
     write(couch_server, f"{both}/left", {"kind": "left"})
     write(couch_server, f"{both}/kept", {"kind": "kept"})
-    assert arrives(other, both, "kept")
-    assert call(other.auth_url, "GET", f"/{both}/left").status == 404
+    assert arrives(other_server, both, "kept")
+    assert call(other_server.auth_url, "GET", f"/{both}/left").status == 404
     page.get_by_role("link", name=both, exact=True).click()
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("button", name="Delete it").click()
@@ -198,7 +191,7 @@ def test_an_edit_keeps_the_password_and_delete_ends_it(
 
 
 def test_what_cannot_work_is_said_before_it_is_written(
-    utils: SignedIn, couch_server: ServerProcess, other: ServerProcess, both: str
+    utils: SignedIn, couch_server: ServerProcess, other_server: ServerProcess, both: str
 ) -> None:
     page = utils("#/replication/new")
     page.get_by_role("button", name="Start replication").click()
@@ -206,9 +199,9 @@ def test_what_cannot_work_is_said_before_it_is_written(
     expect(page.get_by_text("The URL of the database is missing.")).to_be_visible()
     page.get_by_label("Source database").fill(f"{both}-none")
     # A password in a URL is taken out of it.
-    page.get_by_label("Target URL").fill(f"{other.auth_url}/{both}")
-    expect(page.get_by_label("Target URL")).to_have_value(f"{other.url}/{both}")
-    expect(page.get_by_label("Target password")).to_have_value(other.password)
+    page.get_by_label("Target URL").fill(f"{other_server.auth_url}/{both}")
+    expect(page.get_by_label("Target URL")).to_have_value(f"{other_server.url}/{both}")
+    expect(page.get_by_label("Target password")).to_have_value(other_server.password)
     page.get_by_label("Id", exact=True).fill(both)
     page.get_by_role("button", name="Start replication").click()
     expect(page.get_by_role("region", name="Check")).to_contain_text(
@@ -286,14 +279,14 @@ def test_who_is_no_admin_is_told_so_plainly(
 
 
 @pytest.fixture
-def orders(couch_server: ServerProcess, other: ServerProcess) -> Iterator[str]:
+def orders(couch_server: ServerProcess, other_server: ServerProcess) -> Iterator[str]:
     """Jobs of several kinds, with names that look well in a picture."""
-    for name in in_both(couch_server, other, "orders"):
-        write(other, f"{name}/_design/rule", RULE)
+    for name in in_both(couch_server, other_server, "orders"):
+        write(other_server, f"{name}/_design/rule", RULE)
         write(couch_server, f"{name}/refused", {"bad": True})
         away = {"source": name, "target": "http://127.0.0.1:9/orders", "continuous": True}
         once = {"source": name, "target": f"{name}-copy", "create_target": True}
-        jobs = {"to-dallas": to_other(other, name), "to-tokyo": away, "copy": once}
+        jobs = {"to-dallas": to_other(other_server, name), "to-tokyo": away, "copy": once}
         for job, doc in jobs.items():
             write(couch_server, f"_replicator/{name}-{job}", doc)
         yield name
