@@ -169,10 +169,8 @@ def test_two_changes_of_one_todo_are_shown_and_merged(todos: UpProcess, page: Pa
     expect(page.get_by_role("button", name="2 versions")).to_be_hidden()
     expect(shown(page)).to_have_text(["Water lawn and couch grass"])
     expect(page.get_by_text("All is saved")).to_be_visible()
-    for name in ("london", "dallas"):
-        todos.until(
-            lambda name=name: leaves(todos, name, made["id"]) == [("Water lawn and couch grass", True)]
-        )
+    settled = [[("Water lawn and couch grass", True)]] * 2
+    todos.until(lambda: [leaves(todos, name, made["id"]) for name in REGIONS] == settled)
 
 
 def conflict(up: UpProcess, doc_id: str) -> None:

@@ -1,4 +1,4 @@
-// The TODO REST API at one address: the balancer's or a region's.
+// The API of the todos at one address: the balancer's or a region's.
 
 import type { Fields, Todo } from "./ops";
 import { token } from "./sign-in";
