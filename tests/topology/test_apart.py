@@ -66,5 +66,6 @@ def test_a_region_takes_the_ports_of_what_it_runs_itself() -> None:
     assert [one.path for one in claims_of(region)] == [
         ("regions", "l", "gateway", "port"),
         ("regions", "l", "agent", "port"),
+        ("regions", "l", "dashboard", "port"),
     ]
     assert folder_of(region).folder == "/d"

@@ -7,8 +7,9 @@
 //
 // The child comes first: as long as it is not written nothing else is. Its revision, and a tombstone's, follow
 // from the parent and the content, so the same decision in two regions makes the same revisions. Of different
-// decisions at the same time no content that somebody kept is lost: the kept leaf was edited, and an edit beside
-// a tombstone is a living leaf. (Keeping the winner needs no edit: whoever deletes it has edited another one.)
+// decisions at the same time no content is lost that somebody picked over the winner or merged: that was an edit,
+// and an edit beside a tombstone is a living leaf. (Keeping the winner is none: whoever deletes it elsewhere has
+// edited another leaf, or wanted the document to go.)
 
 import { type Json, type JsonMap, write } from "./json";
 import { attachmentToken, type Leaf, living } from "./leaf";

@@ -33,9 +33,9 @@ const COLORS = HighlightStyle.define([
   { tag: [tags.function(tags.variableName), tags.definition(tags.variableName)], color: "var(--c5)" },
 ]);
 
-function looks(height: string): Extension {
+function looks(height: string, readOnly: boolean): Extension {
   return EditorView.theme({
-    "&": { color: "var(--ink)", backgroundColor: "var(--card)", fontSize: "13.5px", ...(height ? { height } : { maxHeight: "70vh" }) },
+    "&": { minHeight: readOnly ? "0" : "7.9rem", color: "var(--ink)", backgroundColor: "var(--card)", fontSize: "13.5px", ...(height ? { height } : { maxHeight: "70vh" }) },
     "&.cm-focused": { outline: "2px solid var(--green)", outlineOffset: "-2px" },
     ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.5" },
     ".cm-content": { caretColor: "var(--ink)" },
@@ -78,10 +78,10 @@ export function show(root: ShadowRoot, how: How): Shown {
         bracketMatching(),
         search({ top: true }),
         syntaxHighlighting(COLORS),
-        looks(how.height),
+        looks(how.height, how.readOnly),
         keymap.of([...defaultKeymap, ...historyKeymap, ...foldKeymap, ...searchKeymap, ...(how.readOnly ? [] : [indentWithTab])]),
         EditorView.lineWrapping,
-        EditorView.contentAttributes.of({ "aria-label": how.label }),
+        EditorView.contentAttributes.of({ "aria-label": how.label, tabindex: "0" }),
         EditorState.readOnly.of(how.readOnly),
         how.readOnly ? [] : highlightActiveLine(),
         languageOf(how.language),

@@ -43,7 +43,8 @@ export function EditorTab({ model, saved }: How): JSX.Element {
     saved(result.id);
   };
   const save = async () => {
-    if (busy.value || hard.length || !(typed || !model.id)) return;
+    // As it is now, not as it was drawn: keys come faster than pictures.
+    if (busy.value || problems.value.some((one) => one.hard) || !(isTyped(model) || !model.id)) return;
     busy.value = true;
     failed.value = "";
     try {

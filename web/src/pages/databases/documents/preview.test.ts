@@ -10,3 +10,8 @@ test("the most frequent fields are shown, in the order in which they were met", 
 test("a body has no fields of CouchDB's", () => {
   expect([bodyOf({ _id: "1", _rev: "1-a", a: 1 }), bodyOf(null)]).toEqual([{ a: 1 }, {}]);
 });
+
+test("fields of design documents are shown only where there is nothing else", () => {
+  const design = { _id: "_design/x", views: {} };
+  expect([fieldsOf([design, { _id: "a", n: 1 }]), fieldsOf([design])]).toEqual([["n"], ["views"]]);
+});

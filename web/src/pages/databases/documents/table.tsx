@@ -10,7 +10,7 @@ import type { Shown } from "./sources";
 import type { Look } from "./state";
 
 const CELL = 60;
-const JSON_CELL = 160;
+const JSON_CELL = 400;
 
 interface How {
   rows: readonly Shown[];
@@ -34,11 +34,11 @@ export function DocumentsTable({ rows, look, db, picked, pick }: How): JSX.Eleme
       title: <input type="checkbox" aria-label="Select all of this page" checked={all} onChange={() => pick(new Set(all ? [] : rows.map((row) => row.id)))} />,
       cell: (row: Shown) => <input type="checkbox" aria-label={`Select ${row.id}`} checked={picked.has(row.id)} onChange={() => turn(row.id, pick)} />,
     }] : []),
-    { name: "id", title: "Id", cell: (row) => <><a class="mono" href={documentHref(db, row.id)}>{row.id}</a> {row.deleted && <Badge tone="bad">deleted</Badge>}</> },
+    { name: "id", title: "Id", cell: (row) => <><a class="mono" title={row.id} href={documentHref(db, row.id)}>{row.id}</a> {row.deleted && <Badge tone="bad">deleted</Badge>}</> },
     { name: "rev", title: "Revision", cell: (row) => <span class="mono soft" title={row.rev}>{shortRev(row.rev)}</span> },
     ...(look === "json" ? [jsonColumn] : fieldColumns(rows)),
   ];
-  return <div class="databases-docs"><Table label="Documents" rows={rows} columns={columns} id={(row) => row.id} pageRows={Math.max(rows.length, 1)} picked={(row) => picked.has(row.id)} /></div>;
+  return <div class={`databases-docs ${look}`}><Table label="Documents" rows={rows} columns={columns} id={(row) => row.id} pageRows={Math.max(rows.length, 1)} picked={(row) => picked.has(row.id)} /></div>;
 }
 
 const jsonColumn: Column<Shown> = {

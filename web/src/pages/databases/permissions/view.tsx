@@ -20,21 +20,23 @@ type Asked = { kind: "key" } | { kind: "user" } | { kind: "name" } | { kind: "re
 export function PermissionsView({ db }: { db: string }): JSX.Element {
   const live = useLive<Permissions>((signal) => readPermissions(db, signal), 0, [db]);
   const asked = useSignal<Asked | null>(null);
-  const busy = useSignal(false);
+  /** What it will be when the server has it. */
+  const coming = useSignal<Security | null>(null);
   const now = live.value.value;
   if (!now) return live.failed.value ? <Failed text={live.failed.value} again={() => void live.again()} /> : <Loading />;
-  const { security, cloudant } = now;
+  const { cloudant } = now;
+  const security = coming.value ?? now.security;
   const readOnly = !mayEdit(security, user.value);
   const change = async (how: (security: Security) => Security) => {
     await changePermissions(db, how);
     await live.again();
   };
   const atOnce = (how: (security: Security) => Security, done: string) => {
-    busy.value = true;
+    coming.value = how(now.security);
     change(how).then(() => tell(done), async (error: unknown) => {
       tell(error);
       await live.again();
-    }).finally(() => { busy.value = false; });
+    }).finally(() => { coming.value = null; });
   };
   const open = publicRights(security, cloudant);
   return (
@@ -54,7 +56,7 @@ export function PermissionsView({ db }: { db: string }): JSX.Element {
             )}
           </div>
           {security.couchdb_auth_only === true && <p class="bad-note">These rights do not count: <code>couchdb_auth_only</code> is set.</p>}
-          <Rights rows={rowsOf(security)} open={open === "all"} readOnly={readOnly} busy={busy.value}
+          <Rights rows={rowsOf(security)} open={open === "all"} readOnly={readOnly} busy={coming.value !== null}
             set={(name, right, has) => atOnce((was) => withRight(was, name, right, has), `${name === NOBODY ? "Everybody" : name}: ${right} ${has ? "given" : "taken away"}`)}
             remove={(row) => { asked.value = { kind: "remove", row }; }} />
           <ul class="permissions-means">{RIGHTS.map(([right, means]) => <li key={right}><code>{right}</code> {means}</li>)}</ul>
@@ -65,7 +67,7 @@ export function PermissionsView({ db }: { db: string }): JSX.Element {
           <h2 id="permissions-lists">Members and admins</h2>
           {!cloudant && !readOnly && isAdmin.value && <Button tone="main" icon="key" onClick={() => { asked.value = { kind: "user" }; }}>Create a user</Button>}
         </div>
-        <Lists security={security} readOnly={readOnly} busy={busy.value}
+        <Lists security={security} readOnly={readOnly} busy={coming.value !== null}
           set={(party, list, name, has) => atOnce((was) => withListed(was, party, list, name, has), `${name} ${has ? "added to" : "removed from"} ${party}`)} />
       </section>
       {asked.value && <Ask asked={asked.value} closes={open === "all" && !cloudantCounts(security)} change={change} close={() => { asked.value = null; }} />}
