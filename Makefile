@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run region test check bench bench-replication bench-functions bench-balancer bench-start
+.PHONY: help setup run region test check bench bench-replication bench-functions bench-balancer bench-start bench-pages
 
 PYTHON ?= python3
 ARGS ?=
@@ -69,6 +69,10 @@ bench-balancer: setup $(VENV)/.dev $(VENV)/.node ## measure the balancer beside 
 
 bench-start: setup $(VENV)/.dev $(VENV)/.node ## how long a start of two regions takes, and a killed region's return
 	@$(WITH_NODE) $(BIN)/python -m bench.start $(ARGS)
+
+bench-pages: setup $(VENV)/.dev $(CLIENTS)/node_modules/.installed ## how soon the pages can be used, beside Fauxton
+	@command -v chromium >/dev/null || $(call apt,chromium,the browser of the benchmark)
+	@$(WITH_NODE) $(BIN)/python -m bench.pages $(ARGS)
 
 # The first start makes the file; from then on it is its owner's.
 $(REGION): | setup

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from couchgrass.region.config import Agent, Database, Functions, Gateway, Identity
+from couchgrass.region.config import Agent, Dashboard, Database, Functions, Gateway, Identity
 from couchgrass.topology.config import App, Balancer, Synced
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,7 +54,7 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
     assert set(ROOT.glob("docs/**/*.md")) <= reached
 
 
-@pytest.mark.parametrize("table", [Agent, Database, Functions, Gateway, Identity])
+@pytest.mark.parametrize("table", [Agent, Dashboard, Database, Functions, Gateway, Identity])
 def test_the_page_of_a_region_has_every_key(table: type[msgspec.Struct]) -> None:
     keys = set(re.findall(r"`\[?([a-z_.]+)\]?`", (ROOT / "docs" / "region.md").read_text(encoding="utf-8")))
     told = {key.rpartition(".")[2] for key in keys}

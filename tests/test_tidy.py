@@ -32,6 +32,7 @@ FUNCTION_LINES_MAX = 60
 CLIENTS = frozenset({"couch", "whisk", "serving"})
 SUBFOLDER_USES = {
     ("agent", "http"): frozenset({"run"}),
+    ("dashboard", "http"): frozenset({"run"}),
     ("docdb", "http"): frozenset({"sqlite", "javascript"}),
     ("replication", "http"): frozenset({"run"}),
     ("functions", "store"): frozenset({"runtimes"}),
@@ -73,6 +74,8 @@ TESTED_BY: dict[str, str] = {
     "deploy/files/tree.py": "tests/deploy/files/test_pack.py",
     "deploy/refused.py": "tests/deploy/test_manifest.py",
     "deploy/scope.py": "tests/deploy/test_resolve.py",
+    "dashboard/lost.py": "tests/dashboard/http/test_passing.py",
+    "dashboard/told.py": "tests/cli/test_dashboard_host.py",
     "agent/run/apply.py": "tests/agent/run/test_whole.py",
     "agent/run/own.py": "tests/agent/run/test_links.py",
     "agent/run/watch.py": "tests/agent/run/test_links.py",

@@ -1,11 +1,13 @@
 /// <reference types="vitest/config" />
 import { defineConfig } from "vite";
+import { land } from "./land.ts";
 
 // The pages are served from whatever path a server has for them (`/`, `/_utils/`), so all addresses in them
 // are relative. What is built lands in the Python package.
 export default defineConfig({
   base: "./",
   logLevel: "warn",
+  plugins: [land()],
   build: {
     outDir: "../src/couchgrass/pages/dashboard",
     emptyOutDir: true,

@@ -150,3 +150,50 @@ def test_two_regions_from_nothing_to_served_and_away(up: UpProcess) -> None:
     assert names(up, "london") == names(up, "dallas") == set()
     deploy(up, "--yes")
     up.until(lambda: [one["title"] for one in todos(up, "london") or ()] == ["in London"])
+
+
+def page(up: UpProcess, region: str, path: str = "/") -> tuple[int, str]:
+    answer = call(f"http://127.0.0.1:{up.region(region).gateway.port}", "GET", path)
+    return answer.status, answer.body.decode() if answer.status == 200 else ""
+
+
+def test_the_pages_of_an_app_come_with_it_change_and_go_with_it(up: UpProcess, tmp_path: Path) -> None:
+    web = tmp_path / "web"
+    (web / "assets").mkdir(parents=True)
+    (web / "index.html").write_text("first")
+    (web / "assets" / "main-11111111.js").write_text("1")
+    before = up.file.read_text()
+    pages = f"pages = {{ folder = {json.dumps(str(web))}, path = '/todo/' }}"
+    up.file.write_text(f"{before}\n[[apps]]\nfolder = {json.dumps(str(APP))}\n{pages}\n")
+
+    shown = deploy(up, "--plan")
+    assert "create  pages" in shown and "3 files new" in shown
+    assert page(up, "london", "/todo/")[0] == 404
+    deploy(up, "--yes")
+    assert page(up, "london", "/todo/") == page(up, "dallas", "/todo/") == (200, "first")
+    about = json.loads(page(up, "dallas", "/todo/regions.json")[1])
+    assert (about["app"], about["api"]) == ("python", "/v1/todo")
+    assert "Nothing changes: python in london, dallas" in deploy(up)
+
+    (web / "index.html").write_text("second")
+    (web / "assets" / "main-11111111.js").rename(web / "assets" / "main-22222222.js")
+    told = json.loads(deploy(up, "--yes", "--json"))
+    assert [one["changes"] for one in told["apps"][0]["regions"]] == [
+        [
+            {
+                "change": "update",
+                "kind": "pages",
+                "name": "/todo/",
+                "why": "1 new, 1 changed, 1 removed, 6 bytes",
+            }
+        ]
+    ] * 2
+    up.until(lambda: page(up, "london", "/todo/") == page(up, "dallas", "/todo/") == (200, "second"))
+    assert page(up, "london", "/todo/assets/main-11111111.js") == (200, "1"), "an open page still asks for it"
+
+    (web / "secret").symlink_to("/etc/hostname")
+    assert "secret links out of the folder of the pages" in deploy(up, "--yes", status=1)
+    assert page(up, "london", "/todo/") == (200, "second")
+    deploy(up, "--yes", command="undeploy")
+    up.until(lambda: page(up, "london", "/todo/")[0] == page(up, "dallas", "/todo/")[0] == 404)
+    up.file.write_text(before)

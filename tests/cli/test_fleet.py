@@ -49,6 +49,7 @@ def test_a_region_that_runs_here_is_where_it_says(tmp_path: Path) -> None:
     hold.close()
     assert place.urls["database"] == "http://127.0.0.1:47"
     assert place.urls["agent"] == "http://127.0.0.1:3235"
+    assert place.urls["dashboard"] == "http://127.0.0.1:3236"
     assert (place.pids, place.running, place.here) == ({"supervisor": os.getpid(), "database": 7}, True, True)
 
 
@@ -65,6 +66,7 @@ def test_a_region_on_another_machine_is_at_its_public_urls(tmp_path: Path) -> No
         "https://f.example",
         "https://g.example",
     ]
+    assert place.urls["dashboard"] == "", "nobody knows whether it can be reached from here"
     assert (place.running, place.here) == (False, False)
 
 

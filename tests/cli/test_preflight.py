@@ -79,3 +79,13 @@ def test_an_env_file_says_whether_its_app_wants_sign_in(tmp_path: Path) -> None:
     assert wants_sign_in(tmp_path / "local.env")
     (tmp_path / "local.env").write_text("API_USE_APPID=false\n")
     assert not wants_sign_in(tmp_path / "local.env")
+
+
+def test_pages_that_can_not_be_served_are_told_before_anything_starts(tmp_path: Path, app: Path) -> None:
+    with pytest.raises(CouchgrassError, match="web is not there"):
+        check(tmp_path, "pages = { folder = 'web' }")
+    (tmp_path / "web").mkdir()
+    with pytest.raises(CouchgrassError, match=r"has no index\.html: are the pages built"):
+        check(tmp_path, "pages = { folder = 'web' }")
+    (tmp_path / "web" / "index.html").write_text("x")
+    check(tmp_path, "pages = { folder = 'web' }")

@@ -12,7 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from couchgrass.cli.region import has_others, named_by, peers_of, read_region, read_topology, specs_of
+from couchgrass.cli.region import (
+    PROCESSES,
+    has_others,
+    named_by,
+    peers_of,
+    read_region,
+    read_topology,
+    specs_of,
+)
 from couchgrass.errors import CouchgrassError
 from couchgrass.region.restart import Phase
 from couchgrass.region.run.account import Account, read_account
@@ -102,7 +110,10 @@ def test_the_admin_is_in_the_databases_environment_only_and_in_no_command(tmp_pa
     assert not any("not to be seen" in value for other in others for value in other.env.values())
     assert not any("not to be seen" in word for spec in (database, *others) for word in spec.command)
     assert "not to be seen" not in repr(database)
-    assert [spec.name for spec in (database, *others)] == ["database", "functions", "gateway", "agent"]
+    assert [spec.name for spec in (database, *others)] == [
+        "database",
+        *PROCESSES,
+    ]
 
 
 DATABASE_ALONE = """
@@ -173,15 +184,16 @@ def test_another_database_is_not_run(tmp_path: Path) -> None:
         "functions",
         "gateway",
         "agent",
+        "dashboard",
     ]
 
 
 def test_functions_and_gateway_on_free_ports_keep_them(tmp_path: Path) -> None:
     file = tmp_path / "region.toml"
     file.write_text("[functions]\nport = 0\n")
-    _, functions, gateway, agent = specs_of(read_region(file), file, None)
+    _, functions, gateway, agent, dashboard = specs_of(read_region(file), file, None)
     assert functions.again is not None and functions.again("http://127.0.0.1:4711")[-2:] == ["--port", "4711"]
-    assert gateway.again is None and agent.again is None
+    assert gateway.again is None and agent.again is None and dashboard.again is None
 
 
 SEVERAL = """\
@@ -262,7 +274,7 @@ def test_what_runs_elsewhere_is_not_started(tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text(SEVERAL)
     place = tmp_path / "c.toml#dallas"
     specs = specs_of(read_region(place), place, None)
-    assert [spec.name for spec in specs] == ["database", "agent"]
+    assert [spec.name for spec in specs] == ["database", "agent", "dashboard"]
     assert str(place) in specs[0].command
 
 
@@ -272,7 +284,13 @@ def test_peers_are_the_agents_business(tmp_path: Path) -> None:
         read_region(tmp_path / "r.toml"), tmp_path / "r.toml", None, peers={"dallas": "http://d:1"}
     )
     told = {spec.name: [word for word in spec.command if word.startswith("--peer")] for spec in specs}
-    assert told == {"database": [], "functions": [], "gateway": [], "agent": ["--peer=dallas=http://d:1"]}
+    assert told == {
+        "database": [],
+        "functions": [],
+        "gateway": [],
+        "agent": ["--peer=dallas=http://d:1"],
+        "dashboard": [],
+    }
 
 
 def test_a_peer_is_a_name_and_a_url(tmp_path: Path) -> None:

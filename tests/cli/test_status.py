@@ -71,6 +71,7 @@ SEVERAL = """\
 functions.port = 1
 gateway.port = 2
 agent.port = 3
+dashboard.port = 5
 database.port = 4
 """
 
@@ -89,7 +90,7 @@ def test_all_regions_of_a_file_are_shown(tmp_path: Path) -> None:
             "database_url": "http://127.0.0.1:4",
             "functions_url": "http://127.0.0.1:1",
             "gateway_url": "http://127.0.0.1:2",
-            "dashboard_url": "http://127.0.0.1:4/_utils/",
+            "dashboard_url": "http://127.0.0.1:5",
             "pids": {},
             "ready": False,
             "healthy": False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -49,6 +50,14 @@ def test_sections_of_the_view_are_apart() -> None:
 def test_urls_are_whole_in_a_narrow_window(window: io.StringIO) -> None:
     show_places(Path("/d"), status(LONG))
     assert f"london  {LONG}  {LONG}  {LONG}\n" in window.getvalue()
+
+
+def test_where_the_app_is_looked_at_is_said(window: io.StringIO) -> None:
+    show_places(Path("/d"), status(), ["/", "/todo/"])
+    assert "The app is at http://127.0.0.1:8080/\n" in window.getvalue()
+    assert "The app is at http://127.0.0.1:8080/todo/\n" in window.getvalue()
+    show_places(Path("/d"), msgspec.structs.replace(status(), balancer=None), ["/"])
+    assert "The app is at http://127.0.0.1:5984/\n" in window.getvalue()
 
 
 def test_progress_that_is_shown_again_wipes_no_line_between(window: io.StringIO) -> None:

@@ -21,13 +21,16 @@ from couchgrass.testing.call import Reply, call
 from couchgrass.testing.up import UpProcess, running_up
 
 TODOS = "/v1/todo"
+PAGE = "<!doctype html><title>todos</title>"
 STOP_S = 15.0
 """Regions that do nothing stop within a second or two; the bound is for a busy machine."""
 
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpProcess]:
-    with running_up(tmp_path_factory.mktemp("up") / "d", app=example_app()) as found:
+    web = tmp_path_factory.mktemp("web")
+    (web / "index.html").write_text(PAGE)
+    with running_up(tmp_path_factory.mktemp("up") / "d", app=example_app(), pages=web) as found:
         yield found
 
 
@@ -70,9 +73,26 @@ def test_a_todo_is_stored_behind_one_address_and_is_in_both_regions(up: UpProces
     }
 
 
+def page(url: str) -> tuple[int, str, str]:
+    """Its status, its text, and the region that it came from."""
+    answer = call(url, "GET", "/")
+    return answer.status, answer.body.decode(), answer.headers.get("x-couchgrass-region", "")
+
+
+def test_the_app_is_at_the_balancers_address_and_each_regions(up: UpProcess) -> None:
+    assert f"The app is at {up.url}/\n" in up.words
+    assert page(up.url) == (200, PAGE, "london")
+    assert page(gateway(up, "dallas")) == (200, PAGE, "dallas")
+    about = call(up.url, "GET", "/regions.json").json()
+    assert (about["api"], about["balancer"], about["sign_in"]) == (TODOS, up.url, None)
+    assert [one["gateway_url"] for one in about["regions"]] == [gateway(up, n) for n in ("london", "dallas")]
+
+
 def test_a_region_that_is_killed_is_back_when_nobody_holds_it_any_more(up: UpProcess) -> None:
+    assert page(up.url) == (200, PAGE, "london")
     hold = up.hold("london", time.time() + 60)
     former = up.kill_region("london")
+    assert page(up.url) == (200, PAGE, "dallas"), "the very first request after it"
     up.until(lambda: up.state.processes["london"].phase.value == "resting")
     up.until(lambda: post(up.url, "while london is away").status == 201)
     assert up.state.processes["london"].pid is None

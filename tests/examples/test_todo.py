@@ -109,6 +109,76 @@ def test_its_refusals_are_its_own(apps: dict[str, App], app: str) -> None:
     assert (untitled.status, untitled.json()) == (400, {"error": "A todo needs a title"})
 
 
+# --- what two regions changed at the same time -----------------------------------------------------------
+
+MARKS = ("a" * 32, "b" * 32)
+
+
+@pytest.fixture
+def contested(region: RegionProcess, apps: dict[str, App]) -> str:
+    """The path of a todo that has two versions, as replication leaves it."""
+    path = urllib.parse.urlsplit(apps["python"].url).path + "/todo"
+    made = call(apps["python"].url, "POST", path, {"title": "Water the grass"}).json()
+    docs = [
+        {
+            "_id": made["id"],
+            "_revisions": {"start": 2, "ids": [mark, "0" * 32]},
+            "title": title,
+            "completed": done,
+        }
+        for mark, title, done in zip(
+            MARKS, ("Water the lawn", "Water the couch grass"), (True, False), strict=True
+        )
+    ]
+    rev = call(region.database, "GET", f"/todos/{made['id']}").json()["_rev"]
+    gone = {"_id": made["id"], "_rev": rev, "_deleted": True}
+    call(region.database, "POST", "/todos/_bulk_docs", {"docs": [gone]})
+    answer = call(region.database, "POST", "/todos/_bulk_docs", {"docs": docs, "new_edits": False})
+    assert answer.status == 201, answer
+    return f"{path}/{made['id']}"
+
+
+def leaves(region: RegionProcess, path: str) -> list[dict[str, Any]]:
+    """The versions that are not deleted, in the database."""
+    doc_id = path.rpartition("/")[2]
+    asked = {"Accept": "application/json"}
+    found = call(region.database, "GET", f"/todos/{doc_id}?open_revs=all", headers=asked).json()
+    return [one["ok"] for one in found if not one["ok"].get("_deleted")]
+
+
+def test_a_todo_with_two_versions_says_so_and_shows_the_winner(apps: dict[str, App], contested: str) -> None:
+    url = apps["python"].url
+    shown = call(url, "GET", contested).json()
+    assert (shown["versions"], shown["title"]) == (2, "Water the couch grass")
+    assert [
+        todo for todo in call(url, "GET", contested.rpartition("/")[0]).json() if todo["id"] == shown["id"]
+    ] == [shown]
+    found = call(url, "GET", f"{contested}/versions").json()
+    assert [(one["title"], one["version"][0]) for one in found] == [
+        ("Water the couch grass", "2"),
+        ("Water the lawn", "2"),
+    ]
+
+
+def test_who_chooses_settles_it_for_all(region: RegionProcess, apps: dict[str, App], contested: str) -> None:
+    url = apps["python"].url
+    seen = [one["version"] for one in call(url, "GET", f"{contested}/versions").json()]
+    unseen = call(url, "PATCH", contested, {"title": "Water the lawn", "resolves": seen[:1]})
+    assert (unseen.status, len(leaves(region, contested))) == (409, 2)
+    settled = call(url, "PATCH", contested, {"title": "Water all", "completed": True, "resolves": seen})
+    assert settled.status == 200 and "versions" not in settled.json()
+    assert [(doc["title"], doc["completed"]) for doc in leaves(region, contested)] == [("Water all", True)]
+    assert call(url, "PATCH", contested, {"resolves": "all"}).status == 400
+
+
+def test_a_todo_is_deleted_with_all_its_versions(
+    region: RegionProcess, apps: dict[str, App], contested: str
+) -> None:
+    assert call(apps["python"].url, "DELETE", contested).status == 204
+    assert leaves(region, contested) == []
+    assert call(apps["python"].url, "GET", contested).status == 404
+
+
 # --- with sign-in --------------------------------------------------------------------------------------
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from couchgrass.gateway.api import Cors
-from couchgrass.gateway.cors import cors_headers, preflight_headers, with_cors
+from couchgrass.gateway.cors import EXPOSED, cors_headers, preflight_headers, with_cors
 
 ACTIONS = [
     (b"content-type", b"text/plain"),
@@ -22,7 +22,14 @@ def test_enabled_replaces_three_headers_and_leaves_the_rest() -> None:
         b"access-control-allow-origin": b"*",
         b"access-control-allow-methods": b"GET, POST, PUT, DELETE, PATCH, HEAD, OPTIONS",
         b"access-control-allow-credentials": b"true",
+        b"access-control-expose-headers": EXPOSED,
     }
+
+
+def test_what_the_action_lets_scripts_read_they_may_read_beside_what_the_gateway_says() -> None:
+    found = with_cors(Cors.ENABLED, [(b"access-control-expose-headers", b"ETag")], {})
+    assert dict(found)[b"access-control-expose-headers"] == EXPOSED + b", ETag"
+    assert len([name for name, _ in found if name == b"access-control-expose-headers"]) == 1
 
 
 def test_the_origin_is_echoed_and_caches_are_told() -> None:

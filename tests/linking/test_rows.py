@@ -34,6 +34,13 @@ def test_what_is_measured_comes_from_the_job_when_the_document_s_row_has_it_not(
     assert (row.lag_s, row.pending) == (0.0, 0)
 
 
+def test_what_was_written_is_what_the_server_says() -> None:
+    (row,) = link_rows(ON, [doc(info={"docs_written": 7})], [])
+    assert row.docs_written == 7
+    (row,) = link_rows(ON, [doc(info={"error": "x"})], [])
+    assert row.docs_written is None
+
+
 def test_couchdb_tells_what_waits_and_what_failed() -> None:
     (row,) = link_rows(ON, [doc()], [])
     assert (row.lag_s, row.pending, row.dead_letters, row.next_try) == (None, 3, 1, None)

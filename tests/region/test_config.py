@@ -8,6 +8,7 @@ from couchgrass.gateway.forward import TRUSTED, Trust
 from couchgrass.region.config import (
     EXAMPLE,
     ConfigRefused,
+    Dashboard,
     Region,
     Where,
     parse_region,
@@ -120,3 +121,15 @@ def test_a_mistake_is_told_with_line_and_key(text: str, said: str) -> None:
         parsed(text)
     assert refused.value.reason.startswith(f"region.toml:{said}")
     assert "pw" not in refused.value.reason
+
+
+def test_a_dashboard_that_names_no_port_is_above_the_agent() -> None:
+    assert parse_region("", "/", "f").dashboard.port == 3236
+    assert parse_region("[agent]\nport = 0\n", "/", "f").dashboard.port == 0
+    near = "[agent]\nport = 7000\n[gateway]\nport = 7001\n[dashboard]\nhost = '::1'\n"
+    assert parse_region(near, "/", "f").dashboard == Dashboard("::1", 7002)
+    assert parse_region("[dashboard]\nport = 5\n", "/", "f").dashboard.port == 5
+    with pytest.raises(ConfigRefused, match=r"f:2: dashboard.port: 3235 is the port of the agent too"):
+        parse_region("[dashboard]\nport = 3235\n", "/", "f")
+    with pytest.raises(ConfigRefused, match=r"f:2: dashboard.public_url: no URL"):
+        parse_region("[dashboard]\npublic_url = 'here'\n", "/", "f")

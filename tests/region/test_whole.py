@@ -348,6 +348,7 @@ def test_the_status_tells_what_runs_and_what_does_not_answer(region: RegionProce
         ("functions", "ready"),
         ("gateway", "ready"),
         ("agent", "ready"),
+        ("dashboard", "ready"),
     ]
     assert [one["url"] for one in well["processes"]] == [region.url(one["name"]) for one in well["processes"]]
     assert well["confinement"] in ("bubblewrap", "landlock", "rlimits")
@@ -355,7 +356,7 @@ def test_the_status_tells_what_runs_and_what_does_not_answer(region: RegionProce
     assert pid is not None
     with stopped(pid):
         ill = status(region, 1)
-    assert [one["ready"] for one in ill["processes"]] == [True, True, False, True]
+    assert [one["ready"] for one in ill["processes"]] == [True, True, False, True, True]
     assert ill["ready"] is False
 
 

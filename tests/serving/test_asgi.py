@@ -239,3 +239,23 @@ def test_path_segments_are_unquoted_or_refused() -> None:
     assert unquoted("plain") == "plain"
     with pytest.raises(BadRequest):
         unquoted("%ff")
+
+
+def test_an_application_may_wait_for_its_client_before_it_streams() -> None:
+    async def rows() -> AsyncGenerator[bytes, None]:
+        for _ in range(3):
+            await asyncio.sleep(0)
+            yield b"row\n"
+
+    async def respond(request: Request) -> Answer:
+        waiting = request.hung_up()
+        await asyncio.wait({waiting}, timeout=0)
+        return Answer(200, pieces=rows())
+
+    async def send(url: str, session: aiohttp.ClientSession, app: App) -> None:
+        for _ in range(50):
+            async with session.get(url) as answer:
+                assert await answer.read() == b"row\n" * 3
+        assert app.gone == 0
+
+    asked(respond, send)

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
-from couchgrass.region.config import Database, Functions, Gateway, Region
-from couchgrass.topology.apart import Claim, Folder, claims_of, clashes, folder_of, machine_of
+from couchgrass.region.config import Agent, Dashboard, Database, Functions, Gateway, Region
+from couchgrass.topology.apart import (
+    Claim,
+    Folder,
+    claims_of,
+    clashes,
+    folder_of,
+    machine_of,
+    with_dashboards,
+)
 
 
 def claim(host: str, machine: str = "") -> Claim:
@@ -66,5 +77,48 @@ def test_a_region_takes_the_ports_of_what_it_runs_itself() -> None:
     assert [one.path for one in claims_of(region)] == [
         ("regions", "l", "gateway", "port"),
         ("regions", "l", "agent", "port"),
+        ("regions", "l", "dashboard", "port"),
     ]
     assert folder_of(region).folder == "/d"
+
+
+def ported(name: str, agent: int, database: int, **more: Any) -> Region:
+    """A region on ports of its own."""
+    return Region(
+        name=name,
+        data=f"/{name}",
+        database=Database(port=database),
+        functions=Functions(port=database + 1),
+        gateway=Gateway(port=database + 2),
+        agent=Agent(port=agent),
+        **more,
+    )
+
+
+def dashboards(regions: list[Region], unnamed: str = "a b c", others: Sequence[Claim] = ()) -> list[int]:
+    found = with_dashboards(regions, frozenset(unnamed.split()), others)
+    assert [one.name for one in found] == [one.name for one in regions]
+    assert not list(clashes([*others, *(claim for one in found for claim in claims_of(one))], []))
+    return [one.dashboard.port for one in found]
+
+
+def test_a_dashboard_that_names_no_port_is_on_the_next_free_one_above_the_agents() -> None:
+    assert dashboards([ported("a", 3235, 3000), ported("b", 3245, 3010)]) == [3236, 3246]
+    # Ports that the file names one after another are left to those who have them, later ones too.
+    assert dashboards([ported("a", 5003, 5000), ported("b", 5007, 5004)]) == [5008, 5009]
+    balancer = Claim(("balancer", "port"), "the balancer", "", "127.0.0.1", 3236)
+    assert dashboards([ported("a", 3235, 3000)], others=[balancer]) == [3237]
+
+
+def test_a_dashboard_that_names_its_port_keeps_it() -> None:
+    named = ported("a", 3235, 3000, dashboard=Dashboard(port=3246))
+    assert dashboards([named, ported("b", 3245, 3010)], "b") == [3246, 3247]
+
+
+def test_dashboards_of_different_machines_may_have_the_same_port() -> None:
+    elsewhere = ported("b", 3235, 3000, addresses=("b.example",))
+    assert dashboards([ported("a", 3235, 3000), elsewhere]) == [3236, 3236]
+
+
+def test_above_any_port_and_above_the_last_one_it_is_any_port() -> None:
+    assert dashboards([ported("a", 0, 3000), ported("b", 65535, 3010)]) == [0, 0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from couchgrass.topology.config import App, Balancer, Synced, Topology, parse_topology
+from couchgrass.topology.config import App, Balancer, Pages, Synced, Topology, parse_topology
 from couchgrass.topology.example import EXAMPLE
 
 
@@ -25,7 +25,7 @@ def test_its_examples_are_what_it_says_when_their_marks_are_taken_away() -> None
     whole = "[regions.london]\n" + re.sub(r"^# (?=\[|\w+ = )", "", "#" + rest, flags=re.MULTILINE)
     topology = parsed(whole.replace('policy = "failover"', 'policy = "weighted"'))
     assert topology.databases == (Synced("todos*"),)
-    assert topology.apps == (App("/srv/todo"),)
+    assert topology.apps == (App("/srv/todo", pages=Pages("/srv/todo/web")),)
     assert topology.balancer is not None
     assert topology.balancer.coordinates == (48.9, 2.4)
     assert topology.balancer.weights == {"london": 3}

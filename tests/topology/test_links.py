@@ -106,6 +106,7 @@ def test_only_the_regions_of_an_entry_have_its_links() -> None:
         ("_users", "_users", False),
         ("*", "whisk_whisks", False),
         ("*", "couchgrass_identity", False),
+        ("couchgrass_*", "couchgrass_pages", False),
         ("whisk_*", "whisk_whisks", True),
         ("whisk_*", "whisk_feeds", False),
         ("whisk_feeds", "whisk_feeds", False),

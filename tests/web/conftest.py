@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
+from couchgrass.cli.up import example_app, example_pages
 from couchgrass.testing.browser import Window, opened, running_browser
-from couchgrass.testing.server import ServerProcess
+from couchgrass.testing.server import ServerProcess, running
+from couchgrass.testing.up import UpProcess, running_up
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +31,13 @@ def page(window: Window) -> Page:
     return window.page
 
 
+@pytest.fixture(scope="session")
+def other_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """The server at the other end of replications."""
+    with running(tmp_path_factory.mktemp("other") / "data") as server:
+        yield server
+
+
 SignedIn = Callable[..., Page]
 
 
@@ -45,9 +54,35 @@ def utils(window: Window, couch_server: ServerProcess) -> SignedIn:
     return open_at
 
 
+@pytest.fixture(scope="session")
+def up_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpProcess]:
+    """Two regions, london and dallas, with the todo app, its pages and a balancer. Who breaks something heals
+    it."""
+    with running_up(tmp_path_factory.mktemp("site") / "d", app=example_app(), pages=example_pages()) as found:
+        yield found
+
+
+@pytest.fixture
+def dashboard(window: Window, up_site: UpProcess) -> SignedIn:
+    """Opens `#hash` of a region's dashboard, signed in as its admin."""
+
+    def open_at(hash: str = "", region: str = "london") -> Page:
+        return open_dashboard(window.page, up_site, hash, region)
+
+    return open_at
+
+
+def open_dashboard(page: Page, up: UpProcess, hash: str = "", region: str = "london") -> Page:
+    """The page, at a region's dashboard, signed in as its admin."""
+    admin = up.admin(region)
+    page.goto(f"{up.dashboard(region)}/{hash}")
+    sign_in(page, admin.name, admin.password)
+    return page
+
+
 def sign_in(page: Page, name: str, password: str) -> None:
     """Through the form, as a person does."""
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("navigation", name="Pages", exact=True).wait_for()
+    page.get_by_role("button", name="Sign out").wait_for()

@@ -57,9 +57,8 @@ def row_ids(page: Page) -> list[str]:
 def upload(page: Page, name: str, body: bytes) -> None:
     """Up to the step that shows what is in it."""
     page.get_by_role("button", name="Upload", exact=True).click()
-    page.get_by_label("Choose a JSON file").set_input_files(
-        [{"name": name, "mimeType": "application/json", "buffer": body}]
-    )
+    file: FilePayload = {"name": name, "mimeType": "application/json", "buffer": body}
+    page.get_by_label("Choose a JSON file").set_input_files(file)
 
 
 def test_a_database_is_made_filled_paged_and_deleted(

@@ -20,6 +20,7 @@ import pytest
 from couchgrass.cli.up import example_app
 from couchgrass.drill.ops import Load
 from couchgrass.drill.run.load import Driver
+from couchgrass.region.run.account import dashboard_url
 from couchgrass.testing.call import call
 from couchgrass.testing.command import called
 from couchgrass.testing.todo_backend import RULES, Api
@@ -163,6 +164,58 @@ def test_while_the_balancer_starts_again_nobody_answers_but_nothing_is_lost(
     slots = report["slots"]
     failed = [slot["at_s"] for slot in slots if slot["failed"]]
     assert all(at >= report["broke_s"] - 0.25 for at in failed), "not before it ended"
+
+
+# --- The dashboards: one dies with its region, and the other one shows it ---------------------------------
+def dashboard(up: UpProcess, region: str, path: str, method: str = "GET", body: Any = None) -> Any:
+    """What the dashboard of a region answers to a server admin; None while it does not answer."""
+    name, password = database(up, region).partition("://")[2].rpartition("@")[0].split(":")
+    url = dashboard_url(up.region(region)).replace("://", f"://{name}:{password}@")
+    try:
+        reply = call(url, method, f"/_dashboard/{path}", body, headers={"x-couchgrass-dashboard": "1"})
+    except OSError:
+        return None
+    assert reply.status < 300, (reply.status, reply.body)
+    return reply.json()
+
+
+def test_a_drill_outlives_the_region_whose_dashboard_started_it(two: UpProcess) -> None:
+    asked = {
+        "fault": "region",
+        "how": "kill",
+        "region": "london",
+        "load": float(RATE),
+        "seconds": float(SECONDS),
+    }
+    one = f"drills/{dashboard(two, 'london', 'drills', 'POST', asked)['id']}"
+
+    def states() -> dict[str, str]:
+        return {each["name"]: each["state"] for each in dashboard(two, "dallas", "overview")["regions"]}
+
+    two.until(lambda: states() == {"london": "down", "dallas": "ready"}, LIMIT_S)
+    assert dashboard(two, "dallas", one)["ended"] is None
+    two.until(lambda: dashboard(two, "dallas", one)["ended"] is not None, LIMIT_S)
+    (report,) = dashboard(two, "dallas", one)["reports"]
+    nothing_is_lost(report)
+    two.until(lambda: set(states().values()) == {"ready"}, LIMIT_S)
+    two.until(lambda: dashboard(two, "london", one) is not None, LIMIT_S)
+    assert dashboard(two, "london", one)["reports"] == [report]
+    past = dashboard(two, "dallas", "history")
+    told = [event["text"] for event in past["events"] if event["region"] == "london"]
+    assert any(text.startswith("london is down") for text in told), told
+    assert "london is ready" in told
+    assert 0.0 in past["regions"]["london"]["up"]
+    assert dashboard(two, "dallas", one, "DELETE")["ok"]
+    assert dashboard(two, "london", "drills")["drills"] == []
+
+
+def test_a_region_is_drained_and_taken_back_from_the_dashboard(two: UpProcess) -> None:
+    def state() -> str:
+        return str(dashboard(two, "london", "overview")["balancer"]["regions"]["london"]["state"])
+
+    for is_drained, expected in ((True, "drained"), (False, "serving")):
+        dashboard(two, "dallas", "balancer/drained", "POST", {"region": "london", "drained": is_drained})
+        two.until(lambda expected=expected: state() == expected, LIMIT_S)  # type: ignore[misc]
 
 
 # --- A region drained and taken back by hand -------------------------------------------------------------

@@ -14,7 +14,7 @@ class Link(msgspec.Struct, frozen=True):
 
     `state` is the scheduler's, or "missing" while there is no job yet. `lag_s`: how old the oldest change is
     that the target lacks, 0 when it has all, None when nobody knows. `peer_reachable`: the other region's
-    database answers."""
+    database answers. `docs_written`: since the job began, None when the scheduler does not say."""
 
     database: str
     source: str
@@ -26,6 +26,7 @@ class Link(msgspec.Struct, frozen=True):
     dead_letters: int = 0
     error: str = ""
     peer_reachable: bool = True
+    docs_written: int | None = None
 
 
 class Health(msgspec.Struct, frozen=True):

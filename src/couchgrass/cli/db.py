@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,11 +12,13 @@ import typer
 
 from couchgrass.cli.complaints import FAILED, complain, misused
 from couchgrass.cli.credentials import taken
-from couchgrass.cli.region import named_by
+from couchgrass.cli.region import named_by, read_region
 from couchgrass.errors import CouchgrassError
 
 if TYPE_CHECKING:
-    from couchgrass.docdb.http.serve import Started
+    from couchgrass.docdb.http.app import App
+    from couchgrass.docdb.http.serve import Extension, Started
+    from couchgrass.region.config import Region
 
 DATA = Path("couchgrass-data")
 
@@ -76,7 +80,6 @@ def db(
     logging.getLogger("_granian").setLevel(logging.ERROR)
     admin = _admin()
     # Only now: the help shall not wait for what a server needs.
-    from couchgrass.cli.replicator import attach
     from couchgrass.docdb.http.serve import Service, Wanted, run
     from couchgrass.region.places import ACCOUNT_NAME
     from couchgrass.serving.listen import Named
@@ -84,10 +87,32 @@ def db(
     named = named_by(Path(region), "database") if region else Named()
     try:
         service = None if account is None else Service(ACCOUNT_NAME, account.absolute())
-        run(Wanted(data.absolute(), host, port, config, admin, named, service), _show, attach)
+        wanted = Wanted(data.absolute(), host, port, config, admin, named, service)
+        run(wanted, _show, partial(_attached, region))
     except CouchgrassError as refused:
         complain("db", refused.reason)
         raise typer.Exit(FAILED) from refused
+
+
+async def _attached(region: str, app: App) -> Extension:
+    """What runs beside the server; and its pages say whose database it is."""
+    from couchgrass.cli.replicator import attach
+
+    if region:
+        app.server.belongs_to = partial(_told, cache(partial(read_region, Path(region))))
+    return await attach(app)
+
+
+def _told(read: Callable[[], Region]) -> dict[str, str]:
+    """The region, and where its dashboard is: looked up when somebody asks, not when the server starts."""
+    from couchgrass.region.run.account import dashboard_url
+
+    try:
+        region = read()
+        return {"region": region.name, "dashboard_url": dashboard_url(region)}
+    except CouchgrassError:
+        # The file, or what runs, can't be read at this moment: the pages do without.
+        return {}
 
 
 def _admin() -> tuple[str, str] | None:

@@ -9,8 +9,10 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
+import msgspec
 import typer
 
+from couchgrass.cli import deploy_pages
 from couchgrass.cli import deploy_places as places
 from couchgrass.cli import deploy_show as show
 from couchgrass.cli.paper import FAILED, complain, errors, misused, out, run
@@ -199,6 +201,8 @@ class _Deploy:
         self._file = file.absolute().parent / CREDENTIALS
         self._regions = places.regions_of(topology, app, asked.regions)
         self._balancer = places.balancer_url(topology.balancer)
+        self._pages = None if asked.takes_away else app.pages
+        self._around = deploy_pages.around_of(topology, app)
         self._env = _env_file(app)
         self._prepared: list[Prepared] = []
         self._outcomes: list[Outcome] = []
@@ -210,7 +214,7 @@ class _Deploy:
         """False when something went wrong that was said."""
         async with AsyncExitStack() as stack:
             needs = self._needs()
-            order = self._order(needs)
+            order = await asyncio.to_thread(self._order, needs)
             with errors.status("looking at the regions"):
                 found, credentials = await self._places(needs, stack)
                 await self._prepare(found, needs, credentials, order)
@@ -248,6 +252,10 @@ class _Deploy:
         databases = () if self._asked.takes_away else places.databases_of(self._topology)
         name = Path(self._app.folder).name
         needs = needs_of(name, self._app.namespace, self._app.account, databases, said)
+        if self._pages is not None and needs.tenant and needs.provision:
+            redirects, warnings = deploy_pages.redirects_of(self._around, self._pages.path)
+            needs = msgspec.structs.replace(needs, redirects=redirects)
+            self._warnings += warnings
         self._warnings += warnings_of(needs, self._env.values)
         return needs
 
@@ -264,8 +272,14 @@ class _Deploy:
         def load(env: Mapping[str, str], kinds: Any) -> Any:
             return load_app(folder, env, kinds=kinds, params=asked.params, strict=asked.strict, **files)
 
+        pages = None
+        if self._pages is not None:
+            pages, warnings = deploy_pages.pages_of(self._pages, self._around)
+            elsewhere = [one.name for one in self._regions if one.functions.url]
+            text = "its gateway runs elsewhere, so there are no pages at it"
+            self._warnings += [*warnings, *(f"{name}: {text}" for name in elsewhere)]
         env = {**places.outer_environment(), **self._env.values}
-        return Order(load, env, SystemClock(), prune=asked.prune, takes_away=asked.takes_away)
+        return Order(load, env, SystemClock(), prune=asked.prune, takes_away=asked.takes_away, pages=pages)
 
     async def _places(self, needs: Needs, stack: AsyncExitStack) -> tuple[list[Place], Credentials]:
         from couchgrass.clock import SystemClock

@@ -77,6 +77,7 @@ async def place_of(region: Region, needs: Needs, stack: AsyncExitStack) -> Place
         key=key,
         is_embedded=not region.database.url,
         signs_in=region.identity.enabled,
+        has_pages=not region.functions.url,
         key_file=Path(key_file(region.data, needs.namespace)),
         account_file=Path(account_file(region.data, needs.account)) if needs.account else None,
     )

@@ -32,7 +32,12 @@ def plan_lines(prepared: Prepared) -> list[Line]:
     return made + [(step.change, step.kind, step.name, ", ".join(step.why)) for step in shown]
 
 
-_KINDS = {"account": "database account", "right": "right to database", "tenant": "sign-in tenant"}
+_KINDS = {
+    "account": "database account",
+    "right": "right to database",
+    "tenant": "sign-in tenant",
+    "client": "sign-in client",
+}
 
 
 def show_plan(prepared: Sequence[Prepared], *, takes_away: bool) -> None:

@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from couchgrass.cli.paper import FAILED, complain, errors, lines, misused, out, run
 from couchgrass.cli.region import read_topology
-from couchgrass.drill.plan import How, Kind
+from couchgrass.drill.plan import How, Kind, check_load, check_region
 from couchgrass.errors import BadRequest, CouchgrassError
 from couchgrass.topology.places import CONFIG, DEFAULT_DIR
 
@@ -40,9 +40,6 @@ WELL_S = 90.0
 
 LINKED_S = 30.0
 """How long a database that the API has just made may take to be in all regions."""
-
-SECONDS_MIN = 4.0
-RATE_MAX = 5000.0
 
 
 def drill(
@@ -72,8 +69,10 @@ def drill(
     """Break something under real load, heal it, and measure what users saw and what was lost."""
     from couchgrass.drill.report import broken_promises
 
-    if not (seconds >= SECONDS_MIN and 0 < load <= RATE_MAX):
-        misused("drill", f"--seconds is {SECONDS_MIN:.0f} at least, and --load above 0 up to {RATE_MAX:.0f}")
+    try:
+        check_load(load, seconds)
+    except BadRequest as refused:
+        misused("drill", refused.reason)
     for file in filter(None, (json_file, html_file)):
         if not file.absolute().parent.is_dir():
             misused("drill", f"{file.absolute().parent} is no folder")
@@ -82,9 +81,13 @@ def drill(
     except CouchgrassError as refused:
         complain("drill", refused.reason)
         raise typer.Exit(FAILED) from refused
-    reports = run("drill", plan.run(), interrupted="what it broke is healed, and its todos are removed")
-    _write(reports, json_file, html_file)
-    if any(broken_promises(report) for report in reports):
+    try:
+        run("drill", plan.run(), interrupted="what it broke is healed, and its todos are removed")
+    finally:
+        # Of several drills those that came to their end count, whatever became of the next one.
+        if plan.reports:
+            _write(plan.reports, json_file, html_file)
+    if any(broken_promises(report) for report in plan.reports):
         raise typer.Exit(FAILED)
 
 
@@ -106,8 +109,7 @@ class _Plan:
 
         self._topology = read_topology(folder / CONFIG)
         names = self._topology.names
-        if region and region not in names:
-            raise BadRequest(f"there is no region {region}: there is {', '.join(names)}")
+        check_region(region, names)
         self._balancer = _balancer(self._topology)
         serving = _serving(self._balancer, names)
         self._faults = faults(kind, how, region or serving, names)
@@ -117,15 +119,15 @@ class _Plan:
         namespace = self._topology.apps[0].namespace if self._topology.apps else "guest"
         self._api = "/" + (api or f"api/{namespace}/v1/todo").strip("/")
         self._database = database
+        self.reports: list[Report] = []
+        """Of the drills that came to their end."""
 
-    async def run(self) -> list[Report]:
+    async def run(self) -> None:
         """All drills, one after the other."""
-        reports = []
         for fault in self._faults:
             await self._well()
-            reports.append(await self._one(fault))
-            _show(reports[-1])
-        return reports
+            self.reports.append(await self._one(fault))
+            _show(self.reports[-1])
 
     async def _well(self) -> None:
         from couchgrass.drill.run.drill import settled

@@ -133,6 +133,7 @@ def place_of(region: Region) -> Place:
         "database": (region.database.url, region.database.public_url),
         "functions": (region.functions.url, region.functions.public_url),
         "gateway": (region.gateway.url, region.gateway.public_url),
+        "dashboard": ("", region.dashboard.public_url),
     }
     urls = {name: url for name, (url, _) in elsewhere.items() if url}
     pids: dict[str, int] = {}
@@ -147,11 +148,14 @@ def place_of(region: Region) -> Place:
         urls[name] = seen.url or _named(region, name)
         if seen.pid is not None:
             pids[name] = seen.pid
-    for name in ("database", "functions", "gateway", "agent"):
+    is_here = bool(processes) or not machine_of(region)
+    for name in ("database", "functions", "gateway", "agent", "dashboard"):
         public = elsewhere.get(name, ("", ""))[1].rstrip("/")
         urls.setdefault(name, public if public and not processes else _named(region, name))
+    if region.dashboard.public_url or not is_here:
+        urls["dashboard"] = region.dashboard.public_url
     running = bool(processes) and all(one.phase is Phase.READY for one in processes.values())
-    return Place(region.name, urls, pids, running, here=bool(processes) or not machine_of(region))
+    return Place(region.name, urls, pids, running, here=is_here)
 
 
 def _named(region: Region, name: str) -> str:

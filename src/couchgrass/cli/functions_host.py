@@ -55,7 +55,15 @@ from couchgrass.region.run.account import database_access, gateway_url
 from couchgrass.region.run.begun import database_begun
 from couchgrass.serving.asgi import Answer, Request
 from couchgrass.serving.files import kept_secret
-from couchgrass.serving.inner import CANARY, METRICS, Inner, json_answer, metrics_route, region_secret
+from couchgrass.serving.inner import (
+    CANARY,
+    METRICS,
+    NAMESPACES,
+    Inner,
+    json_answer,
+    metrics_route,
+    region_secret,
+)
 
 log = logging.getLogger("couchgrass.functions")
 
@@ -129,20 +137,32 @@ async def opened(region: Region, url: str, stack: AsyncExitStack) -> App:
         ),
         web=WebActions(controller, kept.subjects).answer,
         mounts={MANAGEMENT: await _management(region, url, couch, kept.subjects, stack)},
-        inner=_inner(region, canary, lambda: _metrics(invoker, app)),
+        inner=_inner(_secret(region), canary, kept.subjects, lambda: _metrics(invoker, app)),
+        region_secret=_secret(region),
     )
     return app
 
 
-def _inner(region: Region, canary: Canary, families: Callable[[], Iterable[Family]]) -> Inner:
-    """What the agent asks for."""
+def _secret(region: Region) -> str:
+    return region_secret(Path(region.data) / places.SHARED)
+
+
+def _inner(
+    secret: str, canary: Canary, subjects: Subjects, families: Callable[[], Iterable[Family]]
+) -> Inner:
+    """What the agent and the dashboard ask for."""
 
     async def sing(_: Request) -> Answer:
         sung = await canary.sing()
         return json_answer(200 if sung.ok else 503, sung)
 
-    secret = region_secret(Path(region.data) / places.SHARED)
-    return Inner(secret, {("POST", CANARY): sing, ("GET", METRICS): metrics_route(families)})
+    async def names(_: Request) -> Answer:
+        return json_answer(200, [subject.namespace for subject in subjects.list()])
+
+    return Inner(
+        secret,
+        {("POST", CANARY): sing, ("GET", METRICS): metrics_route(families), ("GET", NAMESPACES): names},
+    )
 
 
 def _metrics(invoker: Invoker, app: App) -> Iterator[Family]:
@@ -161,8 +181,10 @@ async def _management(
         apis, SystemClock(), gateway_url=cache(lambda: gateway_url(region)), api_url=api_url
     )
 
+    secret = _secret(region)
+
     async def manage(request: Request, _: str) -> Answer:
-        return await management.answer(request, identified(subjects, request))
+        return await management.answer(request, identified(subjects, request, secret))
 
     return manage
 

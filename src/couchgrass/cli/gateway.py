@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from couchgrass.gateway.http.agent import Agent
     from couchgrass.gateway.http.backend import Backend
     from couchgrass.gateway.http.once import Once
+    from couchgrass.gateway.http.pages import PagesOfApps
     from couchgrass.gateway.standing import Standing
     from couchgrass.region.config import Region
     from couchgrass.serving.asgi import Answer, Request
@@ -100,6 +101,7 @@ async def _serve(region: Region, file: Path) -> None:
             trust=Trust(region.gateway.trusted_proxies),
             mounts=mounts,
             probes={LIVE: agent.answer, READY: agent.answer, METRICS: inner.answer},
+            pages=await _pages(region, folder, stack),
             region=region.name,
             # A region that is alone goes on as well as it can: who is refused here is served nowhere.
             standing=standing if has_others(file) else None,
@@ -137,6 +139,18 @@ async def _once(region: Region, stack: AsyncExitStack) -> Once:
     once.start()
     stack.push_async_callback(once.close)
     return once
+
+
+async def _pages(region: Region, folder: Path, stack: AsyncExitStack) -> PagesOfApps:
+    """The pages of apps, on connections of their own: who waits for a large one holds up nothing else."""
+    from couchgrass.gateway.http.pages import PagesOfApps
+    from couchgrass.gateway.store.sites import KeptSites
+    from couchgrass.region.run.account import database_access
+
+    couch = await stack.enter_async_context(database_access(region).server())
+    sites = await KeptSites.open(couch, cache=folder / "sites.json")
+    stack.push_async_callback(sites.close)
+    return PagesOfApps(sites)
 
 
 async def _functions_url(region: Region) -> str:

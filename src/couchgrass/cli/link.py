@@ -51,8 +51,8 @@ def link(
         bool,
         typer.Option(
             "--all",
-            help="All databases that either side has now (with --one-way: A has), but no whisk_… and no "
-            "couchgrass_idempotency-….",
+            help="All databases that either side has now (with --one-way: A has), but no whisk_…, no "
+            "couchgrass_idempotency-… and no couchgrass_pages.",
         ),
     ] = False,
     one_way: Annotated[bool, typer.Option("--one-way", help="From A to B only; A must have it.")] = False,

@@ -1,6 +1,6 @@
 """``couchgrass``: the entry point and its commands.
 
-Only the command that is called is imported, and all of them for the help. A region is five processes that
+Only the command that is called is imported, and all of them for the help. A region is six processes that
 start together, so what each of them does not need is felt.
 """
 
@@ -55,6 +55,7 @@ COMMANDS = {
     "drain": _Command("couchgrass.cli.drain:drain", RUN, "EXAMPLES"),
     "undrain": _Command("couchgrass.cli.drain:undrain", RUN, "UNDRAIN_EXAMPLES"),
     "agent": _Command("couchgrass.cli.agent:agent", RUN, "EXAMPLES"),
+    "dashboard": _Command("couchgrass.cli.dashboard:dashboard", RUN, "EXAMPLES"),
     "deploy": _Command("couchgrass.cli.deploy:deploy", DEPLOY, "EXAMPLES"),
     "undeploy": _Command("couchgrass.cli.deploy:undeploy", DEPLOY, "UNDEPLOY_EXAMPLES"),
     "topology": _Command("couchgrass.cli.topology:app", SET_UP),

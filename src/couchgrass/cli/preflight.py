@@ -38,6 +38,7 @@ def _check(app: App, topology: Topology) -> None:
     from couchgrass.deploy.apply.provision import NO_SIGN_IN
     from couchgrass.deploy.envfile import EnvFile
     from couchgrass.deploy.files.load import load_app, read_env
+    from couchgrass.deploy.files.site import read_pages
     from couchgrass.deploy.needs import environment, needs_of
     from couchgrass.functions.kinds import Kinds
 
@@ -57,6 +58,8 @@ def _check(app: App, topology: Topology) -> None:
     values = environment({**outer, **env.values}, username=account, password=account, url=PLACEHOLDER)
     if needs.tenant:
         values[envfile.TENANT] = PLACEHOLDER
+    if app.pages is not None:
+        read_pages(Path(app.pages.folder))
     # An OpenWhisk elsewhere has kinds of its own, which only it can tell.
     if ours := [one.functions for one in regions if not one.functions.url]:
         load_app(Path(app.folder), values, kinds=Kinds(ours[0].runtimes, ours[0].images).info())

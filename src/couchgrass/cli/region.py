@@ -51,9 +51,9 @@ RegionPlace = Annotated[
 ]
 DEFAULT_FILE = Path("region.toml")
 
-PROCESSES = ("functions", "gateway", "agent")
+PROCESSES = ("functions", "gateway", "agent", "dashboard")
 """A region's processes besides the database, each a command of its name. All start at once, and wait for the
-database themselves; they stop in the other order."""
+database themselves, but for the dashboard, which serves before it; they stop in the other order."""
 
 Port = Annotated[int | None, typer.Option("--port", hidden=True)]
 """For the supervisor: the port of the first start, when the file says any that is free."""

@@ -25,6 +25,7 @@ from couchgrass.topology.places import DEFAULT_DIR
 if TYPE_CHECKING:
     from couchgrass.topology.config import Topology
     from couchgrass.topology.generate import Asked
+    from couchgrass.topology.run.folder import Example
 
 DEFAULT_REGIONS: Final = "london,dallas"
 LAST_LINES: Final = 20
@@ -153,7 +154,7 @@ def _topology(folder: Path, asked: Asked) -> Topology:
                 errors.print(f"{name} is no city that is known here; {city} is", highlight=False)
         env_file = env_file_of(asked)
         sign_in = bool(env_file) and wants_sign_in(Path(env_file))
-        first_file(folder, asked, example=example_app(), regions=names, sign_in=sign_in)
+        first_file(folder, asked, example=example(asked), regions=names, sign_in=sign_in)
         topology = read_topology(file)
     else:
         topology = read_topology(file)
@@ -162,6 +163,28 @@ def _topology(folder: Path, asked: Asked) -> Topology:
         check_app(Path(one.folder))
     check_apps(folder, topology)
     return topology
+
+
+def example(asked: Asked) -> Example:
+    """The todo app and its pages. Says when these are not built. Raises CouchgrassError."""
+    from couchgrass.topology.run.folder import Example
+
+    app, pages = example_app(), example_pages()
+    if pages is None and asked.app is None:
+        errors.print(
+            "[yellow]warning:[/] the todo app's pages are not built, so there is only its API: make setup "
+            "in the source tree builds them; docs/pages.md says how to add them",
+            highlight=False,
+            soft_wrap=True,
+        )
+    return Example(app, pages)
+
+
+def example_pages() -> Path | None:
+    """What is built of the todo client, as it was installed, or of the source tree; None: nothing is."""
+    package = Path(__file__).resolve().parent.parent
+    places = (package / "examples" / "todo-web", package.parent.parent / "examples" / "todo" / "web" / "dist")
+    return next((place for place in places if (place / "index.html").is_file()), None)
 
 
 def example_app() -> Path:

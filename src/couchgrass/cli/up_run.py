@@ -85,7 +85,8 @@ class Fleet:
         if self._topology.apps:
             await self._deploy()
         async with Look() as asking:
-            show_places(self._folder, await look(self._folder, self._topology, asking))
+            status = await look(self._folder, self._topology, asking)
+            show_places(self._folder, status, [one.pages.path for one in self._topology.apps if one.pages])
             begun()
             if watch:
                 await follow(self._folder, self._topology)

@@ -71,14 +71,21 @@ class Progress:
         return table
 
 
-def show_places(folder: Path, status: Status) -> None:
-    """The table of URLs, and where the credentials are."""
+def show_places(folder: Path, status: Status, pages: Sequence[str] = ()) -> None:
+    """The table of URLs, where the credentials are, and where to look at the apps: `pages` are the paths of
+    their pages."""
     out.print()
-    rows = [(one.name, one.gateway_url, one.functions_url, one.database_url) for one in status.regions]
-    titles = ("region", "gateway", "functions", "database")
+    rows = [
+        (one.name, one.gateway_url, one.functions_url, one.database_url, one.dashboard_url or "")
+        for one in status.regions
+    ]
+    titles = ("region", "gateway", "functions", "database", "dashboard")
     print_whole(titles, rows)
     if status.balancer is not None:
         out.print(f"One address for all: {status.balancer.url}", highlight=False, soft_wrap=True)
+    base = status.regions[0].gateway_url if status.balancer is None else status.balancer.url
+    for path in pages:
+        out.print(f"The app is at {base}{path}", highlight=False, soft_wrap=True, style="bold")
     if status.credentials_file:
         out.print(f"Credentials are in {status.credentials_file}", highlight=False, soft_wrap=True)
     out.print(f"Logs are in {folder / 'up.log'}", highlight=False, soft_wrap=True)

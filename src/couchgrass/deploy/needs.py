@@ -13,11 +13,15 @@ import msgspec
 from couchgrass.deploy.envfile import PASSWORD, PROVISION, TENANT, URL, USE_APPID, USERNAME, Switches
 from couchgrass.errors import BadRequest
 
+PAGES_CLIENT = "pages"
+"""The id that an app's pages have at its tenant. They have no secret: whoever reads them would have it."""
+
 
 class Needs(msgspec.Struct, frozen=True):
     """`app` is the app's name, which marks what is deployed. `account` is the account's name, "" when the env
     file has one; `databases` are made for it. `tenant` names the tenant's entry in the credentials, ""
-    without sign-in; `tenant_id` is what the env file says. `provision`: what is missing may be made."""
+    without sign-in; `tenant_id` is what the env file says. `provision`: what is missing may be made.
+    `redirects` are where the app's pages take their codes when somebody has signed in."""
 
     app: str
     namespace: str
@@ -26,6 +30,7 @@ class Needs(msgspec.Struct, frozen=True):
     tenant: str = ""
     tenant_id: str = ""
     provision: bool = True
+    redirects: tuple[str, ...] = ()
 
 
 def needs_of(app: str, namespace: str, account: str, databases: Sequence[str], said: Switches) -> Needs:

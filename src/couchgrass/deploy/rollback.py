@@ -44,7 +44,7 @@ def _made(step: Step) -> Mapping[str, Any]:
 
 def _body(step: Step) -> Mapping[str, Any]:
     assert step.before is not None, "there was something"
-    if step.kind is Kind.API:
+    if step.kind in (Kind.API, Kind.PAGES):
         return step.before
     if step.kind is Kind.FEED:
         return _feed_body(step.before, step.body)

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     FEED = "feed"
     RULE = "rule"
     API = "API"
+    PAGES = "pages"
 
 
 class Change(StrEnum):
@@ -47,13 +48,14 @@ COLLECTIONS: Mapping[Kind, str] = {
     Kind.TRIGGER: "triggers",
     Kind.RULE: "rules",
 }
-"""The collection of OpenWhisk's API that a kind is in; feeds and APIs are in none."""
+"""The collection of OpenWhisk's API that a kind is in; feeds, APIs and pages are in none."""
 
 
 class Step(msgspec.Struct, frozen=True):
     """`why` says in words what differs, without values that may be secret. `body` is what is sent: of an
-    entity its PUT, of a feed {"feed", "inputs"}, of an API its document. `before` is the entity that there
-    was, as the host tells it, with the parameters that are its own; of a feed what its READ says."""
+    entity its PUT, of a feed {"feed", "inputs"}, of an API its document, of pages the document of their site.
+    `before` is the entity that there was, as the host tells it, with the parameters that are its own; of a
+    feed what its READ says."""
 
     kind: Kind
     change: Change

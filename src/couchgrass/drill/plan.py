@@ -33,7 +33,7 @@ class How(StrEnum):
     SLOW = "slow"
 
 
-_WAYS: Final[dict[Kind, tuple[How, ...]]] = {
+WAYS: Final[dict[Kind, tuple[How, ...]]] = {
     Kind.REGION: (How.KILL, How.PAUSE),
     Kind.DATABASE: (How.KILL, How.PAUSE),
     Kind.FUNCTIONS: (How.KILL, How.PAUSE),
@@ -41,6 +41,22 @@ _WAYS: Final[dict[Kind, tuple[How, ...]]] = {
     Kind.BALANCER_RESTART: (How.KILL,),
 }
 """The first of each is what it is without `--how`."""
+
+
+SECONDS_MIN: Final = 4.0
+RATE_MAX: Final = 5000.0
+
+
+def check_load(rate: float, seconds: float) -> None:
+    """Raises BadRequest for a load that no drill can be made with."""
+    if not (seconds >= SECONDS_MIN and 0 < rate <= RATE_MAX):
+        raise BadRequest(f"--seconds is {SECONDS_MIN:.0f} at least, and --load above 0 up to {RATE_MAX:.0f}")
+
+
+def check_region(region: str, regions: Sequence[str]) -> None:
+    """Raises BadRequest for one that there is not; "" is the one that serves."""
+    if region and region not in regions:
+        raise BadRequest(f"there is no region {region}: there is {', '.join(regions)}")
 
 
 def faults(kind: Kind, how: How | None, serving: str, regions: Sequence[str]) -> tuple[Fault, ...]:
@@ -51,8 +67,8 @@ def faults(kind: Kind, how: How | None, serving: str, regions: Sequence[str]) ->
     if kind is Kind.ALL:
         if how is not None:
             raise BadRequest("--fault all does each in each way; leave --how out")
-        return tuple(_fault(one, way, serving, regions) for one, ways in _WAYS.items() for way in ways)
-    ways = _WAYS[kind]
+        return tuple(_fault(one, way, serving, regions) for one, ways in WAYS.items() for way in ways)
+    ways = WAYS[kind]
     if how is not None and how not in ways:
         raise BadRequest(f"--fault {kind} is done by {' or '.join(ways)}, not by {how}")
     return (_fault(kind, how or ways[0], serving, regions),)

@@ -22,6 +22,9 @@ OWN_NAMESPACE: Final = "_"
 NO_PACKAGE: Final = "default"
 """In URLs of web actions: the action is in no package. No package may have this name."""
 
+NAMESPACE_HEADER: Final = b"x-couchgrass-namespace"
+"""The namespace in whose name one of the region's own processes asks, which shows the region's secret."""
+
 NOT_QUALIFIED: Final = (
     "The fully qualified name of the entity must contain at least the namespace and the name of the entity."
 )

@@ -16,6 +16,9 @@ from couchgrass.gateway.security import Demand
 METHODS: Final = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
 """The operations that an API may have; upstream's list."""
 
+MANAGEMENT: Final = b"/api/v1/web/whisk.system/apimgmt/"
+"""Where functions serve the calls by which APIs are made and seen."""
+
 _PLAIN_TENANT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 
 

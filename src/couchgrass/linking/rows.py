@@ -31,6 +31,7 @@ class LinkRow(msgspec.Struct, frozen=True):
     dead_letters: int | None = None
     error: str | None = None
     next_try: str | None = None
+    docs_written: int | None = None
 
 
 def link_rows(
@@ -70,6 +71,7 @@ def _row(server: str, name: str, found: Mapping[str, Any], job: Mapping[str, Any
         dead_letters=letters,
         error=None if error is None else hide(str(error)),
         next_try=_first(found.get("next_try"), info.get("next_try")),
+        docs_written=_count(info.get("docs_written")),
     )
 
 

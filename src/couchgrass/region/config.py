@@ -14,7 +14,7 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -34,7 +34,7 @@ LOCAL_NETWORKS: Final = ("127.0.0.0/8", "::1/128")
 DATABASE_PORT, FUNCTIONS_PORT, GATEWAY_PORT = 5984, 3233, 3234
 """CouchDB's, and those of OpenWhisk's standalone server with its API gateway."""
 
-AGENT_PORT = 3235
+AGENT_PORT, DASHBOARD_PORT = 3235, 3236
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Count = Annotated[int, Meta(ge=1)]
@@ -114,6 +114,15 @@ class Agent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     caught_up_s: Annotated[float, Meta(gt=0)] = 2.0
 
 
+class Dashboard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The pages for people. A `port` that is not named is the first one above the agent's that nothing else
+    in the file has. `public_url`: where a browser elsewhere reaches it, with whatever brings TLS in front."""
+
+    host: str = LOOPBACK
+    port: Port = DASHBOARD_PORT
+    public_url: str = ""
+
+
 class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The sign-in service: whether there is one, and the issuer that its tokens name."""
 
@@ -134,6 +143,7 @@ class Region(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     functions: Functions = Functions()
     gateway: Gateway = Gateway()
     agent: Agent = Agent()
+    dashboard: Dashboard = Dashboard()
     identity: Identity = Identity()
 
 
@@ -193,6 +203,9 @@ def region_of(table: Mapping[str, Any], folder: str, where: Where) -> Region:
     """The region that a table describes. Raises ConfigRefused."""
     refuse_unknown(Region, table, (), where)
     region = converted(dict(table), Region, where)
+    if not names_dashboard(table):
+        taken = {port for name, _, port in places_of(region) if name != "dashboard"}
+        region = with_dashboard(region, free_above(region.agent.port, taken))
     _check_database(table.get("database", {}), region.database, where)
     _check_elsewhere(table, region, where)
     _check_ports(region, where)
@@ -201,6 +214,7 @@ def region_of(table: Mapping[str, Any], folder: str, where: Where) -> Region:
     for slice_name, url in (
         ("functions", region.functions.public_url),
         ("gateway", region.gateway.public_url),
+        ("dashboard", region.dashboard.public_url),
     ):
         _check_url(url, (slice_name, "public_url"), where)
     _check_url(region.identity.issuer, ("identity", "issuer"), where)
@@ -225,6 +239,7 @@ def _whole(region: Region, folder: PurePath) -> Region:
             key=str(folder / functions.key) if functions.key else "",
         ),
         gateway=replace(region.gateway, url=region.gateway.url.rstrip("/")),
+        dashboard=replace(region.dashboard, public_url=region.dashboard.public_url.rstrip("/")),
     )
 
 
@@ -254,17 +269,35 @@ def _check_ports(region: Region, where: Where) -> None:
 
 def places_of(region: Region) -> list[tuple[str, str, int]]:
     """(process, host, port) of what the region itself runs on ports that its file names."""
-    parts: dict[str, Database | Functions | Gateway | Agent] = {
+    parts: dict[str, Database | Functions | Gateway | Agent | Dashboard] = {
         "database": region.database,
         "functions": region.functions,
         "gateway": region.gateway,
         "agent": region.agent,
+        "dashboard": region.dashboard,
     }
     return [
         (name, part.host, part.port)
         for name, part in parts.items()
         if part.port and not getattr(part, "url", "")
     ]
+
+
+def names_dashboard(table: Mapping[str, Any]) -> bool:
+    """Whether a region's table says which port its dashboard has."""
+    given = table.get("dashboard")
+    return isinstance(given, Mapping) and "port" in given
+
+
+def with_dashboard(region: Region, port: int) -> Region:
+    """The region with its dashboard on this port."""
+    return msgspec.structs.replace(region, dashboard=msgspec.structs.replace(region.dashboard, port=port))
+
+
+def free_above(port: int, taken: Container[int]) -> int:
+    """The first port above this one that is not taken; any that is free (0) above 0 itself, and past the
+    last one."""
+    return next((one for one in range(port + 1, 65536) if one not in taken), 0) if port else 0
 
 
 def _check_database(given: Mapping[str, Any], database: Database, where: Where) -> None:
@@ -420,6 +453,11 @@ trusted_proxies = ["127.0.0.0/8", "::1/128"]   # balancers whose X-Forwarded-* a
 host = "127.0.0.1"
 port = 3235
 caught_up_s = 2.0                    # after a start: ready when no reachable region is further ahead
+
+[dashboard]                          # the pages for people
+host = "127.0.0.1"
+port = 3236                          # when nothing is said: the first free one above the agent's
+public_url = ""                      # where browsers reach it: "https://couchgrass.example.org"
 
 [identity]                           # the sign-in service
 enabled = false

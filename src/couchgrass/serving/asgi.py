@@ -49,6 +49,7 @@ class Request:
 
     __slots__ = (
         "_body",
+        "_hung_up",
         "_receive",
         "_taken",
         "_waited_s",
@@ -75,6 +76,7 @@ class Request:
         self._waited_s = 0.0
         self._whole = False
         self._body: bytes | None = None
+        self._hung_up: asyncio.Task[None] | None = None
 
     @property
     def client(self) -> str:
@@ -153,9 +155,22 @@ class Request:
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
+    def hung_up(self) -> asyncio.Task[None]:
+        """`gone`, as one task for the whole request: once such a wait was given up, the HTTP server answers
+        the next one at once, as if the client had gone."""
+        if self._hung_up is None:
+            self._hung_up = asyncio.create_task(self.gone())
+        return self._hung_up
+
+    def end(self) -> None:
+        """Nobody waits for the client any more."""
+        if self._hung_up is not None:
+            self._hung_up.cancel()
+
 
 class Answer:
-    """A status, headers (names in lower case), and a body: whole, or pieces that are streamed."""
+    """A status, headers (names in lower case), and a body: whole, or pieces that are streamed. Status and
+    headers go out with the first piece, which may be empty."""
 
     __slots__ = ("body", "headers", "pieces", "status")
 
@@ -195,6 +210,10 @@ class Edge(ABC):
     async def close(self) -> None:
         """Ends what the application began."""
 
+    def counts(self, request: Request) -> bool:
+        """Whether it is one of those `requests`; one that only asks how we are may not be."""
+        return True
+
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
@@ -203,7 +222,8 @@ class Edge(ABC):
         began_s = time.perf_counter()
         try:
             answer = await self._answered(request)
-            self.requests.add(request.method, answer.status, time.perf_counter() - began_s)
+            if self.counts(request):
+                self.requests.add(request.method, answer.status, time.perf_counter() - began_s)
             if self.signature:
                 answer.headers = [*answer.headers, *self.signature]
             if self.draining:
@@ -212,6 +232,7 @@ class Edge(ABC):
         except ClientGone:
             return
         finally:
+            request.end()
             self.inflight -= 1
 
     async def _answered(self, request: Request) -> Answer:
@@ -241,12 +262,12 @@ class Edge(ABC):
         # The HTTP server takes pieces for a client that has gone, without a word; and a feed may be silent.
         sending = asyncio.current_task()
         assert sending is not None
-        gone = asyncio.create_task(request.gone())
+        gone = request.hung_up()
         gone.add_done_callback(lambda found: None if found.cancelled() else sending.cancel())
         try:
             if request.method != "HEAD":
                 async for piece in answer.pieces:
-                    for at in range(0, len(piece), PART_BYTES_MAX):
+                    for at in range(0, len(piece) or 1, PART_BYTES_MAX):
                         part = piece[at : at + PART_BYTES_MAX]
                         await send({"type": "http.response.body", "body": part, "more_body": True})
         except asyncio.CancelledError:
@@ -255,7 +276,7 @@ class Edge(ABC):
             sending.uncancel()
             raise ClientGone from None
         finally:
-            gone.cancel()
+            request.end()
             await answer.pieces.aclose()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 

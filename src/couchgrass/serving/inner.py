@@ -20,6 +20,7 @@ from couchgrass.serving.files import kept_secret
 PREFIX: Final = b"/_couchgrass/"
 CANARY: Final = b"/_couchgrass/canary"
 METRICS: Final = b"/_couchgrass/metrics"
+NAMESPACES: Final = b"/_couchgrass/namespaces"
 
 SECRET_BYTES: Final = 32
 

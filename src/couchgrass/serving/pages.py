@@ -1,7 +1,8 @@
 """Built web pages, as files of the package: names with a hash may be kept for ever, others are asked after.
 
 `web/` is built into `couchgrass/pages/`; what is there is read once and kept, also as gzip. A strict
-Content-Security-Policy goes with every answer: scripts, styles and connections of the same origin, no frames.
+Content-Security-Policy goes with every answer: scripts, styles, connections and frames of the same origin; in
+nobody's frame.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ DASHBOARD: Final = "dashboard"
 
 CSP: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HASHED: Final = re.compile(r"assets/.+-[A-Za-z0-9_-]{8}\.\w+")
 FOR_EVER: Final = "public, max-age=31536000, immutable"
@@ -74,16 +75,60 @@ def media_type_of(name: str) -> str:
     return TYPES.get(Path(name).suffix.lower(), "application/octet-stream")
 
 
-def page_file(name: str, body: bytes) -> PageFile:
-    """A file that is served under this name."""
+def etag_of(digest: str) -> str:
+    """The entity tag of a content, by its SHA-256 in hex."""
+    return f'"{digest[:24]}"'
+
+
+def keep_of(name: str) -> str:
+    """How long what has this name may be kept."""
+    return FOR_EVER if HASHED.fullmatch(name) else ASK
+
+
+def page_file(name: str, body: bytes, media_type: str = "") -> PageFile:
+    """A file that is served under this name; its media type is told by the name, unless it is given."""
     zipped = gzip.compress(body, 9, mtime=0) if len(body) >= GZIP_BYTES_MIN else b""
     return PageFile(
         body,
         zipped if len(zipped) < 0.9 * len(body) else b"",
-        media_type_of(name),
-        f'"{hashlib.sha256(body).hexdigest()[:24]}"',
-        FOR_EVER if HASHED.fullmatch(name) else ASK,
+        media_type or media_type_of(name),
+        etag_of(hashlib.sha256(body).hexdigest()),
+        keep_of(name),
     )
+
+
+def takes_gzip(accepts: str) -> bool:
+    """Whether an Accept-Encoding does (RFC 9110 12.5.3); the last of several that fit counts."""
+    takes = False
+    for one in accepts.lower().split(","):
+        coding, _, rest = one.partition(";")
+        if coding.strip() in ("gzip", "x-gzip", "*"):
+            takes = not re.fullmatch(r"q=0(\.0*)?", rest.strip())
+    return takes
+
+
+def headers_of(etag: str, keep: str, csp: str, *, varies: bool) -> list[tuple[str, str]]:
+    """The headers of a page's answers, 304 too. `varies`: there is a zipped one."""
+    found = [
+        ("cache-control", keep),
+        ("etag", etag),
+        ("content-security-policy", csp),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+        ("cross-origin-opener-policy", "same-origin"),
+    ]
+    return [*found, ("vary", "accept-encoding")] if varies else found
+
+
+def answered(file: PageFile, csp: str, *, accepts: str = "", known: str = "") -> Found:
+    """The answer with a file. `accepts` is the Accept-Encoding, `known` the If-None-Match."""
+    headers = headers_of(file.etag, file.keep, csp, varies=bool(file.zipped))
+    if file.etag in known:
+        return Found(304, b"", tuple(headers), file.media_type)
+    if file.zipped and takes_gzip(accepts):
+        headers.append(("content-encoding", "gzip"))
+        return Found(200, file.zipped, tuple(headers), file.media_type)
+    return Found(200, file.body, tuple(headers), file.media_type)
 
 
 class Pages:
@@ -94,27 +139,10 @@ class Pages:
         self._csp = csp
 
     def find(self, path: str, *, accepts: str = "", known: str = "") -> Found | None:
-        """The answer for a path below the pages, "" is the first page; None when there is no such file.
-        `accepts` is the Accept-Encoding, `known` the If-None-Match."""
+        """The answer for a path below the pages, "" is the first page; None when there is no such file. See
+        `answered`."""
         file = self._files.get(path or "index.html")
-        if file is None:
-            return None
-        headers = [
-            ("cache-control", file.keep),
-            ("etag", file.etag),
-            ("content-security-policy", self._csp),
-            ("x-content-type-options", "nosniff"),
-            ("referrer-policy", "no-referrer"),
-            ("cross-origin-opener-policy", "same-origin"),
-        ]
-        if file.zipped:
-            headers.append(("vary", "accept-encoding"))
-        if file.etag in known:
-            return Found(304, b"", tuple(headers), file.media_type)
-        if file.zipped and "gzip" in accepts:
-            headers.append(("content-encoding", "gzip"))
-            return Found(200, file.zipped, tuple(headers), file.media_type)
-        return Found(200, file.body, tuple(headers), file.media_type)
+        return None if file is None else answered(file, self._csp, accepts=accepts, known=known)
 
 
 @cache

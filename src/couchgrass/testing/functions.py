@@ -49,6 +49,7 @@ UNTIL_S: Final = 20.0
 MEMORY_MB: Final = 4096
 GATEWAY: Final = "http://gateway.example"
 MOUNTED: Final = b"/api/v1/web/whisk.system/mounted/"
+SHARED: Final = "what the region's processes show to each other"
 _OWN: Final = ""
 """Stands for the region's own key."""
 
@@ -192,6 +193,7 @@ async def region(
             return await management.answer(request, subjects.identify(request.header(b"authorization")))
 
         app = App(
+            region_secret=SHARED,
             subjects=subjects,
             about=about,
             collections=collections(

@@ -27,7 +27,7 @@ POLL_S = 0.01
 STARTS_MAX = 3
 """Between our choice of a port and its use somebody else may take it."""
 
-SERVERS = ("database", "functions", "gateway", "agent")
+SERVERS = ("database", "functions", "gateway", "agent", "dashboard")
 
 
 class RegionDied(Exception):
@@ -145,6 +145,17 @@ class RegionProcess:
         os.kill(pid, signal.SIGKILL)
         return pid
 
+    @contextmanager
+    def paused(self, name: str) -> Iterator[None]:
+        """One of its processes hangs for the length of a block."""
+        pid = self.seen(name).pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
     def until(self, condition: Callable[[], bool], limit_s: float = 20.0) -> None:
         """Waits until it is so. Raises RegionDied, AssertionError when it takes too long."""
 
@@ -184,7 +195,7 @@ class RegionProcess:
     # --- who uses it
 
     def url(self, name: str) -> str:
-        """Of "database", "functions", "gateway" or "agent"."""
+        """Of "database", "functions", "gateway", "agent" or "dashboard"."""
         return f"http://127.0.0.1:{self.ports[name]}" if self.ports[name] else self.seen(name).url
 
     @property
@@ -204,6 +215,10 @@ class RegionProcess:
     @property
     def agent(self) -> str:
         return self.url("agent")
+
+    @property
+    def dashboard(self) -> str:
+        return self.url("dashboard")
 
     @property
     def admin(self) -> Login:

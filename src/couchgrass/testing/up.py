@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,10 +17,11 @@ from couchgrass.cli.fleet import look, up_kept
 from couchgrass.cli.region import read_topology
 from couchgrass.drill.wires import Fault, Wires, read_wires, wires_text, with_faults
 from couchgrass.region.config import Region
+from couchgrass.region.places import ADMIN
 from couchgrass.region.run.state_file import RegionState, read_state
 from couchgrass.serving.files import replace_file
 from couchgrass.testing.ports import free_ports
-from couchgrass.testing.region import environment, until
+from couchgrass.testing.region import Login, environment, until
 from couchgrass.topology.config import Topology
 from couchgrass.topology.generate import FIRST_PORTS, Ports, generated
 from couchgrass.topology.holds import HoldNote, hold_text
@@ -32,6 +35,7 @@ STARTS_MAX = 3
 """Between our choice of a port and its use somebody else may take it."""
 
 BEGUN = "Logs are in "
+SIGN_IN_ENV = "sign-in.env"
 
 
 class UpDied(Exception):
@@ -39,8 +43,9 @@ class UpDied(Exception):
 
 
 class UpProcess:
-    """``couchgrass up`` in `folder`. `app` is the folder of an app; None: no app is deployed. `change` may
-    change the text of the file before the first start."""
+    """``couchgrass up`` in `folder`. `app` is the folder of an app, and `pages` that of its pages; None: no
+    app is deployed. With `sign_in` its API is for people who sign in. `change` may change the text of the
+    file before the first start."""
 
     def __init__(
         self,
@@ -48,6 +53,8 @@ class UpProcess:
         *,
         regions: Sequence[str] = ("london", "dallas"),
         app: Path | None = None,
+        pages: Path | None = None,
+        sign_in: bool = False,
         balancer: bool = True,
         change: Callable[[str], str] = str,
     ) -> None:
@@ -57,6 +64,8 @@ class UpProcess:
         self.process: subprocess.Popen[bytes] | None = None
         self._regions = tuple(regions)
         self._app = app
+        self._pages = pages
+        self._sign_in = sign_in
         self._balancer = balancer
         self._change = change
 
@@ -143,6 +152,15 @@ class UpProcess:
         """As the file has it."""
         return self.topology.region(name)
 
+    def dashboard(self, name: str) -> str:
+        """Where a region's dashboard is served."""
+        return f"http://127.0.0.1:{self.region(name).dashboard.port}"
+
+    def admin(self, name: str) -> Login:
+        """The admin of a region's database."""
+        told = json.loads((Path(self.region(name).data) / ADMIN).read_bytes())
+        return Login(told["name"], told["password"])
+
     @property
     def state(self) -> RegionState:
         """What its supervisor wrote down: "wires", the regions and "balancer"."""
@@ -163,7 +181,9 @@ class UpProcess:
             async with Look() as asking:
                 return await look(self.folder, self.topology, asking)
 
-        return asyncio.run(looked())
+        # On a thread of its own: a test that drives a browser has an event loop on this one.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(lambda: asyncio.run(looked())).result()
 
     def region_status(self, name: str) -> RegionStatus:
         return next(one for one in self.status().regions if one.name == name)
@@ -202,8 +222,17 @@ class UpProcess:
         free = iter(free_ports(len(self._regions) * len(FIRST_PORTS) + 2))
         ports = Ports(tuple({name: next(free) for name in FIRST_PORTS} for _ in self._regions), *free)
         text = generated(
-            self._regions, ports, app=str(self._app or ""), account="todo", databases=("todos", "todos*")
+            self._regions,
+            ports,
+            app=str(self._app or ""),
+            account="todo",
+            databases=("todos", "todos*"),
+            pages=str(self._pages or ""),
+            env_file=SIGN_IN_ENV if self._sign_in else "",
+            sign_in=self._sign_in,
         )
+        if self._sign_in:
+            (self.folder / SIGN_IN_ENV).write_text("API_USE_APPID=true\n", encoding="utf-8")
         head, apps, rest = text.partition("# --- Apps")
         rest, balancer, last = rest.partition("# --- The balancer")
         text = head + (apps + rest if self._app else "") + (balancer + last if self._balancer else "")

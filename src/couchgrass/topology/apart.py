@@ -8,13 +8,13 @@ URLs, else the first of their addresses, names another one. Whatever names none,
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from pathlib import PurePath
 from urllib.parse import urlsplit
 
 import msgspec
 
-from couchgrass.region.config import Region, places_of
+from couchgrass.region.config import Region, free_above, places_of, with_dashboard
 from couchgrass.region.toml_lines import Path
 
 
@@ -56,6 +56,25 @@ def claims_of(region: Region) -> list[Claim]:
         )
         for process, host, port in places_of(region)
     ]
+
+
+def with_dashboards(
+    regions: Sequence[Region], unnamed: Container[str], others: Sequence[Claim] = ()
+) -> tuple[Region, ...]:
+    """The regions, with dashboards on ports that nothing else on their machines has, for those whose file
+    does not name one."""
+    taken: dict[str, set[int]] = {}
+    for claim in [*others, *(claim for region in regions for claim in claims_of(region))]:
+        if claim.path[-2:] != ("dashboard", "port") or claim.path[1] not in unnamed:
+            taken.setdefault(claim.machine, set()).add(claim.port)
+    found = []
+    for region in regions:
+        if region.name in unnamed:
+            here = taken.setdefault(machine_of(region), set())
+            region = with_dashboard(region, free_above(region.agent.port, here))
+            here.add(region.dashboard.port)
+        found.append(region)
+    return tuple(found)
 
 
 def folder_of(region: Region) -> Folder:

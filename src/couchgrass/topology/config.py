@@ -27,6 +27,7 @@ from couchgrass.region.config import (
     Region,
     Where,
     converted,
+    names_dashboard,
     parse_toml,
     refuse_unknown,
     region_of,
@@ -34,6 +35,7 @@ from couchgrass.region.config import (
 from couchgrass.region.toml_lines import Path, key_lines
 from couchgrass.topology import apart
 from couchgrass.topology.geo import place
+from couchgrass.topology.pages import csp_problem, path_problem
 from couchgrass.topology.patterns import problem_of
 
 BALANCER_PORT: Final = 8080
@@ -74,15 +76,26 @@ class Synced(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     regions: tuple[str, ...] = ()
 
 
+class Pages(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What people see of an app: the files of `folder`, served by each region's gateway below `path`. `csp`
+    is their Content-Security-Policy; "": the strict one that a deploy makes."""
+
+    folder: str
+    path: str = "/"
+    csp: str = ""
+
+
 class App(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An app to deploy: `folder` has its manifest, `env_file` what the manifest takes from the environment.
-    `account` is the name of its account in each region's database; `regions` empty: all."""
+    `account` is the name of its account in each region's database; `regions` empty: all. `pages` are what
+    people see of it."""
 
     folder: str
     env_file: str = ""
     namespace: str = "guest"
     account: str = ""
     regions: tuple[str, ...] = ()
+    pages: Pages | None = None
 
 
 class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -163,11 +176,13 @@ def parse_topology(text: str, folder: str, source: str) -> Topology:
         _region(name, one, folder, msgspec.structs.replace(where, above=("regions", name)))
         for name, one in file.regions.items()
     )
+    balancer = None if file.balancer is None else _balancer(file.balancer, folder)
+    unnamed = frozenset(name for name, one in file.regions.items() if not names_dashboard(one))
     topology = Topology(
-        regions,
+        apart.with_dashboards(regions, unnamed, _balancer_claims(balancer)),
         file.databases,
         tuple(_app(one, folder) for one in file.apps),
-        None if file.balancer is None else _balancer(file.balancer, folder),
+        balancer,
     )
     _check_databases(topology, where)
     _check_apps(topology, where)
@@ -229,6 +244,24 @@ def _check_apps(topology: Topology, where: Where) -> None:
         if (app.folder, app.namespace) in seen:
             raise where.refusal((*at, "folder"), f"{app.folder} is deployed to {app.namespace} already")
         seen.add((app.folder, app.namespace))
+    _check_pages(topology, where)
+
+
+def _check_pages(topology: Topology, where: Where) -> None:
+    seen: dict[str, str] = {}
+    for number, app in enumerate(topology.apps):
+        if app.pages is None:
+            continue
+        at, pages = ("apps", str(number), "pages"), app.pages
+        if not pages.folder:
+            raise where.refusal((*at, "folder"), "is empty: name the folder with the index.html")
+        if problem := path_problem(pages.path):
+            raise where.refusal((*at, "path"), problem)
+        if problem := csp_problem(pages.csp):
+            raise where.refusal((*at, "csp"), problem)
+        if pages.path in seen:
+            raise where.refusal((*at, "path"), f"the pages of {seen[pages.path]} are at {pages.path} already")
+        seen[pages.path] = app.folder
 
 
 def _check_balancer(topology: Topology, balancer: Balancer, where: Where) -> None:
@@ -258,18 +291,24 @@ def _check_balancer(topology: Topology, balancer: Balancer, where: Where) -> Non
 def _check_apart(topology: Topology, where: Where) -> None:
     claims = [claim for region in topology.regions for claim in apart.claims_of(region)]
     folders = [apart.folder_of(region) for region in topology.regions]
+    claims += _balancer_claims(topology.balancer)
     if (balancer := topology.balancer) is not None:
-        claims += [
-            apart.Claim(("balancer", key), what, "", host, port)
-            for key, what, host, port in (
-                ("port", "the balancer", balancer.host, balancer.port),
-                ("metrics_port", "the balancer's metrics", balancer.metrics_host, balancer.metrics_port),
-            )
-            if port
-        ]
         folders.append(apart.Folder(("balancer", "data"), "the balancer", "", balancer.data))
     for path, reason in apart.clashes(claims, folders):
         raise where.refusal(path, reason)
+
+
+def _balancer_claims(balancer: Balancer | None) -> list[apart.Claim]:
+    if balancer is None:
+        return []
+    return [
+        apart.Claim(("balancer", key), what, "", host, port)
+        for key, what, host, port in (
+            ("port", "the balancer", balancer.host, balancer.port),
+            ("metrics_port", "the balancer's metrics", balancer.metrics_host, balancer.metrics_port),
+        )
+        if port
+    ]
 
 
 def _check_regions(names: tuple[str, ...], topology: Topology, path: Path, where: Where) -> None:
@@ -302,7 +341,14 @@ def _app(app: App, folder: str) -> App:
         app,
         folder=str(PurePath(folder) / app.folder),
         env_file=str(PurePath(folder) / app.env_file) if app.env_file else "",
+        pages=None if app.pages is None else _pages(app.pages, folder),
     )
+
+
+def _pages(pages: Pages, folder: str) -> Pages:
+    """An empty folder stays so, to be refused."""
+    whole = str(PurePath(folder) / pages.folder) if pages.folder else ""
+    return msgspec.structs.replace(pages, folder=whole)
 
 
 def _balancer(balancer: Balancer, folder: str) -> Balancer:

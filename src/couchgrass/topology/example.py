@@ -23,6 +23,7 @@ database.port = 5984                 # ports are each region's own when they run
 functions.port = 3233
 gateway.port = 3234
 agent.port = 3235
+dashboard.port = 3236
 
 [regions.dallas]
 location = "Dallas, US"
@@ -30,6 +31,7 @@ database.port = 5994
 functions.port = 3243
 gateway.port = 3244
 agent.port = 3245
+dashboard.port = 3246
 # On a machine of its own, how the other regions reach its database, and what they come with:
 # database.public_url = "https://couch.dallas.example.org"
 # database.credentials = "dallas-couch.json"   # {"name": …, "password": …}, readable by you only
@@ -56,6 +58,7 @@ agent.port = 3245
 # namespace = "guest"                # the namespace that it is deployed to
 # account = ""                       # the name of its account in each region's database
 # regions = []                       # which ones; none: all
+# pages = {folder = "todo/web", path = "/"}   # what people see of it, at this path: docs/pages.md
 
 # --- The balancer: one address for all regions.
 

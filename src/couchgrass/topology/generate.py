@@ -15,7 +15,14 @@ from typing import Final
 import msgspec
 
 from couchgrass.errors import BadRequest
-from couchgrass.region.config import AGENT_PORT, DATABASE_PORT, FUNCTIONS_PORT, GATEWAY_PORT, LOOPBACK
+from couchgrass.region.config import (
+    AGENT_PORT,
+    DASHBOARD_PORT,
+    DATABASE_PORT,
+    FUNCTIONS_PORT,
+    GATEWAY_PORT,
+    LOOPBACK,
+)
 from couchgrass.topology.cities import city_of
 from couchgrass.topology.config import BALANCER_PORT, METRICS_PORT, REGIONS_MAX, Topology
 
@@ -30,10 +37,11 @@ FIRST_PORTS: Final = {
     "functions": FUNCTIONS_PORT,
     "gateway": GATEWAY_PORT,
     "agent": AGENT_PORT,
+    "dashboard": DASHBOARD_PORT,
 }
 """Of the first region."""
 
-RESERVED: Final = frozenset({"apps", "balancer", "holds", "up", "wires"})
+RESERVED: Final = frozenset({"apps", "balancer", "drills", "holds", "up", "wires"})
 """Names that other things have in the folder, or as processes."""
 
 _NAME: Final = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}"
@@ -127,10 +135,12 @@ def generated(
     account: str,
     databases: Sequence[str],
     env_file: str = "",
+    pages: str = "",
     sign_in: bool = False,
 ) -> str:
     """The file's text. `app` is the folder of the app and `env_file` its file, from this file's folder on or
-    whole; `account` the name of its account in each region's database; `databases` names and patterns.
+    whole; `account` the name of its account in each region's database; `databases` names and patterns;
+    `pages` the folder of what people see of it, "" when there is none.
     `sign_in`: the app's APIs want tokens, whose issuer is the balancer: the same for all regions."""
     issuer = f"http://{LOOPBACK}:{ports.balancer}" if sign_in else ""
     regions = "\n".join(_region(name, one, issuer) for name, one in zip(names, ports.regions, strict=True))
@@ -143,6 +153,7 @@ def generated(
             account=_text(account),
             databases="\n\n".join(f"[[databases]]\nmatch = {_text(one)}" for one in databases),
             env=env,
+            pages=_pages(pages),
             port=ports.balancer,
             metrics=ports.metrics,
         )
@@ -152,6 +163,12 @@ def generated(
 def account_for(folder: str) -> str:
     """The account of an app whose folder has this name."""
     return re.sub(r"[^a-z0-9_-]+", "-", folder.lower()).strip("-_") or "app"
+
+
+def _pages(folder: str) -> str:
+    if folder:
+        return f'pages = {{ folder = {_text(folder)}, path = "/" }}   # what people see of it'
+    return '# pages = { folder = "web/dist", path = "/" }   # what people see of it'
 
 
 def _region(name: str, ports: dict[str, int], issuer: str) -> str:
@@ -197,6 +214,7 @@ folder = {app}
 account = {account}                     # its account in each region's database
 # namespace = "guest"
 {env}             # what the manifest takes from the environment
+{pages}
 
 # --- The balancer: the one address that clients know.
 

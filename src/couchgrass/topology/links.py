@@ -16,7 +16,8 @@ hub     the hub copies from each, and each from the hub     only the hub's loss 
 With `source` it is the shape without the links into the source: nothing ever comes back to it, and the
 standbys pass on to each other what one of them got, so that they are equal also when the source is lost.
 
-Some databases are no pattern's business. Those of the system (`_…`) and a region's feeds are never copied.
+Some databases are no pattern's business. Those of the system (`_…`), a region's feeds and its copy of the
+apps' pages, which each deploy writes, are never copied.
 Names that begin with `whisk_` or `couchgrass_` are matched only by a pattern that begins so too: `*` is all
 databases of apps. Two things are in step without an entry of their own: the answers kept for
 `Idempotency-Key` for as long as they count, and, between regions with sign-in, its tenants and its users.
@@ -29,6 +30,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from couchgrass.gateway.idempotency import PREFIX, is_looked_for
+from couchgrass.gateway.site import DATABASE as PAGES
 from couchgrass.topology.config import Shape, Synced, Topology
 
 USERS: Final = "_users"
@@ -36,7 +38,7 @@ IDENTITY: Final = "couchgrass_identity"
 HEALTH: Final = "couchgrass_health"
 """Where a region's agent tries whether its database takes a write."""
 
-NEVER: Final = frozenset({"whisk_feeds", HEALTH})
+NEVER: Final = frozenset({"whisk_feeds", HEALTH, PAGES})
 RESERVED: Final = ("whisk_", "couchgrass_")
 
 

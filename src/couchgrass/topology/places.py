@@ -8,6 +8,7 @@ Pure: names only.
     DIR/up.log            what a detached `up` says
     DIR/wires.json        the ports of the wires between regions, and what a drill does to them
     DIR/holds/REGION      a region that must not be started again for now: {"pid": …, "until": …}
+    DIR/drills/ID/        a drill that was started from the dashboard, and its report
     DIR/apps/todo/        a copy of the example, when no other app was asked for
     DIR/REGION/           a region's data folder
     DIR/balancer/         the balancer's
@@ -25,6 +26,7 @@ UP_LOG: Final = "up.log"
 WIRES: Final = "wires.json"
 HOLDS: Final = "holds"
 APPS: Final = "apps"
+DRILLS: Final = "drills"
 DEFAULT_DIR: Final = ".couchgrass"
 
 BALANCER_STATE: Final = "balancer.json"

@@ -18,6 +18,7 @@ from couchgrass.region import config as region_config
 from couchgrass.region.config import NAME_PATTERN, Region
 from couchgrass.topology import example
 from couchgrass.topology.config import REGIONS_MAX, File
+from couchgrass.topology.pages import CSP_CHARS_MAX, CSP_PATTERN, PATH_CHARS_MAX, PATH_PATTERN
 
 Schema = dict[str, Any]
 
@@ -34,6 +35,7 @@ _STRUCTS: Final = {
     "functions.limits": "Limits",
     "gateway": "Gateway",
     "agent": "Agent",
+    "dashboard": "Dashboard",
     "identity": "Identity",
 }
 """The value that a table of the examples is read into."""
@@ -51,10 +53,14 @@ _NARROWER: Final[Mapping[tuple[str, str], Schema]] = {
     ("Functions", "public_url"): _URL,
     ("Gateway", "url"): _URL,
     ("Gateway", "public_url"): _URL,
+    ("Dashboard", "public_url"): _URL,
     ("Identity", "issuer"): _URL,
     ("Synced", "match"): _PATTERN,
     ("Synced", "regions"): {"uniqueItems": True},
     ("App", "regions"): {"uniqueItems": True},
+    ("Pages", "folder"): {"minLength": 1},
+    ("Pages", "path"): {"pattern": f"^{PATH_PATTERN}$", "maxLength": PATH_CHARS_MAX},
+    ("Pages", "csp"): {"pattern": f"^{CSP_PATTERN}$", "maxLength": CSP_CHARS_MAX},
 }
 """What the parser looks at besides kinds."""
 

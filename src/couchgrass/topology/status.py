@@ -31,7 +31,8 @@ class Place(msgspec.Struct, frozen=True):
 
 class RegionStatus(msgspec.Struct, frozen=True):
     """One region. `ready` and `healthy`: its agent says so, and that it is live. `reasons`: what is wrong.
-    `actions`: how many there are in the namespaces whose keys are known; None: nobody asked, or no answer."""
+    `actions`: how many there are in the namespaces whose keys are known; None: nobody asked, or no answer.
+    `here`: it is on this machine."""
 
     name: str
     database_url: str
@@ -44,24 +45,29 @@ class RegionStatus(msgspec.Struct, frozen=True):
     lag_s: float | None = None
     reasons: tuple[str, ...] = ()
     actions: int | None = None
+    here: bool = True
 
 
 class Admitted(msgspec.Struct, frozen=True):
-    """A region as the balancer sees it: "serving", "standby", "out" …, and why."""
+    """A region as the balancer sees it: "serving", "standby", "out" …, why, and since when, in seconds since
+    the epoch. `requests`: under way there now."""
 
     state: str
     reason: str = ""
     requests: int = 0
+    since: float = 0.0
 
 
 class BalancerStatus(msgspec.Struct, frozen=True):
-    """The balancer; without `pid` it does not run, or does not answer. `here`: it should, on this machine."""
+    """The balancer; without `pid` it does not run, or does not answer. `here`: it should, on this machine.
+    `policy`: how it picks."""
 
     url: str
     metrics_url: str = ""
     pid: int | None = None
     regions: dict[str, Admitted] = {}
     here: bool = True
+    policy: str = ""
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -88,7 +94,7 @@ class Status(msgspec.Struct, frozen=True):
         found = [
             f"{one.name}: {', '.join(one.reasons) or 'is not ready'}" for one in self.regions if not one.ready
         ]
-        found += [f"{_shown(one)}: {_trouble(one)}" for one in self.links if _trouble(one)]
+        found += [f"{_shown(one)}: {trouble(one)}" for one in self.links if trouble(one)]
         if self.balancer is not None:
             if self.balancer.pid is None:
                 found += ["the balancer does not answer"] * self.balancer.here
@@ -107,18 +113,21 @@ def region_status(place: Place, health: Mapping[str, object] | None) -> RegionSt
     if health is None:
         who = "its agent" if place.here else "its gateway"
         words = (f"{who} does not answer",) if place.running or not place.here else ("it does not run",)
-    database = place.urls.get("database", "")
+    database, dashboard = place.urls.get("database", ""), place.urls.get("dashboard", "")
+    if not dashboard and database:
+        dashboard = f"{database}/_utils/"
     return RegionStatus(
         name=place.name,
         database_url=database,
         functions_url=place.urls.get("functions", ""),
         gateway_url=place.urls.get("gateway", ""),
-        dashboard_url=f"{database}/_utils/" if database else None,
+        dashboard_url=dashboard or None,
         pids=dict(place.pids),
         ready=ready,
         healthy=live and (place.running or not place.here),
         lag_s=float(lag) if isinstance(lag, int | float) else None,
         reasons=words,
+        here=place.here,
     )
 
 
@@ -155,7 +164,8 @@ def _shown(link: Link) -> str:
     return f"{link.database} {link.source}->{link.target}"
 
 
-def _trouble(link: Link) -> str:
+def trouble(link: Link) -> str:
+    """What is wrong with it, in words; "" when nothing is."""
     if not link.peer_reachable:
         return f"{link.source} is not reached"
     if link.error or link.state not in GOOD_LINKS:

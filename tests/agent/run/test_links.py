@@ -56,6 +56,7 @@ def test_a_database_of_any_region_is_in_all_within_seconds(three: World) -> None
             assert {(link.database, link.source) for link in seen} >= {
                 (f"todos-{name}", source) for name in ("london", "tokyo") for source in ("london", "tokyo")
             }
+            assert sum(link.docs_written or 0 for link in seen) > 0
             security = await three.ask("dallas", "GET", "todos-london", "_security")
             assert security["admins"]["names"] == ["todo"]
             assert set(security["members"]["names"]) == {

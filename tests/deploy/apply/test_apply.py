@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from couchgrass.deploy.apply.apply import Failed, apply
+from couchgrass.deploy.apply.apply import Failed, Target, apply
 from couchgrass.deploy.apply.read import read_present
 from couchgrass.deploy.diff import How, plan
 from couchgrass.deploy.steps import Change, Kind, Plan, Step
@@ -29,7 +29,7 @@ async def planned(
 
 async def deployed(place: Place, wanted: App, *, prune: bool = False, app: str = "todo") -> Plan:
     found = await planned(place, wanted, prune=prune, app=app)
-    await apply(found, place.namespace, lambda step: None)
+    await apply(found, Target(place.namespace), lambda step: None)
     return found
 
 
@@ -114,7 +114,7 @@ def test_from_whichever_request_fails_the_region_goes_back(couch_server: ServerP
             found = await planned(place, SECOND, prune=True)
             place.broken.break_at(number, how, WRITES)
             try:
-                await apply(found, place.namespace, lambda step: None)
+                await apply(found, Target(place.namespace), lambda step: None)
             except Failed as failed:
                 assert failed.stuck == (), failed.stuck
                 place.broken.mend()
@@ -136,7 +136,7 @@ async def interrupted(found: Plan, place: Place, number: int) -> None:
         if len(told) == number:
             applying.cancel()
 
-    applying = asyncio.ensure_future(apply(found, place.namespace, tell))
+    applying = asyncio.ensure_future(apply(found, Target(place.namespace), tell))
     await applying
 
 

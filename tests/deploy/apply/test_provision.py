@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from couchgrass.clock import SystemClock
@@ -13,7 +14,7 @@ from couchgrass.couch.server import CouchServer, path
 from couchgrass.deploy.apply import place as places
 from couchgrass.deploy.apply.credentials import Credentials, new_account, new_key
 from couchgrass.deploy.apply.provision import Missing, Provisioned, look, make, provisioned, settled
-from couchgrass.deploy.needs import Needs
+from couchgrass.deploy.needs import PAGES_CLIENT, Needs
 from couchgrass.errors import BadRequest, Conflict, FileExists, Forbidden
 from couchgrass.functions import keys
 from couchgrass.identity import tenant as tenants
@@ -108,6 +109,33 @@ def test_sign_in_without_the_service_is_refused(couch_server: ServerProcess) -> 
             await look(place, wanted_of(place, needs))
 
     provisioning(couch_server, work, signs_in=False)
+
+
+def test_an_apps_pages_are_a_client_of_its_tenant_without_a_secret(couch_server: ServerProcess) -> None:
+    async def work(place: places.Place, needs: Needs) -> None:
+        first = wanted_of(place, msgspec.structs.replace(needs, redirects=("http://localhost/",)))
+        missing = await look(place, first)
+        assert [one.kind for one in missing[-2:]] == ["tenant", "client"]
+        await make(place, first, missing)
+        assert await look(place, first) == []
+        assert first.sign_in is not None
+        more = msgspec.structs.replace(
+            first, needs=msgspec.structs.replace(needs, redirects=("https://todo.example/",))
+        )
+        assert await look(place, more) == [Missing("client", PAGES_CLIENT)]
+        await make(place, more, await look(place, more))
+        assert await look(place, first) == await look(place, more) == []
+        doc_id = f"tenant:{first.sign_in.tenant_id}"
+        doc = await place.couch.ask("GET", path(tenants.DATABASE, doc_id))
+        tenant = tenants.from_doc(first.sign_in.tenant_id, doc)
+        assert tenant is not None and tenants.check(tenant) == tenant
+        client = tenant.client(PAGES_CLIENT)
+        assert client is not None and client.is_public
+        assert set(client.redirect_uris) == {"http://localhost/", "https://todo.example/"}
+        other = tenant.client(first.sign_in.client_id)
+        assert other is not None and other.is_secret(first.sign_in.secret)
+
+    provisioning(couch_server, work)
 
 
 def test_the_account_sees_no_database_of_another(couch_server: ServerProcess) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,10 +16,13 @@ from couchgrass.deploy.apply.credentials import Credentials
 from couchgrass.deploy.apply.place import Place
 from couchgrass.deploy.apply.provision import Provisioned, provisioned, settled
 from couchgrass.deploy.apply.region import Order, Row, all_ended, api_rows, carry_out, prepare
+from couchgrass.deploy.apply.site import Publisher
 from couchgrass.deploy.needs import Needs
-from couchgrass.deploy.steps import Change
+from couchgrass.deploy.site import Pages
+from couchgrass.deploy.steps import Change, Kind
 from couchgrass.deploy.wanted import Action, App, Exec, Package, Route
 from couchgrass.errors import CouchgrassError
+from couchgrass.gateway.site import INDEX, SiteFile, digest_of
 from couchgrass.testing.broken import How as Fails
 from couchgrass.testing.server import ServerProcess
 from tests.deploy import places
@@ -86,6 +90,44 @@ def test_a_region_that_fails_is_as_it_was_and_says_so(couch_server: ServerProces
             assert "create action p/get: broken on purpose" in done.error.reason
 
     places.at_place(couch_server, work)
+
+
+def test_pages_come_and_go_with_the_app_and_go_back_with_it(couch_server: ServerProcess) -> None:
+    async def work(here: places.Place) -> None:
+        async with CouchServer(couch_server.url, couch_server.user, couch_server.password) as couch:
+            place = Place("london", couch, "http://db.example", here.url, signs_in=True)
+            wanted = _wanted(place)
+            where = f"/{wanted.needs.app}/"
+            with_pages = order(pages=pages_at(where, b"first"))
+
+            async def index() -> str:
+                found = (await Publisher(couch).look(where)).sites.get(where)
+                return "" if found is None else next(one.digest for one in found.files if one.name == INDEX)
+
+            # What fails after new pages were put takes them away again.
+            here.broken.break_at(2, Fails.REFUSED, frozenset({"PUT"}))
+            done = await carry_out(await prepare(place, wanted, with_pages), with_pages, lambda step: None)
+            assert done.is_back and await index() == ""
+            here.broken.mend()
+            done = await carry_out(await prepare(place, wanted, with_pages), with_pages, lambda step: None)
+            assert done.error is None and await index() == digest_of(b"first")
+            assert not (await prepare(place, wanted, with_pages)).changes
+            changed = order(pages=pages_at(where, b"second"))
+            (step,) = (await prepare(place, wanted, changed)).plan.writes
+            assert (step.kind, step.change) == (Kind.PAGES, Change.UPDATE)
+            # A gateway that is not ours serves none, and a deploy without them says what is left.
+            assert not (await prepare(replace(place, has_pages=False), wanted, changed)).changes
+            assert (await prepare(place, wanted, order())).plan.left[0].name == where
+            away = order(takes_away=True)
+            await carry_out(await prepare(place, wanted, away), away, lambda step: None)
+            assert await index() == ""
+
+    places.at_place(couch_server, work)
+
+
+def pages_at(where: str, body: bytes) -> Pages:
+    file = SiteFile(INDEX, digest_of(body), len(body), "text/html")
+    return Pages(where, (file,), {file.digest: body})
 
 
 def _wanted(place: Place) -> Provisioned:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from couchgrass.testing.functions import Region, asking
+from couchgrass.serving.inner import bearer
+from couchgrass.testing.functions import SHARED, Region, asking
 from couchgrass.testing.server import ServerProcess
 
 ORIGIN = "access-control-allow-origin"
@@ -34,6 +35,41 @@ def test_the_key_of_a_namespace_opens_it(couch_server: ServerProcess) -> None:
         for namespace in ("_", region.namespace):
             reply = await region.ask("GET", f"/api/v1/namespaces/{namespace}/actions")
             assert (reply.status, reply.json()) == (200, [])
+
+    asking(couch_server, work)
+
+
+def test_the_regions_own_processes_act_in_a_namespace_that_they_name(couch_server: ServerProcess) -> None:
+    async def work(region: Region) -> None:
+        stranger = await region.stranger()
+
+        async def asked(authorization: str, namespace: str, path: str = "") -> tuple[int, Any]:
+            headers = {"authorization": authorization, "x_couchgrass_namespace": namespace}
+            reply = await region.ask("GET", f"/api/v1/namespaces{path}", key=None, **headers)
+            return reply.status, reply.json()
+
+        shown = bearer(SHARED)
+        for namespace in (region.namespace, stranger.namespace):
+            assert await asked(shown, namespace) == (200, [namespace])
+        assert (await asked(shown, stranger.namespace, f"/{region.namespace}/rules"))[0] == 403
+        wrong = [
+            await asked(shown, "no-such-one"),
+            await asked(bearer(SHARED[:-1]), region.namespace),
+            await asked(bearer(""), region.namespace),
+            await asked(shown.removeprefix("Bearer "), region.namespace),
+        ]
+        assert {(status, told["error"]) for status, told in wrong} == {
+            (401, "The supplied authentication is invalid")
+        }
+        assert (await region.ask("GET", "/api/v1/namespaces", key=None, authorization=shown)).status == 401
+
+    asking(couch_server, work)
+
+
+def test_a_key_counts_whatever_namespace_a_header_names(couch_server: ServerProcess) -> None:
+    async def work(region: Region) -> None:
+        reply = await region.ask("GET", "/api/v1/namespaces", x_couchgrass_namespace="other")
+        assert reply.json() == [region.namespace]
 
     asking(couch_server, work)
 

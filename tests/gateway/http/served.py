@@ -25,9 +25,11 @@ from couchgrass.gateway.http.backend import Backend
 from couchgrass.gateway.http.keys import Keys
 from couchgrass.gateway.http.management import PREFIX, Management
 from couchgrass.gateway.http.once import Once
+from couchgrass.gateway.http.pages import PagesOfApps
 from couchgrass.gateway.standing import Standing
 from couchgrass.gateway.store.apis import Apis
 from couchgrass.gateway.store.idempotency import IdempotencyKeys
+from couchgrass.gateway.store.sites import KeptSites
 from couchgrass.serving.asgi import Request
 from couchgrass.serving.listen import HttpServer, bind
 from couchgrass.testing.asgi import MovedClock
@@ -76,7 +78,10 @@ class World:
         self.backend: Backend
         self.standing: Standing
         self.once: Once
+        self.gateway: Gateway
         self.db: CouchServer
+        self.sites: KeptSites
+        self.pages = ""
 
     async def ask(self, method: str, target: str, body: Any = None, **headers: str) -> Got:
         """A request to the gateway; `headers` have _ for -."""
@@ -158,6 +163,8 @@ async def served(
         agent = Agent(region, lambda: agent_url, standing, clock, secret="s", reach=backend.reach)
         agent.start()
         stack.push_async_callback(agent.close)
+        sites = await KeptSites.open(db, database=database + "-pages", cache=cache.with_name("sites"))
+        stack.push_async_callback(sites.close)
         gateway = Gateway(
             apis,
             backend,
@@ -166,6 +173,7 @@ async def served(
             trust=Trust(trusted),
             mounts=mounts,
             probes={LIVE: agent.answer, READY: agent.answer},
+            pages=PagesOfApps(sites),
             region=region,
             standing=standing,
             once=once,
@@ -177,6 +185,8 @@ async def served(
         management = Management(apis, clock, gateway_url=lambda: url, api_url="https://functions.example")
         world = World(url, apis, management, peer, clock)
         world.backend, world.standing, world.once, world.db = backend, standing, once, db
+        world.sites, world.pages = sites, database + "-pages"
+        world.gateway = gateway
         try:
             async with aiohttp.ClientSession(auto_decompress=False) as world.session:
                 yield world

@@ -165,6 +165,17 @@ def test_probes_are_the_agents(
     with_agent(couch_server, db_name, work)
 
 
+def test_probes_are_not_counted_among_the_requests(couch_server: ServerProcess, db_name: str) -> None:
+    async def work(world: World, peer: Scripted, told: Told) -> None:
+        await world.ask("GET", "/v1/todo")
+        for path in ("live", "ready", "ready"):
+            await world.ask("GET", f"/_couchgrass/{path}")
+        await world.ask("GET", "/v1/todo")
+        assert sum(world.gateway.requests.answered.values()) == 2
+
+    with_agent(couch_server, db_name, work)
+
+
 def test_a_gateway_that_does_not_reach_the_functions_is_not_live(
     couch_server: ServerProcess, db_name: str
 ) -> None:

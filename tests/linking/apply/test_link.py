@@ -141,7 +141,7 @@ def test_a_region_s_entities_are_linked_by_name_and_its_feeds_never() -> None:
 def test_all_links_what_either_side_has() -> None:
     async def work(pair: Pair) -> None:
         pair.b.create("a/b")
-        for own in ("whisk_whisks", "whisk_feeds", "couchgrass_idempotency-2026-03-01"):
+        for own in ("whisk_whisks", "whisk_feeds", "couchgrass_idempotency-2026-03-01", "couchgrass_pages"):
             pair.a.create(own)
         linked = await pair.link(Asked(None))
         assert sorted({job.db for job in linked.jobs}) == ["a/b", "todos"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from couchgrass.region.config import Database, Functions, Gateway, Region
+from couchgrass.region.config import Dashboard, Database, Functions, Gateway, Region
 from couchgrass.region.places import ACCOUNT
 from couchgrass.region.restart import Phase
 from couchgrass.region.run.account import (
@@ -14,7 +14,9 @@ from couchgrass.region.run.account import (
     AccessRefused,
     Account,
     api_host,
+    dashboard_url,
     database_access,
+    database_url,
     gateway_url,
     peer_access,
     read_account,
@@ -104,6 +106,20 @@ def test_what_runs_elsewhere_is_at_its_url(tmp_path: Path) -> None:
     )
     assert (api_host(region), gateway_url(region)) == ("https://whisk.example", "https://api.example")
     assert served_at(region, "agent") == "http://127.0.0.1:3235"
+
+
+def test_a_dashboard_is_where_a_browser_reaches_it(tmp_path: Path) -> None:
+    region = Region(data=str(tmp_path), dashboard=Dashboard(host="0.0.0.0", port=7))
+    assert dashboard_url(region) == "http://127.0.0.1:7"
+    assert dashboard_url(Region(data=str(tmp_path), dashboard=Dashboard(port=0))) == ""
+    public = Dashboard(public_url="https://d.example")
+    assert dashboard_url(Region(data=str(tmp_path), dashboard=public)) == "https://d.example"
+
+
+def test_the_databases_url_is_known_without_its_account(tmp_path: Path) -> None:
+    assert database_url(Region(data=str(tmp_path))) == "http://127.0.0.1:5984"
+    assert database_url(Region(data=str(tmp_path), database=Database(port=0))) == ""
+    assert database_url(Region(database=Database(url="https://c.example"))) == "https://c.example"
 
 
 def test_a_peer_on_this_machine_is_reached_with_what_its_first_start_made(tmp_path: Path) -> None:

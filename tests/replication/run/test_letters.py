@@ -175,6 +175,25 @@ def test_the_others_arrive_and_the_letter_is_tried_again_when_asked(tmp_path: Pa
     pair(tmp_path, work)
 
 
+def test_those_of_one_document_are_tried_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replicate, "RULES_S", 3600.0)
+
+    async def work(a: Side, b: Side) -> None:
+        rev = await b.put("/db/_design/rule", RULE)
+        for name in ("d1", "d2"):
+            await a.put(f"/db/{name}", {"bad": True})
+        await a.put("/_replicator/on", {**ON, "target": b.at("db")})
+        await become(lambda: letters(a), [("d1", "forbidden"), ("d2", "forbidden")])
+        await b.json("DELETE", f"/db/_design/rule?rev={rev}")
+        retry = "/_scheduler/docs/_replicator/on/_retry"
+        assert (await a.ask("POST", retry, {"doc_ids": "d2"}))[0] == 400
+        assert (await a.ask("POST", retry, {"doc_ids": ["d2"]}))[1] == {"ok": True, "dead_letters": 1}
+        await become(lambda: letters(a), [("d1", "forbidden")])
+        assert await b.has("/db/d2") and not await b.has("/db/d1")
+
+    pair(tmp_path, work)
+
+
 def test_it_is_tried_again_when_the_rules_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replicate, "RULES_S", 0.05)
 

@@ -15,6 +15,7 @@ from couchgrass.topology.status import Place
 
 HEALTH = {"region": "london", "live": True, "ready": True, "lag_s": 0.1, "reasons": []}
 LINK = {"database": "todos", "source": "dallas", "target": "london", "state": "running"}
+ADMITTED = {"state": "serving", "since": 5.5, "requests": 2}
 METRICS = """\
 # TYPE couchgrass_balancer_requests_total counter
 couchgrass_balancer_requests_total{region="london",code="200"} 40
@@ -46,7 +47,9 @@ async def serving(**answers: str) -> AsyncIterator[str]:
 
 async def _well() -> None:
     told = json.dumps({"health": HEALTH, "links": [LINK]})
-    balancer = json.dumps({"pid": 7, "url": "http://b", "regions": {"london": {"state": "serving"}}, "x": 1})
+    balancer = json.dumps(
+        {"pid": 7, "url": "http://b", "regions": {"london": ADMITTED}, "x": 1, "policy": "geo"}
+    )
     async with serving(status=told, balancer=balancer, metrics=METRICS) as url, Look() as look:
         here = Place("london", {"agent": url}, {}, running=True)
         (london, dallas), links = await look.regions([here, Place("dallas")])
@@ -55,7 +58,9 @@ async def _well() -> None:
         assert [(one.source, one.state) for one in links] == [("dallas", "running")]
         seen = await look.balancer("http://named", url)
         assert (seen.url, seen.pid, seen.regions["london"].state) == ("http://b", 7, "serving")
+        assert (seen.policy, seen.regions["london"].since, seen.regions["london"].requests) == ("geo", 5.5, 2)
         assert await look.requests(url) == {"london": 42.0, "dallas": 1000.0}
+        assert await look.metrics(url) == METRICS
 
 
 def test_what_they_say_is_shown() -> None:
@@ -69,6 +74,7 @@ async def _badly(text: str) -> None:
         assert links == ()
         assert (await look.balancer("http://named", url)).pid is None
         assert await look.requests(url) == {}
+        assert await look.metrics("http://127.0.0.1:9") == ""
 
 
 @pytest.mark.parametrize(

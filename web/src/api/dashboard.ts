@@ -66,7 +66,8 @@ export interface BalancerNow {
   regions: Record<string, Admitted>;
 }
 
-/** All that can be seen now. `wrong`: in words, what is. `at`: seconds since the epoch. */
+/** All that can be seen now. `wrong`: in words, what is. `at`: seconds since the epoch. `links_left_out`: how many
+ * links are not in `links`, for there are too many; those that are not well are always the first to be in it. */
 export interface Overview {
   at: number;
   region: string;
@@ -74,6 +75,7 @@ export interface Overview {
   regions: RegionNow[];
   links: LinkNow[];
   balancer: BalancerNow | null;
+  links_left_out: number;
 }
 
 /** A value for each step, the last one at `end`; null: not known then. */
@@ -104,7 +106,7 @@ export const drain = (region: string, drained: boolean) =>
 /** The namespaces of the region's functions. */
 export const namespaces = () => getJson<{ namespaces: string[] }>("_dashboard/namespaces");
 
-/** What is asked of a drill; as of `couchgrass drill`. */
+/** What is asked of a drill; as of `couchgrass drill`. `how` "": the usual one; `region` "": the one that serves. */
 export interface DrillAsked {
   fault: string;
   how: string;
@@ -113,7 +115,8 @@ export interface DrillAsked {
   seconds: number;
 }
 
-/** One drill. `ended` null: it runs. `kept`: whether all promises were, null while it is not known. */
+/** One drill. `ended` null: it runs. `kept`: whether all promises were, null while it is not known, and of a drill
+ * that ended before its end. */
 export interface DrillRun extends DrillAsked {
   id: string;
   began: number;

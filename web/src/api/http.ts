@@ -29,6 +29,10 @@ export interface Ask {
   /** Milliseconds until the beginning of the answer; 0: no limit. */
   timeoutMs?: number;
   query?: Record<string, string | number | boolean | null | undefined>;
+  /** False: without the session, as somebody else, whose refusal does not end the session either. */
+  session?: boolean;
+  /** "manual": redirects are not followed. */
+  redirect?: RequestRedirect;
 }
 
 type Listener = () => void;
@@ -49,6 +53,20 @@ export function withQuery(path: string, query: Ask["query"] = {}): string {
 
 /** An answer that is no error. Raises ApiError. */
 export async function ask(path: string, how: Ask = {}): Promise<Response> {
+  const answer = await send(path, how);
+  if (answer.ok) return answer;
+  throw await refused(answer, how);
+}
+
+/** The error that an answer is which is no good one. Whose session has ended is asked to sign in. */
+export async function refused(answer: Response, how: Ask = {}): Promise<ApiError> {
+  const found = await refusal(answer);
+  if (answer.status === 401 && how.session !== false) unauthorized();
+  return found;
+}
+
+/** An answer, whatever its status. Raises ApiError when there is none. */
+export async function send(path: string, how: Ask = {}): Promise<Response> {
   const headers: Record<string, string> = { accept: "application/json", ...how.headers };
   // No page elsewhere can send this header without asking first, so nobody acts with a user's cookie.
   headers["x-couchgrass-dashboard"] = "1";
@@ -63,13 +81,13 @@ export async function ask(path: string, how: Ask = {}): Promise<Response> {
   const follow = () => stop.abort(how.signal?.reason);
   how.signal?.addEventListener("abort", follow);
   if (how.signal?.aborted) follow();
-  let answer: Response;
   try {
-    answer = await fetch(withQuery(path, how.query), {
+    return await fetch(withQuery(path, how.query), {
       method: how.method ?? "GET",
       headers,
-      credentials: "same-origin",
+      credentials: how.session === false ? "omit" : "same-origin",
       cache: "no-store",
+      redirect: how.redirect ?? "follow",
       signal: stop.signal,
       ...(body === undefined ? {} : { body }),
     });
@@ -81,10 +99,6 @@ export async function ask(path: string, how: Ask = {}): Promise<Response> {
     clearTimeout(timer);
     if (how.timeoutMs !== 0) how.signal?.removeEventListener("abort", follow);
   }
-  if (answer.ok) return answer;
-  const refused = await refusal(answer);
-  if (answer.status === 401) unauthorized();
-  throw refused;
 }
 
 /** An answer's JSON. Raises ApiError. */

@@ -81,7 +81,7 @@ export function show(root: ShadowRoot, how: How): Shown {
         looks(how.height, how.readOnly),
         keymap.of([...defaultKeymap, ...historyKeymap, ...foldKeymap, ...searchKeymap, ...(how.readOnly ? [] : [indentWithTab])]),
         EditorView.lineWrapping,
-        EditorView.contentAttributes.of({ "aria-label": how.label }),
+        EditorView.contentAttributes.of({ "aria-label": how.label, tabindex: "0" }),
         EditorState.readOnly.of(how.readOnly),
         how.readOnly ? [] : highlightActiveLine(),
         languageOf(how.language),

@@ -18,8 +18,15 @@ export function Dialog({ title, onClose, wide = false, children }: { title: stri
       if (before instanceof HTMLElement) before.focus();
     };
   }, []);
+  // At a second Escape a browser closes it without asking. Who wants it to stay gets it back.
+  const closed = () => {
+    onClose();
+    setTimeout(() => {
+      if (ref.current && !ref.current.open) ref.current.showModal();
+    });
+  };
   return (
-    <dialog ref={ref} class={wide ? "wide" : ""} aria-labelledby={id} onCancel={(event) => { event.preventDefault(); onClose(); }}>
+    <dialog ref={ref} class={wide ? "wide" : ""} aria-labelledby={id} onCancel={(event) => { event.preventDefault(); onClose(); }} onClose={closed}>
       <header>
         <h2 id={id}>{title}</h2>
         <button type="button" class="plain" onClick={onClose}><Icon name="close" label="Close" /></button>

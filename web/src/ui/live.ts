@@ -52,23 +52,30 @@ export function useLive<T>(read: (signal: AbortSignal) => Promise<T>, everyMs: n
   return { value, failed, again };
 }
 
-/** Calls `take` with each value of a feed of JSON lines; begins anew when it breaks. The signal says what is
- * wrong, "" while it is open. */
-export function useFeed<T>(path: string, take: (one: T) => void): ReadonlySignal<string> {
+/** Calls `take` with each value of a feed of JSON lines; begins anew when it breaks, or when nothing came for
+ * `silentMs` (0: that is no sign of anything). The signal says what is wrong, "" while it is open. */
+export function useFeed<T>(path: string, take: (one: T) => void, silentMs = 0): ReadonlySignal<string> {
   const failed = useSignal("");
   useEffect(() => {
     const stop = new AbortController();
     const follow = async () => {
       while (!stop.signal.aborted) {
+        const silence = new AbortController();
+        const wait = () => (silentMs ? window.setTimeout(() => silence.abort(), silentMs) : 0);
+        let timer = wait();
         try {
-          for await (const one of lines<T>(path, { signal: stop.signal })) {
+          for await (const one of lines<T>(path, { signal: AbortSignal.any([stop.signal, silence.signal]) })) {
+            clearTimeout(timer);
+            timer = wait();
             failed.value = "";
             take(one);
           }
           failed.value = "the feed has ended";
         } catch (error) {
           if (stop.signal.aborted) return;
-          failed.value = words(error);
+          failed.value = silence.signal.aborted ? `nothing came for ${silentMs / 1000} s` : words(error);
+        } finally {
+          clearTimeout(timer);
         }
         await new Promise((go) => setTimeout(go, RETRY_MS));
       }

@@ -2,6 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { type ComponentChildren, type JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import { Icon, type IconName } from "./icon";
 
 /** A page's title, where it stands (`trail`: pairs of words and addresses), and its buttons. */
@@ -101,8 +102,14 @@ export function Copy({ text, label = "Copy" }: { text: string; label?: string })
 
 /** Choices of which one is on: links, so that the address says which. */
 export function Tabs({ label, tabs, current }: { label: string; tabs: readonly { name: string; words: ComponentChildren; href: string }[]; current: string }): JSX.Element {
+  const nav = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // On a narrow screen the one that is on may be beyond the edge.
+    const on = nav.current?.querySelector<HTMLElement>("[aria-current]");
+    if (nav.current && on) nav.current.scrollLeft = Math.max(0, on.offsetLeft - nav.current.offsetLeft + on.offsetWidth - nav.current.clientWidth);
+  }, [current]);
   return (
-    <nav class="tabs" aria-label={label}>
+    <nav ref={nav} class="tabs" aria-label={label}>
       {tabs.map((tab) => (
         <a key={tab.name} href={tab.href} aria-current={tab.name === current ? "page" : undefined}>{tab.words}</a>
       ))}

@@ -3,7 +3,7 @@
 import base64
 import http.client
 import json
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 JSON_HEADERS = {"content-type": "application/json"}
 FIELDS = ("title", "completed", "order")
@@ -69,10 +69,33 @@ class Database:
         return wire
 
     def all(self):
-        return [row["doc"] for row in self.ask("GET", "/_all_docs?include_docs=true")["rows"]]
+        return [row["doc"] for row in self.ask("GET", "/_all_docs?include_docs=true&conflicts=true")["rows"]]
 
     def one(self, doc_id):
-        return self.ask("GET", "/" + quote(doc_id, safe=""))
+        return self.ask("GET", f"/{quote(doc_id, safe='')}?conflicts=true")
+
+    def versions(self, doc_id):
+        """All that the todo is at once, when two regions changed it: the winner first."""
+        winner = self.one(doc_id)
+        where = "/" + quote(doc_id, safe="")
+        return [winner, *(self.ask("GET", f"{where}?rev={rev}") for rev in winner.pop("_conflicts", []))]
+
+    def settle(self, doc, others):
+        """Writes the document, then deletes its other versions. The same choice in two regions is the same
+        write, so they agree."""
+        self.ask("PUT", "/" + quote(doc["_id"], safe=""), doc)
+        self.delete([{"_id": doc["_id"], "_rev": rev} for rev in others])
+
+    def delete(self, docs):
+        """Deletes documents with all their versions: of one alone another would take its place."""
+        gone = [
+            {"_id": doc["_id"], "_rev": rev, "_deleted": True}
+            for doc in docs
+            for rev in (doc["_rev"], *doc.get("_conflicts", []))
+        ]
+        for row in self.ask("POST", "/_bulk_docs", {"docs": gone}) if gone else []:
+            if row.get("error"):
+                raise Refused(409, row.get("reason", "conflict"))
 
 
 def _database_name(params):
@@ -85,9 +108,16 @@ def _database_name(params):
     return "todos_" + claims["sub"].lower()
 
 
+def path_of(params):
+    """What stands behind the API's path: (id, what is asked of it); ("", "") is the collection."""
+    asked = params.get("__ow_path", "").replace(params["base_path"], "", 1).strip("/")
+    doc_id, _, rest = asked.partition("/")
+    return unquote(doc_id), rest
+
+
 def id_of(params):
     """The id in the path, "" for the collection."""
-    return params.get("__ow_path", "").replace(params["base_path"], "", 1).strip("/")
+    return path_of(params)[0]
 
 
 def shown(params, doc):
@@ -95,6 +125,8 @@ def shown(params, doc):
     asked = params.get("__ow_headers", {}).get("x-forwarded-url", "").partition("?")[0]
     base = asked[: asked.find(params["base_path"]) + len(params["base_path"])]
     todo = {"id": doc["_id"], "url": f"{base}/{doc['_id']}"}
+    if doc.get("_conflicts"):
+        todo["versions"] = 1 + len(doc["_conflicts"])
     return {**todo, **{name: doc[name] for name in FIELDS if name in doc}}
 
 

@@ -142,6 +142,7 @@ class Links:
                     dead_letters=0 if row is None else row.dead_letters or 0,
                     error=error or "",
                     peer_reachable=peer.server is not None,
+                    docs_written=None if row is None else row.docs_written,
                 )
             )
         return links

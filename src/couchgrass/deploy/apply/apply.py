@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from couchgrass.deploy.apply.read import with_code
+from couchgrass.deploy.apply.site import Publisher
 from couchgrass.deploy.rollback import way_back
 from couchgrass.deploy.steps import COLLECTIONS, Change, Kind, Plan, Step
 from couchgrass.errors import CouchgrassError, NotFound, PeerLost, ServiceUnavailable
@@ -24,7 +25,7 @@ BACK_TRIES_MAX: Final = 5
 BACK_PAUSE_S: Final = 0.2
 """The way back has some 3 s to get by a host that fails."""
 
-ONE_BY_ONE: Final = (Kind.SEQUENCE, Kind.API, Kind.FEED)
+ONE_BY_ONE: Final = (Kind.SEQUENCE, Kind.API, Kind.FEED, Kind.PAGES)
 
 Tell = Callable[[Step], None]
 
@@ -40,10 +41,17 @@ class Failed(CouchgrassError):
         self.stuck = stuck
 
 
-async def apply(plan: Plan, namespace: Namespace, tell: Tell) -> dict[str, str]:
+class Target(NamedTuple):
+    """Where it is done. `pages` None: the plan has no step about pages."""
+
+    namespace: Namespace
+    pages: Publisher | None = None
+
+
+async def apply(plan: Plan, target: Target, tell: Tell) -> dict[str, str]:
     """Does it; the URLs of APIs that were put, by base path. `tell` hears of each step that is done. Raises
     Failed. When it is cancelled the region goes back first."""
-    work = _Work(namespace, tell)
+    work = _Work(target, tell)
     running = asyncio.ensure_future(work.all(plan))
     try:
         await asyncio.shield(running)
@@ -69,8 +77,8 @@ class _Interrupted(Exception):
 class _Work:
     """What was done so far, or was begun and nobody knows whether it was done."""
 
-    def __init__(self, namespace: Namespace, tell: Tell) -> None:
-        self._namespace = namespace
+    def __init__(self, target: Target, tell: Tell) -> None:
+        self._target = target
         self._tell = tell
         self._begun: list[Step] = []
         self._is_interrupted = False
@@ -103,12 +111,12 @@ class _Work:
         try:
             if _overwrites_code(step):
                 assert step.before is not None, "there was something"
-                whole = await with_code(self._namespace, step.name, dict(step.before))
+                whole = await with_code(self._target.namespace, step.name, dict(step.before))
                 step = msgspec.structs.replace(step, before=whole)
             if self._is_interrupted:
                 raise _Interrupted
             self._begun.append(step)
-            answer = await do(step, self._namespace)
+            answer = await do(step, self._target)
         except CouchgrassError as refused:
             if step in self._begun and step.kind is not Kind.FEED and not _is_unknown(refused):
                 self._begun.remove(step)
@@ -122,7 +130,7 @@ class _Work:
         stuck = []
         for step in way_back(self._begun):
             try:
-                await _insist(step, self._namespace)
+                await _insist(step, self._target)
             except CouchgrassError as refused:
                 stuck.append(f"{step.change} {step.kind} {step.name}: {refused.reason or refused.error}")
         return tuple(stuck)
@@ -141,10 +149,10 @@ def _is_unknown(refused: CouchgrassError) -> bool:
     )
 
 
-async def _insist(step: Step, namespace: Namespace) -> None:
+async def _insist(step: Step, target: Target) -> None:
     for attempt in range(BACK_TRIES_MAX):
         try:
-            await do(step, namespace)
+            await do(step, target)
             return
         except NotFound:
             if step.change is Change.DELETE:
@@ -156,8 +164,13 @@ async def _insist(step: Step, namespace: Namespace) -> None:
         await asyncio.sleep(BACK_PAUSE_S * 2**attempt)
 
 
-async def do(step: Step, namespace: Namespace) -> dict[str, Any]:
+async def do(step: Step, target: Target) -> dict[str, Any]:
     """The requests of one step; the last one's answer."""
+    namespace = target.namespace
+    if step.kind is Kind.PAGES:
+        assert target.pages is not None, "who plans pages can put them"
+        await target.pages.do(step)
+        return {}
     if step.kind is Kind.FEED:
         await _feed(step, namespace)
         return {}

@@ -14,8 +14,8 @@ class Place:
     """`couch` is the region's database with the rights of an admin, `database_url` that at which its actions
     reach it. `is_embedded`: it is ours and has accounts. `functions_url` is where the REST API is,
     `agent_url` the agent, "" when that is not known. `key` is that of an OpenWhisk that runs elsewhere.
-    `signs_in`: it has the sign-in service. `key_file` and `account_file` are what commands on this machine
-    made for the region."""
+    `signs_in`: it has the sign-in service; `has_pages`: its gateway is ours and serves pages. `key_file` and
+    `account_file` are what commands on this machine made for the region."""
 
     name: str
     couch: CouchServer
@@ -25,6 +25,7 @@ class Place:
     key: NamespaceKey | None = None
     is_embedded: bool = True
     signs_in: bool = False
+    has_pages: bool = True
     key_file: Path | None = None
     account_file: Path | None = None
 

@@ -25,7 +25,7 @@ from couchgrass.deploy.apply.credentials import (
     new_sign_in,
 )
 from couchgrass.deploy.apply.place import Place
-from couchgrass.deploy.needs import Needs
+from couchgrass.deploy.needs import PAGES_CLIENT, Needs
 from couchgrass.docdb.access import ACCOUNT_ROLE
 from couchgrass.errors import BadRequest, Conflict, CouchgrassError, FileExists, NotFound, Unauthorized
 from couchgrass.functions import keys
@@ -42,7 +42,8 @@ NO_SIGN_IN: Final = "API_USE_APPID=true needs the sign-in service: write enabled
 
 
 class Missing(msgspec.Struct, frozen=True):
-    """Something that a region lacks. `kind` is "namespace", "account", "database", "right" or "tenant"."""
+    """Something that a region lacks. `kind` is "namespace", "account", "database", "right", "tenant" or
+    "client"."""
 
     kind: str
     name: str
@@ -96,8 +97,11 @@ async def look(place: Place, wanted: Provisioned) -> list[Missing]:
     if wanted.sign_in is not None and needs.provision:
         if not place.signs_in:
             raise BadRequest(NO_SIGN_IN.format(f"[regions.{place.name}.identity]"))
-        if await _document(place.couch, tenants.DATABASE, f"tenant:{wanted.sign_in.tenant_id}") is None:
+        document = await _document(place.couch, tenants.DATABASE, f"tenant:{wanted.sign_in.tenant_id}")
+        if document is None:
             found.append(Missing("tenant", wanted.sign_in.tenant_id))
+        if needs.redirects and _with_pages(document or {}, wanted) != document:
+            found.append(Missing("client", PAGES_CLIENT))
     return found
 
 
@@ -111,6 +115,8 @@ async def make(place: Place, wanted: Provisioned, missing: Sequence[Missing]) ->
                 await _make_account(place, wanted.account)
             case "database" | "right":
                 await _make_database(place, one.name, wanted.account)
+            case "client":
+                await _make_client(place, wanted)
             case _:
                 await _make_tenant(place, wanted)
 
@@ -236,6 +242,38 @@ async def _make_tenant(place: Place, wanted: Provisioned) -> None:
     client = tenants.Client(wanted.sign_in.client_id, wanted.needs.app, digest)
     tenant = tenants.check(tenants.Tenant(wanted.sign_in.tenant_id, wanted.needs.app, (client,)))
     await _put(place.couch, tenants.DATABASE, f"tenant:{tenant.id}", tenants.to_doc(tenant))
+
+
+def _with_pages(document: dict[str, Any], wanted: Provisioned) -> dict[str, Any]:
+    """A tenant's document with the client that the app's pages are, who may take their codes where they are.
+    Others' redirect URIs stay."""
+    needed = wanted.needs.redirects
+    clients = [one for one in document.get("clients", []) if one.get("client_id") != PAGES_CLIENT]
+    had = [one for one in document.get("clients", []) if one.get("client_id") == PAGES_CLIENT]
+    uris = [uri for one in had for uri in one.get("redirect_uris", [])]
+    if not needed or set(needed) <= set(uris):
+        return document
+    whole = list(dict.fromkeys([*needed, *uris]))[: tenants.REDIRECTS_MAX]
+    client = tenants.Client(PAGES_CLIENT, wanted.needs.app, redirect_uris=tuple(whole))
+    return {**document, "clients": [*clients, msgspec.to_builtins(client)]}
+
+
+async def _make_client(place: Place, wanted: Provisioned) -> None:
+    """Writes it into the tenant's document. Another region may have been faster, with the very same."""
+    assert wanted.sign_in is not None, "only one that is wanted is missing"
+    doc_id = f"tenant:{wanted.sign_in.tenant_id}"
+    for last in (False, True):
+        document = await _document(place.couch, tenants.DATABASE, doc_id)
+        if document is None:
+            raise NotFound(f"the tenant {wanted.sign_in.tenant_id} went away meanwhile")
+        if (changed := _with_pages(document, wanted)) == document:
+            return
+        try:
+            await place.couch.ask("PUT", path(tenants.DATABASE, doc_id), changed)
+            return
+        except Conflict:
+            if last:
+                raise
 
 
 async def _document(couch: CouchServer, database: str, doc_id: str) -> dict[str, Any] | None:

@@ -15,13 +15,15 @@ import msgspec
 
 from couchgrass.clock import Clock
 from couchgrass.deploy import envfile
-from couchgrass.deploy.apply.apply import Failed, Tell, apply
+from couchgrass.deploy.apply.apply import Failed, Target, Tell, apply
 from couchgrass.deploy.apply.place import Place
 from couchgrass.deploy.apply.provision import Missing, Provisioned, look, make
 from couchgrass.deploy.apply.read import read_present
+from couchgrass.deploy.apply.site import Publisher
 from couchgrass.deploy.diff import How, plan
 from couchgrass.deploy.needs import environment
-from couchgrass.deploy.steps import Plan, Present
+from couchgrass.deploy.site import Owner, Pages, built, site_steps, with_pages
+from couchgrass.deploy.steps import Kind, Plan, Present, Step
 from couchgrass.deploy.wanted import App
 from couchgrass.errors import CouchgrassError
 from couchgrass.whisk.host import WhiskHost
@@ -36,19 +38,20 @@ Load = Callable[[Mapping[str, str], Any], App]
 @dataclass(frozen=True, slots=True)
 class Order:
     """What is asked of all regions alike. `env` is the environment without what is the region's own.
-    `takes_away`: all of the app goes."""
+    `takes_away`: all of the app goes. `pages` None: the app has none."""
 
     load: Load
     env: Mapping[str, str] = field(repr=False)
     clock: Clock
     prune: bool = False
     takes_away: bool = False
+    pages: Pages | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A region as it was found, and what there is to do. `app` is what is wanted there, `name` marks it;
-    `urls` are those of the APIs there are, by base path."""
+    `urls` are those of the APIs there are, by base path. `publisher` puts its pages."""
 
     place: Place
     wanted: Provisioned
@@ -57,6 +60,7 @@ class Prepared:
     plan: Plan
     missing: tuple[Missing, ...] = ()
     urls: Mapping[str, str] = field(default_factory=dict)
+    publisher: Publisher | None = None
 
     @property
     def changes(self) -> bool:
@@ -97,15 +101,32 @@ async def prepare(place: Place, wanted: Provisioned, order: Order) -> Prepared:
         prune=order.prune or order.takes_away,
         tenant=wanted.sign_in.tenant_id if wanted.sign_in is not None else "",
     )
+    publisher, steps = await _pages(place, wanted, app, Owner(name, needs.namespace, how.prune), order)
     return Prepared(
         place=place,
         wanted=wanted,
         name=name,
         app=asked,
-        plan=plan(asked, present, how),
+        plan=with_pages(plan(asked, present, how), steps),
         missing=() if order.takes_away else missing,
         urls=present.urls,
+        publisher=publisher,
     )
+
+
+async def _pages(
+    place: Place, wanted: Provisioned, app: App, owner: Owner, order: Order
+) -> tuple[Publisher | None, list[Step]]:
+    """Who puts the pages, and what there is to put. A region without a gateway of ours serves none."""
+    if not place.has_pages:
+        return None, []
+    if order.pages is None or order.takes_away:
+        publisher = Publisher(place.couch)
+        return publisher, site_steps(None, await publisher.look(), owner)
+    tenant = "" if wanted.sign_in is None else wanted.sign_in.tenant_id
+    site, contents = built(order.pages, app, owner, tenant)
+    publisher = Publisher(place.couch, contents)
+    return publisher, site_steps(site, await publisher.look(site.path), owner)
 
 
 async def carry_out(prepared: Prepared, order: Order, tell: Tell) -> Outcome:
@@ -116,9 +137,13 @@ async def carry_out(prepared: Prepared, order: Order, tell: Tell) -> Outcome:
             await make(place, wanted, prepared.missing)
             prepared = await prepare(place, wanted, order)
         async with WhiskHost(place.functions_url, wanted.key.key) as host:
-            made = await apply(prepared.plan, await Namespace.open(host), tell)
+            target = Target(await Namespace.open(host), prepared.publisher)
+            made = await apply(prepared.plan, target, tell)
     except CouchgrassError as refused:
         return Outcome(prepared, prepared.urls, refused)
+    for step in prepared.plan.writes:
+        if step.kind is Kind.PAGES and prepared.publisher is not None:
+            await prepared.publisher.tidy(step.name)
     return Outcome(prepared, {**prepared.urls, **made})
 
 

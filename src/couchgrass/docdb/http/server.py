@@ -34,8 +34,9 @@ class Server:
     """One server. Endpoints read `settings` anew each time, so a change counts at once.
 
     What others in the process add: `task_sources` to ``_active_tasks``, `metric_sources` to ``_prometheus``;
-    `mounts`, by the first segment of a path, which come before the server's own endpoints; and
-    `check_replication`, which raises BadRequest for a document that describes no replication.
+    `mounts`, by the first segment of a path, which come before the server's own endpoints;
+    `check_replication`, which raises BadRequest for a document that describes no replication; and
+    `belongs_to`, which tells the pages at ``/_utils/`` what this server is a part of.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Server:
         self.metric_sources: list[Callable[[], Iterable[Family]]] = []
         self.mounts: dict[str, MountPoint] = {}
         self.check_replication: Callable[[Mapping[str, Any]], None] | None = None
+        self.belongs_to: Callable[[], Mapping[str, str]] = dict
         self._background: set[asyncio.Task[Any]] = set()
         store.on_event = self.events.note
         self.compaction = AutoCompaction(self)

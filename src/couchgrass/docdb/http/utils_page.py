@@ -29,7 +29,7 @@ async def get_utils(request: Request) -> Answer:
         return Response(301, b"", (("location", "/_utils/"),), "text/plain")
     path = "/".join(request.path[1:])
     if path == CONFIG:
-        told = {"mode": "database", "version": __version__, "couch": "../"}
+        told = {"mode": "database", "version": __version__, "couch": "../", **request.server.belongs_to()}
         return json_response(told, headers=(("cache-control", "no-store"),))
     accepts, known = request.header(b"accept-encoding") or "", request.header(b"if-none-match") or ""
     found = built(DASHBOARD).find(path, accepts=accepts, known=known)

@@ -54,7 +54,7 @@ WEB_CORS: Final[Sequence[Header]] = (
 class App(Edge):
     """`collections`: the routes of all of them. `web` serves the web actions; `mounts` are served in front of
     it, by the first prefix of the path (below /api/v1/web/) that fits. `inner` is for the region's other
-    processes. `on_close` ends what runs behind it."""
+    processes, which show `region_secret`. `on_close` ends what runs behind it."""
 
     def __init__(
         self,
@@ -65,6 +65,7 @@ class App(Edge):
         web: Mounted | None = None,
         mounts: Mapping[bytes, Mounted] | None = None,
         inner: Inner | None = None,
+        region_secret: str = "",
         on_close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         super().__init__()
@@ -72,6 +73,7 @@ class App(Edge):
         self._about = about
         self._web = web
         self._inner = inner
+        self._region_secret = region_secret
         self._on_close = on_close
         self._mounts = tuple((mounts or {}).items())
         self._routes: dict[Shape, Mapping[str, Endpoint]] = {
@@ -143,7 +145,7 @@ class App(Edge):
         if parts == [b"api-docs"]:
             _only_get(request)
             return answered(described(self._routes))
-        identity = identified(self._subjects, request)
+        identity = identified(self._subjects, request, self._region_secret)
         if parts[0] != _NAMESPACES:
             raise NotFound(_NOTHING_HERE)
         if not any(parts[1:]):

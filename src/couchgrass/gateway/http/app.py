@@ -19,6 +19,7 @@ from couchgrass.clock import Clock
 from couchgrass.errors import (
     CouchgrassError,
     GatewayTimeout,
+    MethodNotAllowed,
     NotFound,
     PeerLost,
     ServiceUnavailable,
@@ -41,6 +42,7 @@ from couchgrass.gateway.forward import (
 from couchgrass.gateway.http.backend import Backend, Response, Upload
 from couchgrass.gateway.http.keys import Keys
 from couchgrass.gateway.http.once import Forward, Once
+from couchgrass.gateway.http.pages import PagesOfApps
 from couchgrass.gateway.idempotency import (
     ACTIVATION_ID,
     FAILURE,
@@ -83,8 +85,9 @@ class ActionFailed(CouchgrassError):
 
 class Gateway(Edge):
     """`mounts`: what is served below a prefix beside the APIs, such as the sign-in service; `probes` are the
-    same, and are answered while the region can't serve, too. `region` is named in all answers; without
-    `standing` requests are taken always, and without `once` idempotency keys mean nothing."""
+    same, and are answered while the region can't serve, too. `pages` are served where no API is. `region` is
+    named in all answers; without `standing` requests are taken always, and without `once` idempotency keys
+    mean nothing."""
 
     def __init__(
         self,
@@ -96,6 +99,7 @@ class Gateway(Edge):
         trust: Trust | None = None,
         mounts: Mapping[bytes, Mount] | None = None,
         probes: Mapping[bytes, Mount] | None = None,
+        pages: PagesOfApps | None = None,
         region: str = "",
         standing: Standing | None = None,
         once: Once | None = None,
@@ -110,6 +114,7 @@ class Gateway(Edge):
         self._mounts = dict(mounts or {})
         self._probes = dict(probes or {})
         self._prefixes = (*self._probes, *self._mounts)
+        self._pages = pages
         self._standing = standing or Standing()
         self._once = once
         self._buckets = Buckets()
@@ -118,6 +123,10 @@ class Gateway(Edge):
         """Closes the connections to the functions and to issuers."""
         await self._backend.close()
         await self._keys.close()
+
+    def counts(self, request: Request) -> bool:
+        """Users' requests: balancers ask for the region's health several times a second."""
+        return _mounted(self._probes, request.raw_path) is None
 
     async def answer(self, request: Request) -> Answer:
         """The answer to a request. Raises CouchgrassError for what concerns no API."""
@@ -132,6 +141,9 @@ class Gateway(Edge):
             return self._health()
         found = self._apis.routes.find(path)
         if found is None:
+            page = None if self._pages is None else await self._pages.answer(request)
+            if page is not None:
+                return page
             self._check_standing()
             raise NotFound("Not found.")
         resource, below, rest = found
@@ -291,6 +303,8 @@ class Gateway(Edge):
             headers.append((b"retry-after", b"1"))
             if isinstance(error, NotRun):
                 headers.append(NOT_RUN)
+        elif isinstance(error, MethodNotAllowed):
+            headers.append((b"allow", ", ".join(error.allowed).encode()))
         elif isinstance(error, Unauthorized):
             scheme = challenge(error) if isinstance(error, Refused) else b'ApiKey realm="api"'
             headers.append((b"www-authenticate", scheme))

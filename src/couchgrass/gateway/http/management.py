@@ -25,7 +25,7 @@ from couchgrass.errors import (
     Unauthorized,
 )
 from couchgrass.functions.entity import Identity
-from couchgrass.gateway.api import normal_base_path, tenant_of
+from couchgrass.gateway.api import MANAGEMENT, normal_base_path, tenant_of
 from couchgrass.gateway.apidoc import Endpoint, Whole, read_apidoc, read_response_type
 from couchgrass.gateway.compile import compile_api
 from couchgrass.gateway.openapi import as_swagger
@@ -35,7 +35,7 @@ from couchgrass.gateway.subscription import new_subscription
 from couchgrass.gateway.swagger import add_endpoint, base_swagger, check_parameters, remove_endpoint
 from couchgrass.serving.asgi import Answer, Request
 
-PREFIX: Final = b"/api/v1/web/whisk.system/apimgmt/"
+PREFIX: Final = MANAGEMENT
 BODY_BYTES_MAX: Final = 2 * 1024 * 1024
 """A document may be sent as a string, in which each quote takes two bytes."""
 TRIES_MAX: Final = 8

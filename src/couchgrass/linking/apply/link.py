@@ -11,6 +11,7 @@ import msgspec
 from couchgrass.couch.server import CouchServer
 from couchgrass.errors import BadRequest, Conflict, RequestTimeout
 from couchgrass.gateway.idempotency import PREFIX as KEYS_PREFIX
+from couchgrass.gateway.site import DATABASE as PAGES
 from couchgrass.linking.address import Address
 from couchgrass.linking.apply.abreast import abreast
 from couchgrass.linking.apply.look import (
@@ -28,6 +29,7 @@ from couchgrass.linking.naming import proof_id
 from couchgrass.linking.plan import Wish, jobs_of, plan
 from couchgrass.linking.proof import proof_doc
 from couchgrass.linking.steps import Step
+from couchgrass.topology.links import NEVER
 
 NO_SUCH_PROOF: Final = "no document is found that the selector surely lets pass: write one yourself and look"
 
@@ -96,16 +98,21 @@ def check_names(dbs: Iterable[str]) -> None:
                 f"'{db}' is a region's own and is not linked: with its lease in common only one of the "
                 "regions would fire triggers, and how far its feeds have come is about its own databases"
             )
+        if db == PAGES:
+            raise BadRequest(
+                f"'{db}' is a region's own and is not linked: a deploy writes the apps' pages to each region"
+            )
 
 
 async def _all(servers: Mapping[Side, CouchServer], wish: Wish) -> tuple[str, ...]:
     """Those of a region's functions and gateway are left out: whether what is deployed in one region is in
     the other too is not for a copy of all data to decide. So are those of idempotency keys, which come and go
-    by day."""
+    by day, and what is each region's own."""
     names = set(await databases(servers[Side.A]))
     if not wish.one_way:
         names |= set(await databases(servers[Side.B]))
-    return tuple(sorted(name for name in names if not name.startswith((REGION_PREFIX, KEYS_PREFIX))))
+    left = (REGION_PREFIX, KEYS_PREFIX)
+    return tuple(sorted(name for name in names if not (name in NEVER or name.startswith(left))))
 
 
 async def _make(

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from couchgrass.errors import CouchgrassError
-from couchgrass.region.config import Agent, Functions, Gateway, Region
+from couchgrass.region.config import Agent, Dashboard, Functions, Gateway, Region
 from couchgrass.region.places import ACCOUNT
 from couchgrass.region.run.state_file import state_of
 from couchgrass.region.urls import reached_at
@@ -122,6 +122,11 @@ def peer_access(region: Region) -> Access:
     return Access(url, read_account(Path(database.credentials) if database.credentials else own))
 
 
+def database_url(region: Region) -> str:
+    """Where clients on this machine reach the region's database, "" when nobody knows."""
+    return region.database.url or _embedded_url(region)
+
+
 def _embedded_url(region: Region) -> str:
     """Where the database that this machine runs for the region is, "" when nobody knows."""
     state = state_of(region)
@@ -130,14 +135,14 @@ def _embedded_url(region: Region) -> str:
     return _at(region.database.host, region.database.port)
 
 
-def served_at(region: Region, name: Literal["functions", "gateway", "agent"]) -> str:
+def served_at(region: Region, name: Literal["functions", "gateway", "agent", "dashboard"]) -> str:
     """The URL at which clients on this machine reach one of the region's processes.
 
     Its port is the one that the region that runs wrote down, else its file's. "" when that is any free port
     and none is known. What runs elsewhere is at its `url`.
     """
-    process: Functions | Gateway | Agent = getattr(region, name)
-    if not isinstance(process, Agent) and process.url:
+    process: Functions | Gateway | Agent | Dashboard = getattr(region, name)
+    if isinstance(process, Functions | Gateway) and process.url:
         return process.url
     state = state_of(region)
     seen = None if state is None else state.processes.get(name)
@@ -166,6 +171,11 @@ def gateway_url(region: Region) -> str:
     if not url:
         raise unknown_port("gateway")
     return url
+
+
+def dashboard_url(region: Region) -> str:
+    """Where a browser reaches the region's dashboard, "" when nobody knows."""
+    return region.dashboard.public_url or served_at(region, "dashboard")
 
 
 def unknown_port(table: str) -> AccessRefused:

@@ -24,6 +24,7 @@ _ASKED: Final = {
     "functions": "/api/v1",
     "gateway": "/.well-known/couchgrass/gateway",
     "agent": "/_couchgrass/status",
+    "dashboard": "/config.json",
 }
 """What each is asked for. Any answer below 500 shows that it is there."""
 

@@ -6,7 +6,8 @@
     POST /_scheduler/jobs/ID/_retry             tries the dead letters of a job again, and a job that waits
     POST /_scheduler/docs/DB/DOC/_retry         the same by document
 
-The last two are ours; so are `dead_letters_list` in the answer about one document or job, and the members
+The last two are ours, and may name `doc_ids`: then only their letters are tried, but all of a job that does
+not run now. Ours are also `dead_letters_list` in the answer about one document or job, and the members
 that `replication.status` says. Specification: CouchDB 3.5 ``couch_replicator_httpd``.
 """
 
@@ -133,7 +134,7 @@ class Api:
         elif call.method != "GET":
             raise MethodNotAllowed("GET", "HEAD")
         if path[:1] == ["jobs"] and len(path) in ((2,) if retry else (1, 2)):
-            return self._retry(self._job(path[1])) if retry else self._jobs(call, path[1:])
+            return self._retry(call, self._job(path[1])) if retry else self._jobs(call, path[1:])
         if path[:1] == ["docs"]:
             database, doc_id = _document(path[1:])
             if doc_id is None:
@@ -141,7 +142,7 @@ class Api:
                     raise MethodNotAllowed("GET", "HEAD")
                 return self._docs(call, database)
             if retry:
-                return await self._retry_document(database, doc_id)
+                return await self._retry_document(call, database, doc_id)
             return self._doc(database, doc_id)
         return Told(404, {"error": "not found"})
 
@@ -185,26 +186,39 @@ class Api:
             200, {**row, "dead_letters_list": _shown(entry.letters) if job is None else _letters(job)}
         )
 
-    async def _retry_document(self, database: str, doc_id: str) -> Told:
+    async def _retry_document(self, call: Call, database: str, doc_id: str) -> Told:
         """A job that is over, and left something, is done once more: it begins with what was refused."""
         entry = self._documents.entries.get((database, doc_id))
         if entry is None:
             raise NotFound("missing")
         job = self._replicator.by_document(database, doc_id)
         if job is not None:
-            return self._retry(job)
+            return self._retry(call, job)
         if not entry.letters:
             raise NotFound("The document has no job that runs")
         await self._documents.again(database, doc_id)
         return Told(202, {"ok": True, "dead_letters": entry.dead_letters})
 
-    def _retry(self, job: Job) -> Told:
-        job.retry_letters()
-        return Told(202, {"ok": True, "dead_letters": len(job.letters)})
+    def _retry(self, call: Call, job: Job) -> Told:
+        only = _asked_ids(call.body)
+        job.retry_letters(only)
+        letters = job.letters.letters()
+        tried = letters if only is None else [letter for letter in letters if letter.id in only]
+        return Told(202, {"ok": True, "dead_letters": len(tried)})
 
 
 def _failed(why: CouchgrassError) -> Told:
     return Told(500, {"error": why.error, "reason": why.reason})
+
+
+def _asked_ids(body: Any) -> frozenset[str] | None:
+    """The `doc_ids` of a retry; None when it names none, which means all. Raises BadRequest."""
+    ids = body.get("doc_ids") if isinstance(body, dict) else None
+    if ids is None:
+        return None
+    if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
+        raise BadRequest("`doc_ids` must be an array of strings")
+    return frozenset(ids)
 
 
 def _document(path: Sequence[str]) -> tuple[str, str | None]:

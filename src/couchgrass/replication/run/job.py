@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from functools import partial
 
@@ -133,10 +133,11 @@ class Job:
         """Has a job that waits for its next try make it now."""
         self._awake.set()
 
-    def retry_letters(self) -> None:
-        """Tries its dead letters again: now while it runs, else as soon as it does."""
+    def retry_letters(self, doc_ids: Collection[str] | None = None) -> None:
+        """Tries its dead letters again, of some documents or all: now while it runs, else all as soon as it
+        does."""
         if self.run is not None and self.life.state is State.RUNNING:
-            self.run.retry_letters()
+            self.run.retry_letters(doc_ids)
         else:
             self._retry_wanted = True
         self.wake()

@@ -7,7 +7,7 @@ Whatever stops a run raises; the job (`couchgrass.replication.run.job`) decides 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import aclosing
 
 from couchgrass.clock import Clock
@@ -88,6 +88,8 @@ class Run:
         self._heard_s: float | None = None
         self._caught_up_s: float | None = None
         self._retry = asyncio.Event()
+        self._retry_of: set[str] | None = set()
+        """The documents whose letters are to be tried; None: all."""
         self._moved = asyncio.Event()
 
     async def run(self) -> None:
@@ -244,7 +246,7 @@ class Run:
         if letters:
             self.totals.doc_write_failures += await self.letters.add(letters)
         if changed:
-            self._retry.set()
+            self.retry_letters()
 
     def _oldest_s(self) -> float | None:
         assert self.progress is not None
@@ -301,8 +303,12 @@ class Run:
 
     # --- dead letters ----------------------------------------------------------------------------
 
-    def retry_letters(self) -> None:
-        """Tries all dead letters again, soon."""
+    def retry_letters(self, doc_ids: Collection[str] | None = None) -> None:
+        """Tries dead letters again, soon: those of some documents, or all."""
+        if doc_ids is None:
+            self._retry_of = None
+        elif self._retry_of is not None:
+            self._retry_of.update(doc_ids)
         self._retry.set()
 
     async def _keep_letters(self) -> None:
@@ -320,10 +326,16 @@ class Run:
                 before, rules = rules, await self._target.rules()
                 if rules == before and self._clock.monotonic() - tried_s < AGAIN_S:
                     continue
+            only = self._retry_of if self._retry.is_set() else None
             self._retry.clear()
-            tried_s = self._clock.monotonic()
+            self._retry_of = set()
+            letters = self.letters.letters()
+            if only is None:
+                tried_s = self._clock.monotonic()
+            else:
+                letters = [letter for letter in letters if letter.id in only]
             async with self._turns:
-                await self._try_letters(self.letters.letters())
+                await self._try_letters(letters)
 
     async def _try_letters(self, letters: list[Letter]) -> None:
         size = self._wanted.worker_batch_size

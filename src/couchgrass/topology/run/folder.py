@@ -8,7 +8,7 @@ import shutil
 import socket
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from couchgrass.drill.wires import Wires, WiresRefused, read_wires, wires_text, with_ports
 from couchgrass.errors import CouchgrassError
@@ -27,8 +27,18 @@ EXAMPLE_DATABASES: Final = ("todos", *ALL_DATABASES)
 """The one that all share is made, and its links are proved, by the deploy. The others are those of people who
 sign in, and of apps that come later."""
 
+PAGES: Final = ("web/dist", "web")
+"""Where the pages of an app are looked for, in its folder."""
+
 MANIFESTS: Final = ("manifest.yaml", "manifest.yml")
 ENV_FILE: Final = "local.env"
+
+
+class Example(NamedTuple):
+    """The app that is there without asking for one; `pages` None: they are not built."""
+
+    app: Path
+    pages: Path | None = None
 
 
 class FolderRefused(CouchgrassError):
@@ -36,7 +46,7 @@ class FolderRefused(CouchgrassError):
 
 
 def first_file(
-    folder: Path, asked: Asked, *, example: Path, regions: Sequence[str], sign_in: bool = False
+    folder: Path, asked: Asked, *, example: Example, regions: Sequence[str], sign_in: bool = False
 ) -> None:
     """Writes the folder's file, last of all, with a copy of the example when no app was asked for. `sign_in`:
     the app's APIs want tokens.
@@ -50,11 +60,15 @@ def first_file(
     try:
         if asked.app is None:
             app, account = f"{APPS}/{EXAMPLE}", EXAMPLE
-            _copy(example, folder / app)
+            _copy(example.app, folder / app)
+            if example.pages is not None:
+                _copy(example.pages, folder / app / PAGES[-1])
+            pages = f"{app}/{PAGES[-1]}" if has_index(folder / app / PAGES[-1]) else ""
         else:
             whole = Path(asked.app)
             app = _short(asked.app, folder)
             account = account_for(whole.name)
+            pages = _short(pages_of(whole), folder)
         text = generated(
             regions,
             ports,
@@ -62,6 +76,7 @@ def first_file(
             account=account,
             databases=ALL_DATABASES if asked.app else EXAMPLE_DATABASES,
             env_file=_short(env_file_of(asked), folder),
+            pages=pages,
             sign_in=sign_in,
         )
         replace_file(folder / CONFIG, text.encode())
@@ -75,6 +90,21 @@ def env_file_of(asked: Asked) -> str:
         return asked.env_file or ""
     beside = Path(asked.app) / ENV_FILE
     return str(beside) if beside.is_file() else ""
+
+
+def pages_of(app: Path) -> str:
+    """The folder with the pages of an app: what is built there, or its web folder, unless that is the source
+    of what is not built; "" where there is none."""
+    for name in PAGES:
+        found = app / name
+        if has_index(found) and not (found / "package.json").exists():
+            return str(found)
+    return ""
+
+
+def has_index(folder: Path) -> bool:
+    """Whether it can be an app's pages."""
+    return (folder / "index.html").is_file()
 
 
 def _short(path: str, folder: Path) -> str:

@@ -1,0 +1,104 @@
+"""The overview against two real regions: both are seen; one dies and comes back, also the own one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from couchgrass.testing.browser import PHONE, WIDE, check_accessible, check_fits, opened, shot
+from couchgrass.testing.up import UpProcess
+from tests.web.conftest import SignedIn, open_dashboard
+
+WELL = "Both regions are ready"
+BACK_MS = 90_000
+HELD_S = 120.0
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@contextmanager
+def dead(up: UpProcess, region: str) -> Iterator[None]:
+    """A region is killed and kept from starting for the length of a block; after it, it is back."""
+    hold = up.hold(region, time.time() + HELD_S)
+    former = up.kill_region(region)
+    try:
+        yield
+    finally:
+        hold.unlink()
+        up.until_back(region, former)
+
+
+def well(page: Page) -> None:
+    expect(page.get_by_role("heading", name=WELL)).to_be_visible(timeout=BACK_MS)
+
+
+def test_both_regions_are_seen_and_how_their_links_are(dashboard: SignedIn) -> None:
+    page = dashboard("#/overview")
+    well(page)
+    for name in ("london", "dallas"):
+        card = page.get_by_role("region", name=name, exact=True)
+        expect(card).to_contain_text("ready")
+        expect(card).to_contain_text("Requests/s")
+        expect(page.get_by_role("img", name=f"{name}: ready, ")).to_be_visible()
+    page.get_by_role("button", name="london → dallas").click()
+    links = page.get_by_role("region", name="Links between regions")
+    expect(links.get_by_role("row").filter(has_text="running")).to_contain_text("todos")
+    expect(page.get_by_role("region", name="Balancer")).to_contain_text("serving")
+
+
+def test_a_dead_region_is_obvious_and_seen_to_come_back(dashboard: SignedIn, up_site: UpProcess) -> None:
+    page = dashboard("#/overview")
+    well(page)
+    with dead(up_site, "dallas"):
+        expect(page.get_by_role("alert")).to_contain_text("dallas is down since")
+        assert page.title().startswith("⚠ dallas is down")
+        expect(page.get_by_role("region", name="dallas", exact=True)).to_contain_text("down")
+        for way in ("london to dallas", "dallas to london"):
+            expect(page.get_by_role("img", name=f"{way}: cut: dallas down")).to_be_visible()
+    well(page)
+    expect(page.get_by_role("alert")).not_to_contain_text("is down since")
+    assert page.title().startswith("Overview")
+    expect(page.get_by_role("region", name="What happened")).to_contain_text("dallas is down")
+
+
+def test_a_dashboard_whose_region_died_says_so_and_where_to_go(
+    dashboard: SignedIn, up_site: UpProcess
+) -> None:
+    page = dashboard("#/overview", "dallas")
+    well(page)
+    with dead(up_site, "dallas"):
+        alert = page.get_by_role("alert")
+        expect(alert).to_contain_text("The dashboard of dallas does not answer since")
+        there = alert.get_by_role("link", name="Dashboard of london")
+        assert there.get_attribute("href") == f"{up_site.dashboard('london')}/#/overview"
+    expect(alert).not_to_contain_text("does not answer", timeout=BACK_MS)
+    well(page)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "viewport"),
+    [("light", WIDE), ("dark", WIDE), ("light", PHONE)],
+    ids=["light", "dark", "phone"],
+)
+def test_the_pages_of_regions_are_for_everybody(
+    browser: Browser,
+    up_site: UpProcess,
+    scheme: str,
+    viewport: dict[str, int],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> None:
+    with opened(browser, color_scheme=scheme, viewport=viewport) as window:
+        page = open_dashboard(window.page, up_site, "#/overview")
+        for name, there in (("overview", WELL), ("balancer", "serves"), ("drills", "New drill")):
+            page.goto(f"{up_site.dashboard('london')}/#/{name}")
+            expect(page.get_by_role("heading", level=2).filter(has_text=there)).to_be_visible(timeout=BACK_MS)
+            check_accessible(page)
+            check_fits(page)
+            shot(page, f"{name}-{request.node.callspec.id}", tmp_path)
+        assert window.asked == {up_site.dashboard("london").removeprefix("http://")}

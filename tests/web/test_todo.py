@@ -1,0 +1,220 @@
+"""The todo client in a browser, in two regions of which one dies: side by side, offline, with conflicts."""
+
+from __future__ import annotations
+
+import re
+import time
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from couchgrass.region.run.account import gateway_url, peer_access
+from couchgrass.testing.browser import PHONE, check_accessible, check_fits, opened, shot
+from couchgrass.testing.call import call
+from couchgrass.testing.up import UpProcess
+
+API = "/v1/todo"
+ENTER = "Enter"
+REGIONS = ("london", "dallas")
+
+
+@pytest.fixture
+def todos(up_site: UpProcess) -> Iterator[UpProcess]:
+    """The regions, with no todos, and both of them serving."""
+    up_site.until(lambda: all(one.ready for one in up_site.status().regions))
+    up_site.until(lambda: all(call(api(up_site, name), "DELETE", API).status == 204 for name in REGIONS))
+    up_site.until(lambda: all(not listed(up_site, name) for name in REGIONS))
+    yield up_site
+
+
+def api(up: UpProcess, name: str) -> str:
+    return gateway_url(up.region(name))
+
+
+def listed(up: UpProcess, name: str) -> list[dict[str, Any]]:
+    """The todos as a region has them."""
+    found: list[dict[str, Any]] = call(api(up, name), "GET", API).json()
+    return found
+
+
+def add(board: Locator | Page, title: str) -> None:
+    board.get_by_label("New todo").fill(title)
+    board.get_by_label("New todo").press(ENTER)
+
+
+def shown(board: Locator | Page) -> Locator:
+    return board.locator("li.todo .title")
+
+
+def board(page: Page, name: str) -> Locator:
+    return page.get_by_role("region", name=name)
+
+
+def test_it_is_the_todo_list_that_people_know(todos: UpProcess, page: Page, tmp_path: Path) -> None:
+    page.goto(todos.url)
+    for title in ("Water the grass", "  Mow it  ", "   "):
+        add(page, title)
+    expect(shown(page)).to_have_text(["Water the grass", "Mow it"])
+    expect(page.get_by_text("2 items left")).to_be_visible()
+
+    page.get_by_text("Mow it").dblclick()
+    page.get_by_label("Edit Mow it").fill("Never mow it")
+    page.get_by_label("Edit Mow it").press("Escape")
+    expect(shown(page)).to_have_text(["Water the grass", "Mow it"])
+    page.get_by_text("Mow it").dblclick()
+    page.get_by_label("Edit Mow it").fill("Mow it twice")
+    page.get_by_label("Edit Mow it").press(ENTER)
+    page.get_by_label("Complete Water the grass").check()
+    expect(page.get_by_text("1 item left")).to_be_visible()
+
+    page.get_by_role("link", name="Active").click()
+    assert page.url.endswith("#/active")
+    expect(shown(page)).to_have_text(["Mow it twice"])
+    page.reload()
+    expect(shown(page)).to_have_text(["Mow it twice"])
+    page.get_by_role("link", name="Completed").click()
+    expect(shown(page)).to_have_text(["Water the grass"])
+    page.get_by_role("link", name="All", exact=True).click()
+    check_accessible(page)
+    shot(page, "todo", tmp_path)
+
+    page.get_by_role("button", name="Clear completed").click()
+    expect(shown(page)).to_have_text(["Mow it twice"])
+    page.get_by_label("Mark all as complete").check()
+    expect(page.get_by_text("0 items left")).to_be_visible()
+    expect(page.get_by_text("All is saved")).to_be_visible()
+    assert [(one["title"], one["completed"]) for one in listed(todos, "london")] == [("Mow it twice", True)]
+    page.get_by_text("Mow it twice").dblclick()
+    page.get_by_label("Edit Mow it twice").fill("")
+    page.get_by_label("Edit Mow it twice").press(ENTER)
+    expect(page.get_by_text("Nothing to do.")).to_be_visible()
+
+
+def test_what_others_change_is_seen_within_a_second(todos: UpProcess, page: Page) -> None:
+    page.goto(todos.url)
+    expect(page.get_by_text("Nothing to do.")).to_be_visible()
+    made = call(api(todos, "dallas"), "POST", API, {"title": "From elsewhere"}).json()
+    expect(shown(page)).to_have_text(["From elsewhere"])
+    path = urllib.parse.urlsplit(made["url"]).path
+    call(api(todos, "dallas"), "PATCH", path, {"completed": True})
+    expect(page.get_by_label("Complete From elsewhere")).to_be_checked()
+    call(api(todos, "dallas"), "DELETE", path)
+    expect(page.get_by_text("Nothing to do.")).to_be_visible()
+
+
+def test_the_story_in_both_regions_with_one_killed_in_the_middle(
+    todos: UpProcess, page: Page, tmp_path: Path
+) -> None:
+    page.goto(todos.url)
+    page.get_by_role("button", name="Side by side").click()
+    london, dallas = board(page, "London"), board(page, "Dallas")
+    add(london, "Made in London")
+    expect(dallas.get_by_text("Made in London")).to_be_visible()
+    expect(dallas.get_by_text(re.compile(r"arrived after \d"))).to_be_visible()
+    dallas.get_by_label("Complete Made in London").check()
+    expect(london.get_by_label("Complete Made in London")).to_be_checked()
+    expect(london.get_by_text("Answered by london")).to_be_visible()
+    shot(page, "todo-side-by-side", tmp_path)
+
+    hold = todos.hold("london", time.time() + 120)
+    former = todos.kill_region("london")
+    try:
+        expect(london.get_by_text("does not answer")).to_be_visible()
+        add(london, "Typed while London is down")
+        expect(london.get_by_text("not saved yet", exact=True)).to_be_visible()
+        expect(london.get_by_text("1 change is not saved yet")).to_be_visible()
+        add(dallas, "Made in Dallas meanwhile")
+        shot(page, "todo-region-down", tmp_path)
+        page.reload()
+        expect(london.get_by_text("1 change is not saved yet")).to_be_visible()
+        any_region = page.context.new_page()
+        any_region.goto(todos.url)
+        add(any_region, "Through the balancer")
+        expect(any_region.get_by_text("Answered by dallas")).to_be_visible()
+        expect(any_region.get_by_text("All is saved")).to_be_visible()
+    finally:
+        hold.unlink()
+    todos.until_back("london", former)
+    names = [
+        "Made in London",
+        "Typed while London is down",
+        "Made in Dallas meanwhile",
+        "Through the balancer",
+    ]
+    for one in (london, dallas):
+        for name in names:
+            expect(one.get_by_text(name)).to_be_visible()
+        expect(one.get_by_text("All is saved")).to_be_visible()
+    wanted = [sorted(names)] * 2
+    todos.until(lambda: [sorted(one["title"] for one in listed(todos, name)) for name in REGIONS] == wanted)
+
+
+def test_two_changes_of_one_todo_are_shown_and_merged(todos: UpProcess, page: Page, tmp_path: Path) -> None:
+    made = call(api(todos, "london"), "POST", API, {"title": "Water"}).json()
+    conflict(todos, made["id"])
+    page.goto(todos.url)
+    expect(shown(page)).to_have_text(["Water the couch grass"])
+    page.get_by_role("button", name="2 versions").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator(".choice-title")).to_have_text(["Water the couch grass", "Water the lawn"])
+    check_accessible(page)
+    shot(page, "todo-conflict", tmp_path)
+    dialog.get_by_label("Title").fill("Water lawn and couch grass")
+    dialog.get_by_label("completed").check()
+    dialog.get_by_role("button", name="Save as the one").click()
+    expect(page.get_by_role("button", name="2 versions")).to_be_hidden()
+    expect(shown(page)).to_have_text(["Water lawn and couch grass"])
+    expect(page.get_by_text("All is saved")).to_be_visible()
+    for name in ("london", "dallas"):
+        todos.until(
+            lambda name=name: leaves(todos, name, made["id"]) == [("Water lawn and couch grass", True)]
+        )
+
+
+def conflict(up: UpProcess, doc_id: str) -> None:
+    """Two versions of a todo, as two regions leave them that did not see each other; in all regions."""
+    url = database(up, "london")
+    rev = call(url, "GET", f"/todos/{doc_id}").json()["_rev"]
+    parent = rev.partition("-")[2]
+    docs = [
+        {
+            "_id": doc_id,
+            "_revisions": {"start": 2, "ids": [mark * 32, parent]},
+            "title": title,
+            "completed": False,
+        }
+        for mark, title in (("a", "Water the lawn"), ("b", "Water the couch grass"))
+    ]
+    assert call(url, "POST", "/todos/_bulk_docs", {"docs": docs, "new_edits": False}).status == 201
+    up.until(lambda: len(leaves(up, "dallas", doc_id)) == 2)
+
+
+def leaves(up: UpProcess, name: str, doc_id: str) -> list[tuple[str, bool]]:
+    """Title and state of all versions that a region's database has."""
+    asked = {"Accept": "application/json"}
+    found = call(database(up, name), "GET", f"/todos/{doc_id}?open_revs=all", headers=asked).json()
+    return [(one["ok"]["title"], one["ok"]["completed"]) for one in found if "title" in one.get("ok", {})]
+
+
+def database(up: UpProcess, name: str) -> str:
+    """The URL of a region's database, with its admin."""
+    access = peer_access(up.region(name))
+    assert access.account is not None
+    return access.url.replace("://", f"://{access.account.name}:{access.account.password}@", 1)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_is_for_small_screens_and_dark_rooms(todos: UpProcess, browser: Browser, scheme: str) -> None:
+    call(api(todos, "london"), "POST", API, {"title": "A rather long todo " * 8})
+    with opened(browser, viewport=PHONE, color_scheme=scheme) as window:
+        page = window.page
+        page.goto(f"{todos.url}/#/?side=london,dallas")
+        expect(shown(board(page, "Dallas"))).to_have_count(1)
+        check_fits(page)
+        check_accessible(page)
+        hosts = {urllib.parse.urlsplit(api(todos, name)).netloc for name in REGIONS}
+        assert window.asked <= {urllib.parse.urlsplit(todos.url).netloc, *hosts}
