@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import struct
 import urllib.parse
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Page, expect
+from playwright.sync_api import Browser, Dialog, FilePayload, Page, expect
 
 from couchgrass.testing.browser import PHONE, check_accessible, check_fits, opened, shot
 from couchgrass.testing.call import call
@@ -55,9 +57,8 @@ def row_ids(page: Page) -> list[str]:
 def upload(page: Page, name: str, body: bytes) -> None:
     """Up to the step that shows what is in it."""
     page.get_by_role("button", name="Upload", exact=True).click()
-    page.get_by_label("Choose a JSON file").set_input_files(
-        [{"name": name, "mimeType": "application/json", "buffer": body}]
-    )
+    file: FilePayload = {"name": name, "mimeType": "application/json", "buffer": body}
+    page.get_by_label("Choose a JSON file").set_input_files(file)
 
 
 def test_a_database_is_made_filled_paged_and_deleted(
@@ -221,12 +222,11 @@ def test_attachments_go_up_and_come_down_the_same(
     put(couch_server, db, {"_id": "a"})
     blob = secrets.token_bytes(300_000)
     page = utils(f"#/databases/{db}/doc/a/attachments")
-    page.get_by_label("Attach files").set_input_files(
-        [
-            {"name": "a b+ü.bin", "mimeType": "application/octet-stream", "buffer": blob},
-            {"name": "dot.png", "mimeType": "image/png", "buffer": pixel()},
-        ]
-    )
+    files: list[FilePayload] = [
+        {"name": "a b+ü.bin", "mimeType": "application/octet-stream", "buffer": blob},
+        {"name": "dot.png", "mimeType": "image/png", "buffer": pixel()},
+    ]
+    page.get_by_label("Attach files").set_input_files(files)
     expect(page.get_by_role("link", name="Attachments (2)")).to_be_visible()
     with page.expect_download() as found:
         page.get_by_role("button", name="Download a b+ü.bin").click()
@@ -246,8 +246,6 @@ def test_attachments_go_up_and_come_down_the_same(
 
 def pixel() -> bytes:
     """A PNG of one point."""
-    import struct
-    import zlib
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -432,5 +430,5 @@ def test_every_view_is_for_everybody_and_fits_a_phone(
             page.get_by_text(seen).first.wait_for()
             check_accessible(page)
             shot(page, f"{name}-{scheme}", tmp_path)
-            page.set_viewport_size({**PHONE})
+            page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
             check_fits(page)
