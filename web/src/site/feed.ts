@@ -30,6 +30,16 @@ export interface Site {
   failed: ReadonlySignal<string>;
 }
 
+/** Whether something is otherwise than before that is told of as an event. */
+function changed(before: Overview | undefined, now: Overview): boolean {
+  return statesOf(before) !== statesOf(now);
+}
+
+function statesOf(one: Overview | undefined): string {
+  const balancer = Object.entries(one?.balancer?.regions ?? {}).map(([name, { state }]) => [name, state]);
+  return JSON.stringify([one?.regions.map(({ name, state }) => [name, state]), one?.balancer?.answers, balancer]);
+}
+
 /** Follows the server as long as the page is shown. `hear` gets each value. */
 export function useSite(hear?: (one: Overview) => void): Site {
   const now = useSignal<Overview | undefined>(undefined);
@@ -39,6 +49,8 @@ export function useSite(hear?: (one: Overview) => void): Site {
   const failed = useFeed<Overview>(OVERVIEW_FEED, (one) => {
     heard.value = Date.now();
     silent.value = null;
+    // What happened is told with the last hour, and should be there as soon as its consequence is.
+    if (now.peek() && changed(now.peek(), one)) void hour.again();
     now.value = one;
     const end = hour.value.peek()?.end ?? 0;
     const before = seen.peek().filter((other) => other.at > end && other.at < one.at);
