@@ -24,7 +24,6 @@ from couchgrass.topology.places import BALANCER_STATE, CONFIG, DRILLS
 from couchgrass.topology.run.look import Look
 from couchgrass.topology.status import Status
 
-
 ANSWER_S: Final = 0.75
 """How long a region may be silent until it is down, where it answered at once so far."""
 
