@@ -63,14 +63,17 @@ export function useFeed<T>(path: string, take: (one: T) => void, silentMs = 0): 
         const silence = new AbortController();
         const wait = () => (silentMs ? window.setTimeout(() => silence.abort(), silentMs) : 0);
         let timer = wait();
+        let came = false;
         try {
           for await (const one of lines<T>(path, { signal: AbortSignal.any([stop.signal, silence.signal]) })) {
             clearTimeout(timer);
             timer = wait();
             failed.value = "";
+            came = true;
             take(one);
           }
-          failed.value = "the feed has ended";
+          // A server ends a feed when the session that it began with is over; there may be a new one.
+          if (!came) failed.value = "the feed has ended";
         } catch (error) {
           if (stop.signal.aborted) return;
           failed.value = silence.signal.aborted ? `nothing came for ${silentMs / 1000} s` : words(error);
