@@ -179,7 +179,7 @@ def payload(asked: Asked, body: bytes, *, raw: bool, fixed: frozenset[str]) -> d
             parameters["__ow_body"] = value
     parameters["__ow_method"] = asked.method.lower()
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in asked.headers.items()}
-    if (cookie := asked.headers.get(b"cookie")) is not None:
+    if cookie := asked.headers.get(b"cookie"):
         headers["cookie"] = without_sessions(cookie).decode("latin-1")
         if not headers["cookie"]:
             del headers["cookie"]

@@ -126,10 +126,11 @@ def request_head(
             dropped = dropped | {token.strip().lower() for token in value.split(b",")}
     parts = [method, b" ", target, b" HTTP/1.1\r\nhost: ", authority, b"\r\n"]
     for name, value in headers:
-        if name == b"cookie" and not (value := without_sessions(value)):
+        if name in dropped:
             continue
-        if name not in dropped:
-            parts += (name, b": ", value, b"\r\n")
+        if name == b"cookie" and value and not (value := without_sessions(value)):
+            continue
+        parts += (name, b": ", value, b"\r\n")
     for name, value in operation.sets:
         parts += (name, b": ", value, b"\r\n")
     for name, value in more:
