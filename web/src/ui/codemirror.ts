@@ -1,9 +1,7 @@
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
-import { json, jsonParseLinter } from "@codemirror/lang-json";
-import { bracketMatching, foldGutter, foldKeymap, HighlightStyle, indentOnInput, StreamLanguage, syntaxHighlighting } from "@codemirror/language";
-import { javascript } from "@codemirror/legacy-modes/mode/javascript";
+import { bracketMatching, HighlightStyle, indentOnInput, StreamLanguage, syntaxHighlighting } from "@codemirror/language";
+import { javascript, json } from "@codemirror/legacy-modes/mode/javascript";
 import { python } from "@codemirror/legacy-modes/mode/python";
-import { linter, lintGutter } from "@codemirror/lint";
 import { search, searchKeymap } from "@codemirror/search";
 import { EditorState, type Extension } from "@codemirror/state";
 import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
@@ -51,7 +49,7 @@ function looks(height: string, readOnly: boolean): Extension {
 function languageOf(language: Language): Extension {
   switch (language) {
     case "json":
-      return [json(), linter(jsonParseLinter()), lintGutter()];
+      return StreamLanguage.define(json);
     case "javascript":
       return StreamLanguage.define(javascript);
     case "python":
@@ -71,7 +69,6 @@ export function show(root: ShadowRoot, how: How): Shown {
       doc: how.value,
       extensions: [
         lineNumbers(),
-        foldGutter(),
         history(),
         drawSelection(),
         indentOnInput(),
@@ -79,7 +76,7 @@ export function show(root: ShadowRoot, how: How): Shown {
         search({ top: true }),
         syntaxHighlighting(COLORS),
         looks(how.height, how.readOnly),
-        keymap.of([...defaultKeymap, ...historyKeymap, ...foldKeymap, ...searchKeymap, ...(how.readOnly ? [] : [indentWithTab])]),
+        keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap, ...(how.readOnly ? [] : [indentWithTab])]),
         EditorView.lineWrapping,
         EditorView.contentAttributes.of({ "aria-label": how.label, tabindex: "0" }),
         EditorState.readOnly.of(how.readOnly),
