@@ -71,13 +71,17 @@ export function FormDialog(how: {
       busy.value = false;
     }
   };
+  // While it works it stays: else nobody would see what came of it, or a password that is shown once.
+  const close = () => {
+    if (!busy.value) how.onClose();
+  };
   return (
-    <Dialog title={how.title} onClose={how.onClose} wide={how.wide ?? false}>
+    <Dialog title={how.title} onClose={close} wide={how.wide ?? false}>
       <form onSubmit={submit}>
         {how.children}
         {failed.value && <p class="bad-note" role="alert">{failed.value}</p>}
         <footer>
-          <button type="button" onClick={how.onClose}>Cancel</button>
+          <button type="button" disabled={busy.value} onClick={close}>Cancel</button>
           <button type="submit" class={how.tone ?? "main"} disabled={busy.value || how.disabled}>{busy.value ? "Working …" : how.done}</button>
         </footer>
       </form>
