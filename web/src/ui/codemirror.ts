@@ -23,8 +23,9 @@ interface How {
 }
 
 const COLORS = HighlightStyle.define([
-  { tag: tags.propertyName, color: "var(--blue)" },
   { tag: tags.string, color: "var(--green)" },
+  // After strings: a name in JSON is one too.
+  { tag: tags.propertyName, color: "var(--blue)" },
   { tag: [tags.number, tags.bool, tags.null], color: "var(--c3)" },
   { tag: tags.keyword, color: "var(--c4)" },
   { tag: tags.comment, color: "var(--soft)", fontStyle: "italic" },
@@ -49,7 +50,8 @@ function looks(height: string, readOnly: boolean): Extension {
 function languageOf(language: Language): Extension {
   switch (language) {
     case "json":
-      return StreamLanguage.define(json);
+      // Names are “string property” there, and only a word alone would be known.
+      return StreamLanguage.define({ ...json, tokenTable: { property: tags.propertyName } });
     case "javascript":
       return StreamLanguage.define(javascript);
     case "python":
