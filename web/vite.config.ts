@@ -15,6 +15,10 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     reportCompressedSize: true,
+    rolldownOptions: {
+      // What several pages share comes with the first page: many small files cost more than they spare.
+      output: { codeSplitting: { groups: [{ name: "common", test: /node_modules\/(preact|@preact)\/|\/web\/src\/(ui|api|style)\/|\/web\/src\/[^/]+$|preload-helper/, minShareCount: 2 }] } },
+    },
   },
   test: { include: ["src/**/*.test.ts"] },
 });
