@@ -6,6 +6,14 @@ import { useEffect, useId, useRef } from "preact/hooks";
 import { Icon } from "./icon";
 import { words } from "./toast";
 
+/** Where the keyboard begins: the first field, else the first button below the heading (where that is Cancel, Enter
+ * does no harm). The browser alone would take the one that closes it. */
+function first(dialog: HTMLElement): HTMLElement | undefined {
+  const all = [...dialog.querySelectorAll<HTMLElement>("input, select, textarea, button")];
+  const can = all.filter((one) => !one.closest("header") && !one.matches(":disabled, [type=radio]:not(:checked)") && one.getClientRects().length > 0);
+  return can.find((one) => one.tagName !== "BUTTON") ?? can[0];
+}
+
 /** Open as long as it is drawn. `wide` for editors. */
 export function Dialog({ title, onClose, wide = false, children }: { title: string; onClose: () => void; wide?: boolean; children: ComponentChildren }): JSX.Element {
   const ref = useRef<HTMLDialogElement>(null);
@@ -14,6 +22,7 @@ export function Dialog({ title, onClose, wide = false, children }: { title: stri
     const dialog = ref.current;
     const before = document.activeElement;
     if (dialog && !dialog.open) dialog.showModal();
+    if (dialog) first(dialog)?.focus();
     return () => {
       if (before instanceof HTMLElement) before.focus();
     };
@@ -62,13 +71,17 @@ export function FormDialog(how: {
       busy.value = false;
     }
   };
+  // While it works it stays: else nobody would see what came of it, or a password that is shown once.
+  const close = () => {
+    if (!busy.value) how.onClose();
+  };
   return (
-    <Dialog title={how.title} onClose={how.onClose} wide={how.wide ?? false}>
+    <Dialog title={how.title} onClose={close} wide={how.wide ?? false}>
       <form onSubmit={submit}>
         {how.children}
         {failed.value && <p class="bad-note" role="alert">{failed.value}</p>}
         <footer>
-          <button type="button" onClick={how.onClose}>Cancel</button>
+          <button type="button" disabled={busy.value} onClick={close}>Cancel</button>
           <button type="submit" class={how.tone ?? "main"} disabled={busy.value || how.disabled}>{busy.value ? "Working …" : how.done}</button>
         </footer>
       </form>

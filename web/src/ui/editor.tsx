@@ -2,7 +2,7 @@
 // styles need no exception of the Content-Security-Policy.
 
 import { type JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { Shown } from "./codemirror";
 
 export type Language = "json" | "javascript" | "python" | "text";
@@ -44,6 +44,7 @@ export function Editor(how: How): JSX.Element {
       shown.current = null;
     };
   }, [how.language, !how.onInput]);
-  useEffect(() => shown.current?.set(how.value), [how.value]);
+  // Before the next key can come: what was typed comes back as the value, and set later it would undo that key.
+  useLayoutEffect(() => shown.current?.set(how.value), [how.value]);
   return <div ref={place} class={`editor ${how.onInput ? "" : "read"}`} />;
 }

@@ -4,6 +4,8 @@ import type { Fields, Todo } from "./ops";
 import { token } from "./sign-in";
 
 const ANSWER_MS = 8000;
+/** Nothing more is known. */
+export const NO_ANSWER = "no answer";
 
 /** A refusal, or no answer at all (`status` 0). */
 export class Refused extends Error {
@@ -77,7 +79,7 @@ export class TodoApi {
       });
     } catch (error) {
       const late = error instanceof DOMException && error.name === "TimeoutError";
-      throw new Refused(0, late ? `no answer within ${ANSWER_MS / 1000} s` : "no answer");
+      throw new Refused(0, late ? `no answer within ${ANSWER_MS / 1000} s` : NO_ANSWER);
     }
     const text = await answer.text().catch(() => "");
     if (!answer.ok) throw new Refused(answer.status, reasonOf(text) || `status ${answer.status}`);

@@ -53,12 +53,14 @@ function Choice({ places }: { places: readonly Place[] }): JSX.Element | null {
   const set = (more: Partial<typeof shows.value>) => { location.hash = written({ ...shows.value, ...more }); };
   return (
     <div class="choice">
-      <label>
-        <span>API at</span>
-        <select value={side ? "" : at} disabled={Boolean(side)} onChange={(event) => set({ at: event.currentTarget.value })}>
-          {places.map((place) => <option key={place.name} value={place.name}>{place.label}</option>)}
-        </select>
-      </label>
+      {!side && (
+        <label>
+          <span>API at</span>
+          <select value={at} onChange={(event) => set({ at: event.currentTarget.value })}>
+            {places.map((place) => <option key={place.name} value={place.name}>{place.label}</option>)}
+          </select>
+        </label>
+      )}
       {regions.length > 1 && (
         <button aria-pressed={Boolean(side)} onClick={() => set({ side: side ? null : [regions[0]?.name ?? "", regions[1]?.name ?? ""] })}>
           Side by side
@@ -85,7 +87,7 @@ function useBoard(place: Place): Board {
 
 function OneBoard({ place }: { place: Place }): JSX.Element {
   const board = useBoard(place);
-  return <main><List board={board} name={place.name ? place.label : ""} /></main>;
+  return <main><List board={board} name={place.name ? place.label : ""} isFirst /></main>;
 }
 
 /** What is done at one is looked for at the other. */
@@ -98,7 +100,7 @@ function TwoBoards({ one, other }: { one: Place; other: Place }): JSX.Element {
   }, [left, right]);
   return (
     <main class="sides">
-      <List board={left} name={one.label} />
+      <List board={left} name={one.label} isFirst />
       <List board={right} name={other.label} />
     </main>
   );

@@ -23,8 +23,13 @@ export function Conflict({ board, todo, onClose }: { board: Board; todo: Shown; 
     );
   };
   useEffect(() => {
+    const before = document.activeElement;
     dialog.current?.showModal();
+    dialog.current?.focus();
     load();
+    return () => {
+      if (before instanceof HTMLElement) before.focus();
+    };
   }, []);
   const settle = (fields: { title: string; completed: boolean }) => {
     if (!versions.value) return;
@@ -32,7 +37,7 @@ export function Conflict({ board, todo, onClose }: { board: Board; todo: Shown; 
     onClose();
   };
   return (
-    <dialog ref={dialog} class="conflict" aria-labelledby={id} onCancel={(event) => { event.preventDefault(); onClose(); }}>
+    <dialog ref={dialog} tabIndex={-1} class="conflict" aria-labelledby={id} onCancel={(event) => { event.preventDefault(); onClose(); }}>
       <h2 id={id}>Which one is right?</h2>
       <p>This todo was changed in two regions at the same time. Until you choose, everybody sees the first one.</p>
       {failed.value && <p class="bad" role="alert">{failed.value} <button class="link" onClick={load}>Try again</button></p>}

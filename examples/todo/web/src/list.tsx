@@ -11,8 +11,8 @@ import { Status } from "./status";
 
 const DRAFT = "todo-draft";
 
-/** `name` is the heading where there are several. */
-export function List({ board, name }: { board: Board; name: string }): JSX.Element {
+/** `name` is the heading where there are several. In the first one typing begins. */
+export function List({ board, name, isFirst = false }: { board: Board; name: string; isFirst?: boolean }): JSX.Element {
   const list = board.list.value;
   const left = list.filter((todo) => !todo.completed).length;
   const { filter } = shows.value;
@@ -28,7 +28,7 @@ export function List({ board, name }: { board: Board; name: string }): JSX.Eleme
   return (
     <section class="board" aria-label={name || "Todos"}>
       {name && <h2>{name}</h2>}
-      <NewTodo board={board} />
+      <NewTodo board={board} isFirst={isFirst} />
       {list.length > 0 && (
         <div class="toggle-all">
           <input id={all} type="checkbox" checked={left === 0} onChange={toggleAll} />
@@ -59,7 +59,11 @@ export function List({ board, name }: { board: Board; name: string }): JSX.Eleme
 }
 
 /** Typing survives a reload. */
-function NewTodo({ board }: { board: Board }): JSX.Element {
+function NewTodo({ board, isFirst }: { board: Board; isFirst: boolean }): JSX.Element {
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (isFirst) field.current?.focus({ preventScroll: true });
+  }, []);
   const key = `${DRAFT} ${board.place.url}`;
   const text = useSignal(sessionStorage.getItem(key) ?? "");
   const set = (typed: string) => {
@@ -76,7 +80,7 @@ function NewTodo({ board }: { board: Board }): JSX.Element {
   };
   return (
     <form onSubmit={submit}>
-      <input class="new" aria-label="New todo" placeholder="What needs to be done?" autocomplete="off" maxLength={2000} value={text.value} onInput={(event) => set(event.currentTarget.value)} />
+      <input ref={field} class="new" aria-label="New todo" placeholder="What needs to be done?" autocomplete="off" maxLength={2000} value={text.value} onInput={(event) => set(event.currentTarget.value)} />
     </form>
   );
 }
@@ -86,8 +90,12 @@ function Item({ board, todo }: { board: Board; todo: Shown }): JSX.Element {
   const choosing = useSignal(false);
   const field = useRef<HTMLInputElement>(null);
   const isEditing = editing.value !== null;
+  const pencil = useRef<HTMLButtonElement>(null);
+  const byKey = useRef(false);
   useEffect(() => {
     if (isEditing) field.current?.focus();
+    else if (byKey.current) pencil.current?.focus();
+    byKey.current = false;
   }, [isEditing]);
   const save = () => {
     if (editing.value === null) return;
@@ -97,6 +105,7 @@ function Item({ board, todo }: { board: Board; todo: Shown }): JSX.Element {
     else if (title !== todo.title) board.change(todo.id, { title });
   };
   const keys = (event: KeyboardEvent) => {
+    byKey.current = event.key === "Enter" || event.key === "Escape";
     if (event.key === "Enter") save();
     if (event.key === "Escape") editing.value = null;
   };
@@ -114,7 +123,7 @@ function Item({ board, todo }: { board: Board; todo: Shown }): JSX.Element {
           {(todo.versions ?? 1) > 1 && (
             <button class="mark versions" onClick={() => { choosing.value = true; }}>{todo.versions} versions</button>
           )}
-          <button class="small" aria-label={`Edit ${todo.title}`} onClick={() => { editing.value = todo.title; }}>✎</button>
+          <button ref={pencil} class="small" aria-label={`Edit ${todo.title}`} onClick={() => { editing.value = todo.title; }}>✎</button>
           <button class="small destroy" aria-label={`Delete ${todo.title}`} onClick={() => board.remove(todo.id)}>×</button>
         </>
       )}

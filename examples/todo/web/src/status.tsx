@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { type JSX } from "preact";
 import { useEffect } from "preact/hooks";
+import { NO_ANSWER } from "./api";
 import type { Board } from "./board";
 import type { Op } from "./ops";
 import { signIn } from "./sign-in";
@@ -22,7 +23,7 @@ export function Status({ board }: { board: Board }): JSX.Element {
     <div class={`status ${failed.value ? "bad" : ""}`}>
       <p role="status">
         {failed.value
-          ? <><strong>{board.place.name || "The API"} does not answer</strong> ({failed.value}). </>
+          ? <><strong>{navigator.onLine ? `${board.place.name || "The API"} does not answer` : "This device is offline"}</strong>{failed.value !== NO_ANSWER && ` (${failed.value})`}. </>
           : region.value ? <>Answered by <strong>{region.value}</strong>. </> : null}
         {unsaved > 0
           ? <span class="count-unsaved">{unsaved} {unsaved === 1 ? "change is" : "changes are"} not saved yet{left > 0 ? `, tried again in ${left} s` : ""}. </span>

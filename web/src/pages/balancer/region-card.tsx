@@ -12,6 +12,9 @@ import { isDrained, underWay } from "./shares";
 /** In the past, who stood by could have served. */
 const STANDBY = 0.5;
 
+/** Serving and standing by alternate while a region is in; the balancer remembers when it was let in. */
+const IN: ReadonlySet<string> = new Set<Admitted["state"]>(["serving", "standby"]);
+
 interface How {
   name: string;
   one: Admitted;
@@ -30,7 +33,7 @@ export function RegionCard({ name, one, share, span, past, color, ask }: How): J
   return (
     <section class="card balancer-region" aria-label={name}>
       <header class="row">
-        <h3>{name}</h3> <Badge tone={tone}>{one.state}</Badge> <span class="soft small nums">since {at(one.since)}</span>
+        <h3>{name}</h3> <Badge tone={tone}>{one.state}</Badge> <span class="soft small nums">{IN.has(one.state) ? "let in" : "since"} {at(one.since)}</span>
         <span class="grow" />
         {drained
           ? <Button tone="main" onClick={() => ask(false)}>Let in again</Button>

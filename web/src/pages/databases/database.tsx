@@ -72,7 +72,7 @@ function Part({ db, tab, rest, info, changed }: { db: string; tab: DatabaseTab; 
 
 function Figures({ info }: { info: DatabaseInfo }): JSX.Element {
   const parts = [
-    `${count(info.doc_count)} documents`,
+    `${count(info.doc_count)} ${info.doc_count === 1 ? "document" : "documents"}`,
     info.doc_del_count === undefined ? "" : `${count(info.doc_del_count)} deleted`,
     info.sizes ? `${bytes(info.sizes.active)} of ${bytes(info.sizes.file)}` : "",
     `seq ${seqNumber(info.update_seq)}`,

@@ -73,5 +73,5 @@ export function faultWords(fault: string, how: string): string {
 export function willBreak(kind: FaultKind, how: string, region: string): string {
   const way = kind.ways.find((one) => one.how === how) ?? kind.ways[0]!;
   const which = kind.where ? ` The region: ${region || "the one that serves when it begins"}.` : "";
-  return `Really: ${way.does}.${which}`;
+  return `This is real: ${way.does}.${which}`;
 }

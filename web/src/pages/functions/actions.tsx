@@ -5,6 +5,7 @@ import { type JSX } from "preact";
 import { actions, counted, packageActions, packages, ROWS_MAX, type Access } from "../../api/functions";
 import { annotation, kindOf, placeOf, webOf, type ActionRow, type PackageRow } from "../../api/whisk";
 import { to } from "../../router";
+import { Icon } from "../../ui/icon";
 import { useLive } from "../../ui/live";
 import { Badge, Empty, Fact, Facts, Failed, Loading } from "../../ui/parts";
 import { Search, Table, type Column } from "../../ui/table";
@@ -48,7 +49,7 @@ export function Actions({ access }: { access: Access }): JSX.Element {
             </Facts>
             <span class="grow" />
             <Search label="Search actions" value={text.value} onInput={(value) => { text.value = value; }} />
-            <a class="button" href={to(["functions", access.namespace, "new"])}>New action</a>
+            <a class="button main" href={to(["functions", access.namespace, "new"])}><Icon name="plus" /> New action</a>
           </div>
           {all.actions.length >= ROWS_MAX && <p class="note">Only the newest {count(ROWS_MAX)} are shown.</p>}
           {groups.value.map((group) => <Group key={group.name} access={access} group={group} open={text.value !== "" || groups.value.length <= OPEN_MAX} />)}

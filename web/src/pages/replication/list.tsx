@@ -4,6 +4,7 @@ import { useComputed } from "@preact/signals";
 import { type JSX } from "preact";
 import { isAdmin } from "../../api/session";
 import { go, route, to } from "../../router";
+import { Icon } from "../../ui/icon";
 import { Badge, Empty, Failed, Head, Loading } from "../../ui/parts";
 import { Search, Table, type Column } from "../../ui/table";
 import { count, seconds } from "../../ui/words";
@@ -30,7 +31,7 @@ export function List(): JSX.Element {
   return (
     <>
       <Head title="Replication">
-        <a class="button replication-new" href={to(["replication", "new"])}>New replication</a>
+        <a class="button main" href={to(["replication", "new"])}><Icon name="plus" /> New replication</a>
       </Head>
       <NotAdmin>Of the documents in <code>_replicator</code> you see those that you may list.</NotAdmin>
       {live.failed.value && <Failed text={failedWords(live.failed.value)} again={() => { void live.again(); }} />}

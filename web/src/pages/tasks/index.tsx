@@ -70,7 +70,7 @@ function Nothing({ filtered }: { filtered: boolean }): JSX.Element {
 }
 
 function columns(open: (task: Task) => void): Column<Task>[] {
-  const at = (time: number | undefined) => (time ? <span title={clock(time * 1000)}>{seconds(Math.max(0, Date.now() / 1000 - time))} ago</span> : "–");
+  const at = (time: number | undefined) => (time ? <span class="tasks-short" title={clock(time * 1000)}>{seconds(Math.max(0, Date.now() / 1000 - time))} ago</span> : "–");
   return [
     {
       name: "task", title: "Task", sort: (task) => `${task.type} ${subject(task)}`,
@@ -84,7 +84,7 @@ function columns(open: (task: Task) => void): Column<Task>[] {
 
 function How({ task }: { task: Task }): JSX.Element {
   const value = progress(task);
-  if (value === null) return <span class="nums">{standing(task)}</span>;
+  if (value === null) return <span class="nums tasks-short">{standing(task)}</span>;
   return (
     <div class="tasks-progress">
       <Progress value={value} label={`Progress of ${subject(task)}`} />

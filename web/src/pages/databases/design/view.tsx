@@ -25,7 +25,7 @@ function DesignList({ db }: { db: string }): JSX.Element {
   const docs = live.value.value;
   return (
     <div class="stack">
-      <div class="row"><a class="button databases-new" href={`${newDocumentHref(db)}?design`}><Icon name="plus" /> New design document</a></div>
+      <div class="row"><a class="button main" href={`${newDocumentHref(db)}?design`}><Icon name="plus" /> New design document</a></div>
       {live.failed.value && <Failed text={live.failed.value} again={() => void live.again()} />}
       {!docs && !live.failed.value && <Loading />}
       {docs?.length === 0 && <Empty title="No design documents"><p>They hold views, filters and the rules for what may be written.</p></Empty>}

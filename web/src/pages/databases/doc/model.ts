@@ -33,13 +33,22 @@ export interface Model {
 const models = new Map<string, Model>();
 const keyOf = (db: string, id: string) => `${db}\n${id}`;
 
+/** What CouchDB wants of a user; it keeps a hash of the password. The name is put in at two places. */
+const NEW_USER = `{
+  "_id": "org.couchdb.user:",
+  "name": "",
+  "password": "",
+  "roles": [],
+  "type": "user"
+}`;
+
 /** The one of a document: as it was left when something is typed in it, else a fresh one. */
 export function modelOf(db: string, id: string): Model {
   const found = models.get(keyOf(db, id));
   if (found && isTyped(found)) return found;
   const model: Model = { db, id, loaded: signal(null), typed: signal(null), shown: signal({ text: "", version: 0 }) };
   models.set(keyOf(db, id), model);
-  if (!id) begin(model, `{\n  "_id": "${newId()}"\n}`);
+  if (!id) begin(model, db === "_users" ? NEW_USER : `{\n  "_id": "${newId()}"\n}`);
   return model;
 }
 

@@ -74,8 +74,15 @@ async function selected(db: string, selector: JsonObject, from: string | null, l
       if (!(error instanceof ApiError && NO_FIND.includes(error.status))) throw error;
     }
   }
-  const living = { $and: [selector, { _deleted: { $exists: false } }] };
+  const living = livingOf(selector);
   return changed(db, living, from, limit, "This server has no _find (Mango queries). Its changes are searched instead: every document is read, and the rows are in the order of their last change.", signal);
+}
+
+/** Of the changes, which tell of deleted documents too. An empty selector takes all, but within `$and` CouchDB reads
+ * it as equal to `{}`, and takes none. */
+export function livingOf(selector: JsonObject): JsonObject {
+  const living = { _deleted: { $exists: false } };
+  return Object.keys(selector).length ? { $and: [selector, living] } : living;
 }
 
 const BOOKMARK = "bookmark:";

@@ -36,7 +36,7 @@ export function DocumentsView({ db, info, changed }: { db: string; info: Databas
   return (
     <div class="stack databases-documents">
       <div class="row">
-        <a class="button databases-new" href={newDocumentHref(db)}><Icon name="plus" /> New document</a>
+        <a class="button main" href={newDocumentHref(db)}><Icon name="plus" /> New document</a>
         <Button icon="up" onClick={() => { dialog.value = "upload"; }}>Upload</Button>
         <Button icon="down" onClick={() => { dialog.value = "download"; }}>Download</Button>
         <span class="grow" />

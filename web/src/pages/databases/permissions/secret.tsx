@@ -2,6 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { type ComponentChildren, type JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import { Dialog } from "../../../ui/dialog";
 import { Copy } from "../../../ui/parts";
 import { words } from "../../../ui/toast";
@@ -42,7 +43,7 @@ export function SecretDialog({ title, done, make, grant, onClose, children }: Ho
   // A slip of a finger must not cost a password that nobody can show again.
   const close = () => {
     if (secret.value) asked.value = true;
-    else onClose();
+    else if (!busy.value) onClose();
   };
   return (
     <Dialog title={title} onClose={close}>
@@ -53,7 +54,7 @@ export function SecretDialog({ title, done, make, grant, onClose, children }: Ho
             {children}
             {failed.value && <p class="bad-note" role="alert">{failed.value}</p>}
             <footer>
-              <button type="button" onClick={onClose}>Cancel</button>
+              <button type="button" disabled={busy.value} onClick={close}>Cancel</button>
               <button type="submit" class="main" disabled={busy.value}>{busy.value ? "Working …" : done}</button>
             </footer>
           </form>
@@ -63,8 +64,10 @@ export function SecretDialog({ title, done, make, grant, onClose, children }: Ho
 }
 
 function Shown({ secret, failed, asked, onClose }: { secret: Secret; failed: string; asked: boolean; onClose: () => void }): JSX.Element {
+  const place = useRef<HTMLDivElement>(null);
+  useEffect(() => place.current?.querySelector("button")?.focus(), []);
   return (
-    <div class="body">
+    <div ref={place} class="body">
       {failed && <p class="bad-note" role="alert">{failed}</p>}
       <p class="permissions-once" role="status"><strong>Keep the password now.</strong> It is not shown again, and nobody can find it out later.</p>
       <dl class="permissions-secret">

@@ -9,6 +9,7 @@ import { useLive } from "../../../ui/live";
 import { Badge, Button, Failed, Loading } from "../../../ui/parts";
 import { tell } from "../../../ui/toast";
 import { changePermissions, createUser, deleteUser, generateKey, type Permissions, random, readPermissions } from "./api";
+import { newDocumentHref } from "../place";
 import { Lists } from "./lists";
 import "./permissions.css";
 import { Rights } from "./rights";
@@ -116,14 +117,21 @@ function Ask({ asked, closes, change, close }: Ways): JSX.Element {
           <label><span>Rights</span><select name="party"><option value="members">Member: read and write</option><option value="admins">Admin of this database</option></select></label>
         </SecretDialog>
       );
-    case "name":
+    case "name": {
+      const act = async (form: FormData) => {
+        const name = String(form.get("name")).trim();
+        await change((was) => withRights(was, name, rightsOf(form)));
+        tell(`${name} added`);
+      };
       return (
-        <FormDialog title="Add a user" done="Add" onClose={close} act={(form) => change((was) => withRights(was, String(form.get("name")).trim(), rightsOf(form)))}>
+        <FormDialog title="Add a user" done="Add" onClose={close} act={act}>
           {closes && <Closes />}
           <label><span>Name of a user or an API key</span><input name="name" required pattern=".*\S.*" autocomplete="off" autocapitalize="off" spellcheck={false} /></label>
+          <p class="hint">It gives rights to who is in <code>_users</code>, now or later. {isAdmin.value && <a href={newDocumentHref("_users")}>Make a user</a>}</p>
           <Checks />
         </FormDialog>
       );
+    }
     case "remove": {
       const { name, kind } = asked.row;
       const mayDelete = kind === "API key" && isAdmin.value;

@@ -77,7 +77,7 @@ function RefusedList({ refused, all, title }: { refused: readonly Refused[]; all
       <h3>{title}</h3>
       <ul tabIndex={0}>
         {refused.slice(0, SHOWN_MAX).map((one, at) => (
-          <li key={at}><span class="soft">line {count(one.line)}</span> {one.id && <code>{one.id}</code>} {one.reason}</li>
+          <li key={at}>{!one.reason.startsWith("line ") && <span class="soft">line {count(one.line)}</span>} {one.id && <code>{one.id}</code>} {one.reason}</li>
         ))}
       </ul>
       {all > SHOWN_MAX && <p class="hint">and {count(all - SHOWN_MAX)} more</p>}

@@ -20,7 +20,7 @@ export interface Survey {
 }
 
 export interface State {
-  /** Bytes of the file that are done with, of all. */
+  /** Of the file's bytes about as many are done with. */
   done: number;
   size: number;
   written: number;
@@ -97,17 +97,18 @@ export async function upload(how: How): Promise<State> {
     const refused = await sendBatch(how, batch);
     keep(state, refused);
     state.written += batch.length - refused.length;
+    state.done = Math.min(state.size, batch.reduce((chars, one) => chars + one.text.length, state.done));
     how.progress({ ...state });
   };
-  for await (const { found, done } of pieces(how.file, how.signal)) {
+  for await (const { found } of pieces(how.file, how.signal)) {
     for (const piece of found) {
       const one = ready(piece, newId);
       if (isRefused(one)) keep(state, [one]);
       else await send(batches.push(one) ?? []);
     }
-    state.done = done;
   }
   await send(batches.take());
+  state.done = state.size;
   how.progress({ ...state });
   return state;
 }
