@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    FloatRect,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 AXE: Final = ROOT / "node_modules" / "axe-core" / "axe.min.js"
@@ -21,7 +29,7 @@ SCREENS: Final = ROOT / "docs" / "screens"
 RENEW: Final = "COUCHGRASS_RENEW_SCREENS"
 """With this in the environment `shot` keeps its pictures in docs/screens. They look best when nothing else
 has been in the regions before: `COUCHGRASS_RENEW_SCREENS=1 pytest -p no:randomly tests/web/test_pictures.py
-tests/web/test_todo.py tests/web/test_drills.py`."""
+tests/web/test_todo.py tests/web/test_drills.py`, which takes five minutes."""
 
 WAIT_MS: Final = 15_000
 """For whatever is waited for. Long for a person: the machine may do much else."""
@@ -115,10 +123,14 @@ def check_fits(page: Page) -> None:
     assert wide <= seen, f"the page is {wide} wide in a window of {seen}"
 
 
-def shot(page: Page, name: str, folder: Path) -> Path:
-    """A picture of the page in `folder`; also in docs/screens when that is to be renewed."""
+def shot(page: Page, name: str, folder: Path, *, height: int | None = None) -> Path:
+    """A picture of the page in `folder`; also in docs/screens when that is to be renewed. `height`: how much
+    of the page, from its top, when that is not the window's."""
     place = folder / f"{name}.png"
-    page.screenshot(path=place, animations="disabled")
+    size = page.viewport_size or WIDE
+    page.evaluate("() => scrollTo(0, 0)")
+    clip: FloatRect = {"x": 0, "y": 0, "width": size["width"], "height": height or size["height"]}
+    page.screenshot(path=place, animations="disabled", full_page=True, clip=clip)
     assert place.stat().st_size > BYTES_MIN, "there is nothing to be seen"
     if RENEW in os.environ:
         SCREENS.mkdir(parents=True, exist_ok=True)

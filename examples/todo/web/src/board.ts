@@ -50,6 +50,8 @@ export class Board {
   #asking = false;
   #wake: (() => void) | null = null;
   #expected: Travelling[] = [];
+  /** The ids that todos which were added here had on the screen at first. */
+  readonly #firstIds = new Map<string, string>();
 
   constructor(place: Place) {
     this.place = place;
@@ -67,6 +69,11 @@ export class Board {
     document.removeEventListener("visibilitychange", this.#seen);
     removeEventListener("online", this.#seen);
     this.#wake?.();
+  }
+
+  /** A todo's name for as long as it is on the screen: its real id must not end what the user types in it. */
+  keyOf(id: string): string {
+    return this.#firstIds.get(id) ?? id;
   }
 
   // --- what the user does
@@ -151,6 +158,7 @@ export class Board {
     if (op.kind === "add") {
       const answer = await this.api.add(op.fields, op.key);
       ({ id } = answer.value);
+      this.#firstIds.set(id, op.temporary);
       region = answer.region;
     } else if (op.kind === "patch") {
       ({ region } = await this.api.change(op.id, op.fields, op.key, op.resolves));

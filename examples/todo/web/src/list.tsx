@@ -36,7 +36,7 @@ export function List({ board, name, isFirst = false }: { board: Board; name: str
         </div>
       )}
       <ul class="todos" aria-label={name ? `Todos in ${name}` : "All todos"}>
-        {seen.map((todo) => <Item key={todo.id} board={board} todo={todo} />)}
+        {seen.map((todo) => <Item key={board.keyOf(todo.id)} board={board} todo={todo} />)}
       </ul>
       {board.server.value === undefined && !board.failed.value && <p class="nothing" role="status">Loading …</p>}
       {board.server.value && !list.length && <p class="nothing">Nothing to do.</p>}
