@@ -14,7 +14,9 @@ from couchgrass.topology.config import App, Balancer, Synced
 ROOT = Path(__file__).resolve().parent.parent
 FIRST = ROOT / "README.md"
 PAGES = sorted([FIRST, ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/*.md")])
-LINK = re.compile(r"(?<!\!)\[[^\]]+\]\(([^)\s]+)\)")
+LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
+PICTURES = ROOT / "docs" / "screens"
+PICTURES_BYTES_MAX = 2_500_000
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -34,6 +36,16 @@ def test_links_lead_to_a_file_and_a_heading_that_are_there(page: Path) -> None:
         target = (page.parent / path).resolve() if path else page
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
+
+
+def test_pictures_are_small_and_made_by_a_test() -> None:
+    """`COUCHGRASS_RENEW_SCREENS` has them made anew."""
+    made = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("tests/web/test_*.py"))
+    found = sorted(PICTURES.iterdir())
+    assert sum(path.stat().st_size for path in found) < PICTURES_BYTES_MAX
+    for path in found:
+        assert path.suffix == ".png"
+        assert f'"{path.stem}"' in made, path
 
 
 @pytest.mark.parametrize("table", [App, Balancer, Synced])

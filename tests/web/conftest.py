@@ -81,11 +81,16 @@ def open_utils(page: Page, server: ServerProcess, hash: str = "", *who: str) -> 
 
 def open_dashboard(page: Page, up: UpProcess, hash: str = "", region: str = "london") -> Page:
     """The page, at a region's dashboard, signed in as its admin."""
-    admin = up.admin(region)
-    let_in(page, f"{up.dashboard(region)}/couch/_session", admin.name, admin.password)
+    sign_in_at(page, up, region)
     page.goto(f"{up.dashboard(region)}/{hash}")
     page.get_by_role("button", name="Sign out").wait_for()
     return page
+
+
+def sign_in_at(page: Page, up: UpProcess, region: str) -> None:
+    """The window has the session of the region's admin from now on."""
+    admin = up.admin(region)
+    let_in(page, f"{up.dashboard(region)}/couch/_session", admin.name, admin.password)
 
 
 def let_in(page: Page, session: str, name: str, password: str) -> None:

@@ -11,13 +11,14 @@ from playwright.sync_api import Browser, Page, expect
 
 from couchgrass.testing.browser import PHONE, WIDE, check_accessible, check_fits, opened
 from couchgrass.testing.up import UpProcess
-from tests.web.conftest import SignedIn, open_dashboard
+from tests.web.conftest import SignedIn, open_dashboard, sign_in_at
 
 WELL = "Both regions are ready"
 BACK_MS = 90_000
 HELD_S = 120.0
 OBVIOUS_S = 2.0
-TRIES = 3
+FIRST_PAGE_S = 1.0
+TRIES = 5
 """The machine may do much else: what takes longer once is looked at again."""
 
 pytestmark = pytest.mark.timeout(240)
@@ -53,6 +54,22 @@ def test_both_regions_are_seen_and_how_their_links_are(dashboard: SignedIn) -> N
         "running"
     )
     expect(page.get_by_role("region", name="Balancer")).to_contain_text("serving")
+
+
+def test_the_first_page_is_of_use_within_a_second(browser: Browser, up_site: UpProcess) -> None:
+    """With nothing in the browser's cache: from the address until the regions are shown, and live."""
+    took: list[float] = []
+    while not took or (min(took) > FIRST_PAGE_S and len(took) < TRIES):
+        with opened(browser) as window:
+            sign_in_at(window.page, up_site, "london")
+            began = time.monotonic()
+            window.page.goto(f"{up_site.dashboard('london')}/")
+            for name in ("london", "dallas"):
+                card = window.page.get_by_role("region", name=name, exact=True)
+                expect(card).to_contain_text("Requests/s")
+            window.page.get_by_role("button", name="london → dallas").click()
+            took.append(time.monotonic() - began)
+    assert min(took) <= FIRST_PAGE_S, took
 
 
 def test_a_dead_region_is_obvious_and_seen_to_come_back(dashboard: SignedIn, up_site: UpProcess) -> None:

@@ -153,14 +153,14 @@ def test_databases(page: Page, tmp_path: Path) -> None:
             "conflicts",
             f"{here}/conflicts/order-1007",
             page.get_by_role("textbox", name="Merged document"),
-            None,
+            784,
         ),
-        ("revisions", compared, page.get_by_role("region", name="Differences between"), None),
+        ("revisions", compared, page.get_by_role("region", name="Differences between"), 1000),
         (
             "permissions",
             f"{here}/permissions",
             page.get_by_role("checkbox", name="_admin for anna"),
-            None,
+            620,
         ),
     ):
         go(page, hash)
@@ -179,7 +179,7 @@ def test_replication(page: Page, tmp_path: Path) -> None:
     page.get_by_label("Target URL").fill("https://paris.example/orders")
     page.get_by_label("Target user").fill("anna")
     page.get_by_label("Both directions").check()
-    looked_at(page, "replication-new", tmp_path)
+    looked_at(page, "replication-new", tmp_path, 960)
     page.get_by_label("Source database").fill("")
     page.get_by_label("Target URL").fill("")
     go(page, "#/tasks")
@@ -201,11 +201,13 @@ def test_functions(page: Page, site: UpProcess, tmp_path: Path) -> None:
     go(page, f"{here}/tail")
     expect(page.get_by_text("Following.")).to_be_visible()
     ended = page.get_by_role("list", name="Activations as they end").get_by_role("listitem")
-    for name in ("Grace", "Barbara"):
+    for name in ("Grace", "Barbara", "Katherine", "Margaret"):
         assert owner_of(site).invoke(ACTION, {"name": name}).status == 200
         expect(ended.filter(has_text=f"a greeting for {name}")).to_be_visible()
     page.get_by_role("button", name="Pause").click()
-    looked_at(page, "activations", tmp_path)
+    page.get_by_placeholder("Name or log").fill(ACTION)
+    expect(ended).to_have_count(4)
+    looked_at(page, "activations", tmp_path, 640)
 
 
 def test_apis(page: Page, tmp_path: Path) -> None:
@@ -228,20 +230,22 @@ def test_the_balancer(page: Page, tmp_path: Path) -> None:
     looked_at(page, "balancer", tmp_path, 900)
 
 
-LOOKS: dict[str, dict[str, Any]] = {
-    "overview": {},
-    "overview-dark": {"color_scheme": "dark"},
-    "overview-phone": {"viewport": PHONE},
-}
-
-
-@pytest.mark.parametrize("name", LOOKS)
-def test_the_overview(site: UpProcess, browser: Browser, name: str, tmp_path: Path) -> None:
-    with opened(browser, **LOOKS[name]) as window:
+@pytest.mark.parametrize(
+    ("name", "how", "height"),
+    [
+        ("overview", {}, 1076),
+        ("overview-dark", {"color_scheme": "dark"}, 890),
+        ("overview-phone", {"viewport": PHONE}, 884),
+    ],
+)
+def test_the_overview(
+    site: UpProcess, browser: Browser, name: str, how: dict[str, Any], height: int, tmp_path: Path
+) -> None:
+    with opened(browser, **how) as window:
         page = open_dashboard(window.page, site)
         expect(page.get_by_role("heading", name="Both regions are ready")).to_be_visible()
         expect(page.get_by_role("region", name="london", exact=True)).to_contain_text("ready")
-        looked_at(page, name, tmp_path, 1240)
+        looked_at(page, name, tmp_path, height)
 
 
 def test_the_sign_in(site: UpProcess, browser: Browser, tmp_path: Path) -> None:
