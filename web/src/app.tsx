@@ -88,7 +88,7 @@ function Frame(): JSX.Element {
         <button class="plain menu" aria-expanded={open.value} aria-controls="nav" onClick={() => { open.value = !open.value; }}>
           <Icon name="menu" label="Menu" />
         </button>
-        <a class="brand" aria-label="couchgrass" href={to([pages[0]?.name ?? "databases"])}>
+        <a class="brand" aria-label={`couchgrass ${config().region}`.trim()} href={to([pages[0]?.name ?? "databases"])}>
           <Icon name="blades" /> <strong>couchgrass</strong>
           {config().region && <span class="region-name">{config().region}</span>}
         </a>
