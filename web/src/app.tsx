@@ -89,7 +89,7 @@ function Frame(): JSX.Element {
           <Icon name="menu" label="Menu" />
         </button>
         <a class="brand" aria-label={`couchgrass ${config().region}`.trim()} href={to([pages[0]?.name ?? "databases"])}>
-          <Icon name="blades" /> <strong>couchgrass</strong>
+          <Icon name="blades" /> <strong>couchgrass</strong>{" "}
           {config().region && <span class="region-name">{config().region}</span>}
         </a>
         <span class="grow" />
