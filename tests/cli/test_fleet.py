@@ -12,7 +12,7 @@ import pytest
 
 from couchgrass.cli import up_status
 from couchgrass.cli.fleet import count_actions, look, place_of, up_kept
-from couchgrass.region.config import Database, Functions, Gateway, Region
+from couchgrass.region.config import Agent, Database, Functions, Gateway, Region
 from couchgrass.region.restart import Phase
 from couchgrass.region.run.state_file import Hold, RegionState, Seen, write_state
 from couchgrass.testing.scripted import Exchange, scripted
@@ -71,10 +71,9 @@ def test_a_region_on_another_machine_is_at_its_public_urls(tmp_path: Path) -> No
 
 
 def test_nothing_runs_where_up_should(tmp_path: Path) -> None:
-    assert seen(tmp_path, Region(data=str(tmp_path)), needs_up=True).wrong == (f"nothing runs in {tmp_path}",)
-    assert seen(tmp_path, Region(name="a", data=str(tmp_path), agent=Region().agent)).wrong == (
-        "a: it does not run",
-    )
+    region = Region(name="a", data=str(tmp_path), agent=Agent(port=1))
+    assert seen(tmp_path, region, needs_up=True).wrong == (f"nothing runs in {tmp_path}",)
+    assert seen(tmp_path, region).wrong == ("a: it does not run",)
 
 
 def test_a_balancer_is_missed_only_where_it_was_started(tmp_path: Path) -> None:

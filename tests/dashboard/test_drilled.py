@@ -30,7 +30,7 @@ REGIONS = ("london", "dallas")
         (DrillAsked("all", how="kill"), "leave --how out"),
         (DrillAsked(region="paris"), "there is no region paris: there is london, dallas"),
         (DrillAsked(load=0), "--load above 0 up to 5000"),
-        (DrillAsked(seconds=1), "--seconds is 4 at least"),
+        (DrillAsked(seconds=1), "--seconds is 4 to 3600"),
     ],
 )
 def test_what_the_command_would_refuse_is_refused_in_its_words(asked: DrillAsked, words: str) -> None:

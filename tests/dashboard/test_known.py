@@ -57,3 +57,13 @@ def test_it_is_bounded_and_the_oldest_go_first() -> None:
     assert len(known) == SESSIONS_MAX
     assert known.kept(keys[0], 1) == ADMIN
     assert known.kept(keys[1], 1) is known.kept(keys[2], 1) is None
+
+
+def test_those_who_may_watch_make_no_room_for_others() -> None:
+    known = Known(b"s")
+    admin = known.key("admin", "")
+    known.answered(admin, ADMIN, 0)
+    for number in range(SESSIONS_MAX + 2):
+        known.answered(known.key(str(number), ""), NOBODY, 1)
+    assert known.kept(admin, 1) == ADMIN
+    assert len(known) == SESSIONS_MAX + 1

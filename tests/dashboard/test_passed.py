@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from couchgrass.dashboard.passed import POLICY, found_at, given_headers, sent_headers
+from couchgrass.dashboard.passed import LOCAL, POLICY, client_of, found_at, given_headers, sent_headers
 
 BASE = "https://couch.example/couchdb"
 
@@ -77,3 +77,22 @@ def test_a_location_is_where_it_is_found_here(location: str, here: str) -> None:
     assert (b"location", here.encode()) in given_headers(
         [(b"Location", location.encode())], base=BASE, prefix="/couch"
     )
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "client"),
+    [
+        ("192.0.2.1", None, "192.0.2.1"),
+        ("192.0.2.1", "127.0.0.1", "192.0.2.1"),
+        ("127.0.0.1", "127.0.0.1, 192.0.2.1", "192.0.2.1"),
+        ("::1", "2001:db8::1", "2001:db8::1"),
+        ("127.0.0.1", None, LOCAL),
+        ("127.0.0.1", "::ffff:127.0.0.1", LOCAL),
+        ("127.0.0.1", "192.0.2.1,", LOCAL),
+        ("127.0.0.1", "a b", LOCAL),
+    ],
+)
+def test_a_client_is_who_connects_or_whom_a_proxy_on_this_machine_saw(
+    peer: str, forwarded: str | None, client: str
+) -> None:
+    assert client_of(peer, forwarded) == client

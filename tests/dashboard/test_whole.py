@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from couchgrass.couch.auth import basic
 from couchgrass.testing.call import Reply, call
 from couchgrass.testing.region import Login, RegionProcess, running_region
 
@@ -128,7 +129,24 @@ def test_a_web_action_never_sees_who_is_signed_in(region: RegionProcess, admin: 
     seen = admin.ask("GET", "/functions/api/v1/web/guest/default/spy")
     assert seen.status == 200
     assert shared not in seen.body.decode() and admin.session not in seen.body.decode()
+    # A browser sends it to all ports of the host.
+    cookies = {"cookie": f"{COOKIE}={admin.session}; mine=1"}
+    direct = call(region.functions, "GET", "/api/v1/web/guest/default/spy", headers=cookies).body.decode()
+    assert "mine=1" in direct and admin.session not in direct
     assert admin.ask("GET", "/functions/api/v1/web/guest/default/spy", headers=GUEST).status == 404
+
+
+def test_wrong_passwords_here_lock_none_of_the_regions_processes_out(
+    region: RegionProcess, browser: Browser
+) -> None:
+    account = Login(**json.loads((region.data / "functions.json").read_text()))
+    for number in range(12):
+        wrong = Login(account.name, f"wrong{number}")
+        assert browser.sign_in(wrong).status in (401, 403)
+        browser.ask("GET", "/_dashboard/overview", headers={"authorization": basic(*wrong)})
+    assert browser.sign_in(account).status == 403, "locked out, but here alone"
+    seen = call(region.database, "GET", "/_session", headers={"Authorization": basic(*account)})
+    assert seen.json()["userCtx"]["name"] == account.name
 
 
 def test_an_attachment_of_many_megabytes_goes_up_and_down(admin: Browser) -> None:

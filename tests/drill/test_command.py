@@ -42,7 +42,7 @@ def site(folder: Path, url: str = "http://127.0.0.1:9") -> UpSite:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--seconds", "1"], "--seconds is 4 at least"),
+        (["--seconds", "1"], "--seconds is 4 to 3600"),
         (["--load", "0"], "--load above 0"),
         (["--json", "nowhere/at/all/report.json"], "is no folder"),
         ([], "couchgrass.toml is not there"),

@@ -6,6 +6,7 @@ import base64
 import os
 import uuid
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,3 +72,21 @@ def test_the_own_and_the_internal_secret_fit_and_no_other() -> None:
 
 def test_a_document_of_another_form_is_nobodys() -> None:
     assert keys.read_document({"_id": "x"}) is None
+
+
+def _basic(name: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        ("23bc46b1-71f6-4ed5-8c54-816aa4f8c502", True),
+        ("23BC46B171F64ED58C54816AA4F8C502", True),
+        ("admin", False),
+        ("23bc46b1-71f6-4ed5-8c54-816aa4f8c502\n", False),
+    ],
+)
+def test_a_key_is_told_from_a_password(name: str, is_one: bool) -> None:
+    assert keys.is_key(_basic(name, "secret")) is is_one
+    assert not keys.is_key(f"Bearer {name}")

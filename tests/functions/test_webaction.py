@@ -123,6 +123,14 @@ class TestParameters:
     def test_without_a_valid_key_there_is_no_user(self) -> None:
         assert "__ow_user" not in given()
 
+    def test_the_session_of_a_dashboard_is_not_shown(self) -> None:
+        def seen(cookie: bytes) -> Any:
+            asked = Asked("GET", "", b"", {b"cookie": cookie})
+            return payload(asked, b"", raw=False, fixed=frozenset())["__ow_headers"]
+
+        assert seen(b"a=1; couchgrass-london=secret") == {"cookie": "a=1"}
+        assert seen(b"couchgrass-london=secret") == {}
+
     def test_query_under_body(self) -> None:
         got = given(b'{"a":1,"b":[]}', "application/json", query="a=x&c=%C3%A9+&d&a=y")
         assert got == {"a": 1, "b": [], "c": "é ", "d": "", "__ow_path": ""}

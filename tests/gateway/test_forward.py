@@ -58,6 +58,11 @@ def head(headers: list[Header], operation: Operation = PLAIN, more: tuple[Header
     return request_head(b"GET", b"/t", b"fn:1", headers, more, operation)
 
 
+def test_the_session_of_a_dashboard_goes_to_no_action() -> None:
+    sent = head([(b"cookie", b"a=1; couchgrass-london=secret"), (b"cookie", b"couchgrass-dallas=secret")])
+    assert b"cookie: a=1\r\n" in sent and b"secret" not in sent and sent.count(b"cookie") == 1
+
+
 def test_headers_pass_but_for_those_of_the_connection_and_ours() -> None:
     sent = head(
         [

@@ -1,40 +1,18 @@
 // The frame around all pages: who is signed in, where one can go, and what has just happened.
 
 import { useSignal } from "@preact/signals";
-import { type ComponentType, type JSX } from "preact";
-import { lazy, Suspense } from "preact/compat";
+import { type JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { ApiError } from "./api/http";
-import { isAdmin, loadSession, signedOut, signOut, user } from "./api/session";
+import { loadSession, signedOut, signOut, user } from "./api/session";
 import { config } from "./config";
 import { go, route, to } from "./router";
-import { Icon, type IconName } from "./ui/icon";
+import { Icon } from "./ui/icon";
 import { Failed, Loading } from "./ui/parts";
+import { loaded, loadPage, PAGES, type Page } from "./pages";
 import { SignIn } from "./pages/sign-in";
 import { ThemeSwitch } from "./ui/theme";
 import { tell, Toasts } from "./ui/toast";
-
-interface Page {
-  name: string;
-  label: string;
-  icon: IconName;
-  /** Whether this server has it, and this user may see it. */
-  is(): boolean;
-  view: ComponentType;
-}
-
-const here = () => config().mode === "dashboard";
-
-const PAGES: Page[] = [
-  { name: "overview", label: "Overview", icon: "globe", is: () => here() && isAdmin.value, view: lazy(() => import("./pages/overview")) },
-  { name: "databases", label: "Databases", icon: "database", is: () => true, view: lazy(() => import("./pages/databases")) },
-  { name: "replication", label: "Replication", icon: "link", is: () => true, view: lazy(() => import("./pages/replication")) },
-  { name: "tasks", label: "Active tasks", icon: "activity", is: () => isAdmin.value, view: lazy(() => import("./pages/tasks")) },
-  { name: "functions", label: "Functions", icon: "bolt", is: () => here() && config().has.functions, view: lazy(() => import("./pages/functions")) },
-  { name: "apis", label: "APIs", icon: "route", is: () => here() && config().has.functions, view: lazy(() => import("./pages/apis")) },
-  { name: "balancer", label: "Balancer", icon: "scales", is: () => here() && config().has.balancer && isAdmin.value, view: lazy(() => import("./pages/balancer")) },
-  { name: "drills", label: "Drills", icon: "flame", is: () => here() && config().has.drills && isAdmin.value, view: lazy(() => import("./pages/drills")) },
-];
 
 export function App(): JSX.Element {
   const failed = useSignal("");
@@ -78,7 +56,6 @@ function Frame(): JSX.Element {
   const leave = () => {
     signOut().catch((error: unknown) => tell(error, "bad"));
   };
-  const View = page?.view;
   return (
     <div class={`frame ${open.value ? "nav-open" : ""}`}>
       <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById("main")?.focus(); }}>
@@ -88,8 +65,8 @@ function Frame(): JSX.Element {
         <button class="plain menu" aria-expanded={open.value} aria-controls="nav" onClick={() => { open.value = !open.value; }}>
           <Icon name="menu" label="Menu" />
         </button>
-        <a class="brand" aria-label={`couchgrass ${config().region}`.trim()} href={to([pages[0]?.name ?? "databases"])}>
-          <Icon name="blades" /> <strong>couchgrass</strong>{" "}
+        <a class="brand" href={to([pages[0]?.name ?? "databases"])}>
+          <Icon name="blades" /> <strong>couchgrass</strong>
           {config().region && <span class="region-name">{config().region}</span>}
         </a>
         <span class="grow" />
@@ -124,11 +101,23 @@ function Frame(): JSX.Element {
         <p class="version">couchgrass {config().version}</p>
       </nav>
       <main id="main" tabIndex={-1}>
-        <Suspense fallback={<Loading />}>
-          {View ? <View /> : <Failed text={`There is no page “${name}” here.`} again={() => go(to(["databases"]))} />}
-        </Suspense>
+        {page ? <Shown key={name} page={page} /> : <Failed text={`There is no page “${name}” here.`} again={() => go(to(["databases"]))} />}
       </main>
       <Toasts />
     </div>
   );
+}
+
+/** A page, once its code is here. */
+function Shown({ page }: { page: Page }): JSX.Element {
+  const failed = useSignal(false);
+  const load = () => {
+    failed.value = false;
+    loadPage(page.name).catch(() => { failed.value = true; });
+  };
+  useEffect(load, []);
+  const View = loaded.value.get(page.name);
+  if (View) return <View />;
+  // After a new version was put in place the old one's files are gone, and a reload finds the new ones.
+  return failed.value ? <Failed text={`“${page.label}” could not be loaded.`} again={() => location.reload()} /> : <Loading />;
 }

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import secrets
-import signal
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -28,8 +25,7 @@ from couchgrass.region.config import Region
 from couchgrass.region.places import SHARED
 from couchgrass.region.run.account import served_at, unknown_port
 from couchgrass.serving.inner import METRICS, bearer, region_secret
-
-log = logging.getLogger("couchgrass.agent")
+from couchgrass.serving.process import run_beside
 
 
 async def opened(region: Region, links: Links, reach: Callable[[], Address], stack: AsyncExitStack) -> App:
@@ -57,7 +53,7 @@ async def opened(region: Region, links: Links, reach: Callable[[], Address], sta
         look_after(database, state.database, pulse.tell),
         look_after(functions, state.functions, pulse.tell),
     ):
-        _begin(loop, stack)
+        run_beside(loop, stack, "the agent can't go on")
     metrics = _metrics(region, pulse, links, _scrape(region, asked, reach, secret))
     app = App(pulse, links.seen, lambda: metrics(app), secret)
     return app
@@ -98,21 +94,3 @@ def _metrics(
         return await scrape.text(own(app, disk))
 
     return text
-
-
-def _begin(loop: Coroutine[Any, Any, None], stack: AsyncExitStack) -> None:
-    """Runs for as long as the agent does. If it ends by itself the agent ends too, to be started again."""
-
-    def ended(task: asyncio.Task[None]) -> None:
-        if not task.cancelled():
-            log.critical("the agent can't go on", exc_info=task.exception())
-            signal.raise_signal(signal.SIGTERM)
-
-    task = asyncio.create_task(loop)
-    task.add_done_callback(ended)
-
-    async def close() -> None:
-        task.cancel()
-        await asyncio.wait([task])
-
-    stack.push_async_callback(close)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import signal
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
@@ -19,13 +17,12 @@ from couchgrass.dashboard.run.drills import DrillFolder
 from couchgrass.dashboard.run.watch import Told, Watch
 from couchgrass.errors import Conflict, CouchgrassError, NotFound
 from couchgrass.region.config import Region
+from couchgrass.serving.process import run_beside
 from couchgrass.topology.config import Policy, Topology
 from couchgrass.topology.geo import place
 from couchgrass.topology.places import BALANCER_STATE, CONFIG, DRILLS
 from couchgrass.topology.run.look import Look
 from couchgrass.topology.status import Status
-
-log = logging.getLogger("couchgrass.dashboard")
 
 ANSWER_S: Final = 0.75
 """How long a region may be silent until it is down, where it answered at once so far."""
@@ -45,7 +42,7 @@ async def own_of(
         return await look(folder, topology, asking, needs_up=False)
 
     watch = Watch(site_of(region, topology), seen, counts(topology, asking), clock)
-    _begin(watch.run(), stack)
+    run_beside(watch.run(), stack, "the regions can't be watched any more")
     drills = DrillFolder(folder / DRILLS, topology.names, lambda: why_no_drill(folder, topology), clock)
     return Own(watch, drills, drain_of(folder, topology))
 
@@ -148,22 +145,3 @@ def why_no_drill(folder: Path, topology: Topology) -> str:
     except CouchgrassError as refused:
         return refused.reason
     return ""
-
-
-def _begin(loop: Coroutine[None, None, None], stack: AsyncExitStack) -> None:
-    """Runs for as long as the dashboard does. If it ends by itself the dashboard ends too, to be started
-    again."""
-
-    def ended(task: asyncio.Task[None]) -> None:
-        if not task.cancelled():
-            log.critical("the regions can't be watched any more", exc_info=task.exception())
-            signal.raise_signal(signal.SIGTERM)
-
-    task = asyncio.create_task(loop)
-    task.add_done_callback(ended)
-
-    async def close() -> None:
-        task.cancel()
-        await asyncio.wait([task])
-
-    stack.push_async_callback(close)

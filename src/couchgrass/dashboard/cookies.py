@@ -10,6 +10,7 @@ import re
 from typing import Final
 
 from couchgrass.docdb.session import COOKIE
+from couchgrass.functions.cookies import SESSIONS
 
 VALUE_LENGTH_MAX: Final = 4096
 """What browsers keep."""
@@ -24,7 +25,7 @@ _KEPT: Final = {
 
 def cookie_name(region: str) -> str:
     """The browser's name of the cookie. A region's name is one of signs that may stand there."""
-    return f"couchgrass-{region}"
+    return f"{SESSIONS}{region}"
 
 
 def session_of(header: str | None, name: str) -> str:

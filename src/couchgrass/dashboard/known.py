@@ -22,6 +22,7 @@ SILENT_S: Final = 1.0
 """How long a database that did not answer is not asked again."""
 
 SESSIONS_MAX: Final = 1000
+"""Of those who may see how all is; and as many of all others, who may be anybody with made-up sessions."""
 
 
 class _Entry(NamedTuple):
@@ -30,16 +31,18 @@ class _Entry(NamedTuple):
 
 
 class Known:
-    """Bounded: the ones that were verified the longest ago make room. `secret` is of this process alone: no
+    """Bounded: the ones that were verified the longest ago make room, and nobody else's do it for those who
+    may see how all is. `secret` is of this process alone: no
     session is held in a form that is good for anything."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
-        self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
+        self._watchers: OrderedDict[bytes, _Entry] = OrderedDict()
+        self._others: OrderedDict[bytes, _Entry] = OrderedDict()
         self._lost_at: float | None = None
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._watchers) + len(self._others)
 
     def key(self, session: str, authorization: str) -> bytes:
         """What stands for a cookie's session and an `Authorization` header."""
@@ -47,12 +50,12 @@ class Known:
 
     def fresh(self, key: bytes, now: float) -> Who | None:
         """Who it is, when that was asked a moment ago."""
-        entry = self._entries.get(key)
+        entry = self._entry(key)
         return entry.who if entry is not None and now - entry.at < FRESH_S else None
 
     def kept(self, key: bytes, now: float) -> Who | None:
         """Who it was, for as long as that may count without the database."""
-        entry = self._entries.get(key)
+        entry = self._entry(key)
         return entry.who if entry is not None and now - entry.at < KEPT_S else None
 
     def is_silent(self, now: float) -> bool:
@@ -62,10 +65,11 @@ class Known:
     def answered(self, key: bytes, who: Who, now: float) -> None:
         """The database said so."""
         self._lost_at = None
-        self._entries[key] = _Entry(who, now)
-        self._entries.move_to_end(key)
-        while len(self._entries) > SESSIONS_MAX:
-            self._entries.popitem(last=False)
+        self.forget(key)
+        entries = self._watchers if who.may_watch else self._others
+        entries[key] = _Entry(who, now)
+        while len(entries) > SESSIONS_MAX:
+            entries.popitem(last=False)
 
     def lost(self, now: float) -> None:
         """The database did not answer."""
@@ -73,4 +77,8 @@ class Known:
 
     def forget(self, key: bytes) -> None:
         """The session has ended."""
-        self._entries.pop(key, None)
+        self._watchers.pop(key, None)
+        self._others.pop(key, None)
+
+    def _entry(self, key: bytes) -> _Entry | None:
+        return self._watchers.get(key) or self._others.get(key)

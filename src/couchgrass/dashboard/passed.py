@@ -7,6 +7,8 @@ sites. It is marked as something that is neither run nor shown as a page of ours
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
@@ -55,6 +57,34 @@ _NOT_GIVEN: Final = HOP_BY_HOP | {
 }
 """`WWW-Authenticate` among them: a browser would ask for a password, and send it with each request then."""
 _NOT_GIVEN_PREFIXES: Final = (b"access-control-", b"cross-origin-")
+
+
+CLIENT: Final = "x-forwarded-for"
+"""The header that tells a server who asks: CouchDB counts wrong passwords for each address and name."""
+
+LOCAL: Final = "_dashboard"
+"""Whoever asks from this machine; such a name is no address (RFC 7239 6.3). As 127.0.0.1 their wrong
+passwords would count with those of the region's own processes, which somebody could then lock out."""
+
+_ADDRESS: Final = re.compile(r"[!-+\--~]{1,64}")
+
+
+def client_of(peer: str, forwarded: str | None) -> str:
+    """Who asks, for CLIENT: the peer, or whom a proxy on this machine saw. `forwarded` is its CLIENT."""
+    if not _is_loopback(peer):
+        return peer
+    seen = (forwarded or "").rpartition(",")[2].strip()
+    return seen if _ADDRESS.fullmatch(seen) and not _is_loopback(seen) else LOCAL
+
+
+def _is_loopback(text: str) -> bool:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return address.is_loopback
 
 
 def sent_headers(headers: Iterable[Header]) -> list[Header]:

@@ -44,13 +44,16 @@ WAYS: Final[dict[Kind, tuple[How, ...]]] = {
 
 
 SECONDS_MIN: Final = 4.0
+SECONDS_MAX: Final = 3600.0
 RATE_MAX: Final = 5000.0
 
 
 def check_load(rate: float, seconds: float) -> None:
     """Raises BadRequest for a load that no drill can be made with."""
-    if not (seconds >= SECONDS_MIN and 0 < rate <= RATE_MAX):
-        raise BadRequest(f"--seconds is {SECONDS_MIN:.0f} at least, and --load above 0 up to {RATE_MAX:.0f}")
+    if not (SECONDS_MIN <= seconds <= SECONDS_MAX and 0 < rate <= RATE_MAX):
+        raise BadRequest(
+            f"--seconds is {SECONDS_MIN:.0f} to {SECONDS_MAX:.0f}, and --load above 0 up to {RATE_MAX:.0f}"
+        )
 
 
 def check_region(region: str, regions: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 from typing import Any, Final
 
 import msgspec
@@ -23,6 +24,7 @@ RANDOM_BYTES: Final = 16 + SECRET_LENGTH
 """For one key: the uuid, and a byte for each letter of the secret."""
 
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(-?[0-9A-Fa-f]{4}){3}-?[0-9A-Fa-f]{12}")
 HEADER_LENGTH_MAX: Final = 1024
 """A key's header has less than 150."""
 
@@ -92,6 +94,12 @@ def read_basic(authorization: str | None) -> tuple[str, str] | None:
         return None
     name, colon, secret = text.partition(":")
     return (name, secret) if colon else None
+
+
+def is_key(authorization: str) -> bool:
+    """Whether an ``Authorization`` header has the form of a key: its name is a uuid, as no user's is."""
+    given = read_basic(authorization)
+    return given is not None and _UUID.fullmatch(given[0]) is not None
 
 
 def fits(subject: Subject | None, secret: str, region_secret: str) -> bool:

@@ -21,6 +21,7 @@ import msgspec
 
 from couchgrass import json
 from couchgrass.errors import BadRequest, NotFound
+from couchgrass.functions.cookies import without_sessions
 from couchgrass.functions.names import NO_PACKAGE, is_name
 from couchgrass.functions.webaction_media import FORM, JSON, Form, media
 
@@ -177,9 +178,12 @@ def payload(asked: Asked, body: bytes, *, raw: bool, fixed: frozenset[str]) -> d
         if has_own_body:
             parameters["__ow_body"] = value
     parameters["__ow_method"] = asked.method.lower()
-    parameters["__ow_headers"] = {
-        name.decode("latin-1"): value.decode("latin-1") for name, value in asked.headers.items()
-    }
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in asked.headers.items()}
+    if cookie := asked.headers.get(b"cookie"):
+        headers["cookie"] = without_sessions(cookie).decode("latin-1")
+        if not headers["cookie"]:
+            del headers["cookie"]
+    parameters["__ow_headers"] = headers
     parameters["__ow_path"] = asked.path
     if asked.user is not None:
         parameters["__ow_user"] = asked.user

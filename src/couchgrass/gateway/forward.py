@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from couchgrass.functions.cookies import without_sessions
 from couchgrass.gateway.api import Operation, Target
 
 Header = tuple[bytes, bytes]
@@ -125,8 +126,11 @@ def request_head(
             dropped = dropped | {token.strip().lower() for token in value.split(b",")}
     parts = [method, b" ", target, b" HTTP/1.1\r\nhost: ", authority, b"\r\n"]
     for name, value in headers:
-        if name not in dropped:
-            parts += (name, b": ", value, b"\r\n")
+        if name in dropped:
+            continue
+        if name == b"cookie" and value and not (value := without_sessions(value)):
+            continue
+        parts += (name, b": ", value, b"\r\n")
     for name, value in operation.sets:
         parts += (name, b": ", value, b"\r\n")
     for name, value in more:

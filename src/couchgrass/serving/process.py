@@ -10,7 +10,8 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
 from typing import Any, Protocol
 
 from couchgrass.serving.listen import HttpServer
@@ -90,6 +91,25 @@ def allow_files() -> None:
 def url_of(listener: socket.socket, host: str) -> str:
     """The URL of a socket that was bound to `host`."""
     return f"http://{in_url(host)}:{listener.getsockname()[1]}"
+
+
+def run_beside(loop: Coroutine[Any, Any, None], stack: AsyncExitStack, lost: str) -> None:
+    """Runs for as long as the server does; `stack` ends it. If it ends by itself the server ends too, to be
+    started again: `lost` is what it can't do any more."""
+
+    def ended(task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            log.critical("%s", lost, exc_info=task.exception())
+            signal.raise_signal(signal.SIGTERM)
+
+    task = asyncio.create_task(loop)
+    task.add_done_callback(ended)
+
+    async def close() -> None:
+        task.cancel()
+        await asyncio.wait([task])
+
+    stack.push_async_callback(close)
 
 
 async def serve_until_told(app: Application, listener: socket.socket, ready: Callable[[], None]) -> None:

@@ -12,7 +12,7 @@ from yarl import URL
 
 from couchgrass import json
 from couchgrass.dashboard.cookies import cookie_name
-from couchgrass.dashboard.http.app import App, Own
+from couchgrass.dashboard.http.app import ALLOWED_S, App, Own
 from couchgrass.dashboard.http.backends import Backends, Servers
 from couchgrass.dashboard.http.passing import ANSWER_S, Passing
 from couchgrass.dashboard.told import Told
@@ -115,6 +115,7 @@ async def site(
     in_any: bool = True,
     own: Own | None = None,
     answer_s: float = ANSWER_S,
+    allowed_s: float = ALLOWED_S,
 ) -> AsyncIterator[Site]:
     """The servers' URLs, "" for one that does not run."""
     passing, clock = Passing(answer_s=answer_s), MovedClock()
@@ -134,6 +135,7 @@ async def site(
         pages=lambda: pages,
         told=lambda: Told("1.0", region="london"),
         own=own,
+        allowed_s=allowed_s,
     )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(app.close)

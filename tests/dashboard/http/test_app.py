@@ -7,6 +7,8 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
+from couchgrass import json
+from couchgrass.dashboard.known import FRESH_S
 from couchgrass.dashboard.who import Who
 from couchgrass.errors import Conflict
 from couchgrass.serving.asgi import Answer, Request
@@ -20,6 +22,7 @@ class Pages:
 
     def __init__(self) -> None:
         self.seen: list[Who] = []
+        self.goes_on = asyncio.Event()
 
     async def answer(self, request: Request, who: Who) -> Answer:
         self.seen.append(who)
@@ -31,7 +34,10 @@ class Pages:
 
     async def feed(self) -> AsyncGenerator[bytes, None]:
         yield b"first\n"
-        await asyncio.Event().wait()
+        await self.goes_on.wait()
+        while True:
+            yield b"more\n"
+            await asyncio.sleep(0)
 
 
 def test_the_pages_and_what_they_ask_first_are_for_everybody() -> None:
@@ -129,5 +135,26 @@ def test_its_own_feeds_end_when_it_stops() -> None:
                 assert await answer.content.readline() == b"first\n"
                 dashboard.app.draining = True
                 assert await answer.content.read() == b""
+
+    run(work)
+
+
+def test_its_own_feeds_end_for_who_may_listen_no_more() -> None:
+    async def work() -> None:
+        own, roles = Pages(), ["_admin"]
+
+        async def changing(request: Request) -> Answer:
+            return Answer(200, json.encode({"userCtx": {"name": "boss", "roles": roles}}))
+
+        async with listening(Echo(changing)) as url, site(url, own=own, allowed_s=0) as dashboard:
+            path = f"{dashboard.url}/_dashboard/overview/feed"
+            async with dashboard.session.get(path, headers={**OWN, "cookie": f"{COOKIE}=boss"}) as answer:
+                assert await answer.content.readline() == b"first\n"
+                own.goes_on.set()
+                assert await answer.content.readline() == b"more\n"
+                roles.remove("_admin")
+                dashboard.clock.time_s += FRESH_S
+                async for _ in answer.content:
+                    pass
 
     run(work)

@@ -8,11 +8,13 @@ import pytest
 
 from couchgrass import json
 from couchgrass.couch.auth import basic
+from couchgrass.dashboard.passed import LOCAL
 from couchgrass.serving.asgi import Answer, Request
 from couchgrass.testing.listening import listening
 from tests.dashboard.http.site import ACTING, COOKIE, Echo, Site, run, site
 
 LOGIN = basic("admin", "password")
+KEY = basic("23bc46b1-71f6-4ed5-8c54-816aa4f8c502", "secret")
 API = "/functions/api/v1/namespaces"
 
 
@@ -65,12 +67,32 @@ def test_the_database_gets_its_session_and_the_password_and_no_other_cookie() ->
     behind(work)
 
 
+@pytest.mark.parametrize(
+    ("forwarded", "client"),
+    [("", LOCAL), ("192.0.2.1", "192.0.2.1"), ("192.0.2.1, 127.0.0.1", LOCAL)],
+)
+def test_the_database_is_told_who_asks_and_never_that_the_region_itself_does(
+    forwarded: str, client: str
+) -> None:
+    """It locks out an address that brings wrong passwords; at 127.0.0.1 are the region's processes."""
+
+    async def work(site: Behind) -> None:
+        headers: dict[str, Any] = {"x_forwarded_for": forwarded} if forwarded else {}
+        sent = await site.told("POST", "/couch/_session", body=b"{}", **headers)
+        assert sent["x-forwarded-for"] == client
+        await site.site.ask("GET", "/_dashboard/overview", authorization=LOGIN, **headers)
+        asked = site.couch.seen[-1]
+        assert (asked.raw_path, asked.header(b"x-forwarded-for")) == (b"/_session", client)
+
+    behind(work)
+
+
 def test_functions_get_a_key_and_nothing_of_the_database() -> None:
     async def work(site: Behind) -> None:
-        sent = await site.told("GET", f"{API}/_/actions", user="boss", authorization=LOGIN)
-        assert sent["authorization"] == LOGIN, "a key looks like a password"
+        sent = await site.told("GET", f"{API}/_/actions", user="boss", authorization=KEY)
+        assert sent["authorization"] == KEY
         assert "cookie" not in sent
-        for authorization in (ACTING, "Bearer x"):
+        for authorization in (ACTING, "Bearer x", LOGIN):
             sent = await site.told("GET", f"{API}/_/actions", authorization=authorization)
             assert "authorization" not in sent
         sent = await site.told("GET", "/functions/", user="boss")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import aiohttp
 import pytest
 
+from couchgrass import json
 from couchgrass.couch.server import CouchServer
 from couchgrass.serving.asgi import Answer, Request
 from couchgrass.testing.listening import listening
@@ -28,6 +30,31 @@ def test_a_large_body_goes_through_in_pieces(chunked: bool) -> None:
             assert (status, told["bytes"]) == (200, 30 * MB)
             length = None if chunked else str(30 * MB)
             assert told["headers"].get("content-length") == length
+
+    run(work)
+
+
+def test_a_body_of_http_2_needs_no_header_that_tells_of_it() -> None:
+    async def work() -> None:
+        echo = Echo()
+        parts = [{"body": b"a body", "more_body": True}, {"body": b"", "more_body": False}]
+
+        async def receive() -> dict[str, Any]:
+            if not parts:
+                await asyncio.Event().wait()
+            return {"type": "http.request", **parts.pop(0)}
+
+        sent: list[dict[str, Any]] = []
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "http_version": "2", "method": "POST", "raw_path": b"/couch/db"}
+        headers = [(name.encode(), value.encode()) for name, value in OWN.items()]
+        async with listening(echo) as url, site(url) as dashboard:
+            await dashboard.app({**scope, "query_string": b"", "headers": headers}, receive, send)
+        told = json.decode(b"".join(message.get("body", b"") for message in sent))
+        assert told["bytes"] == len(b"a body")
 
     run(work)
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from couchgrass.dashboard.http.passing import Told
-from couchgrass.dashboard.http.session import LOOKS_MAX, Sessions
+from couchgrass.dashboard.http.session import AUTHORIZATION_LENGTH_MAX, LOOKS_MAX, Sessions
 from couchgrass.dashboard.known import FRESH_S, KEPT_S, SILENT_S
 from couchgrass.dashboard.lost import Crowded, NoAnswer
 from couchgrass.dashboard.who import NOBODY, Who
@@ -26,7 +26,7 @@ class Database:
         self.may_go_on = asyncio.Event()
         self.may_go_on.set()
 
-    async def look(self, session: str, authorization: str) -> Told:
+    async def look(self, session: str, authorization: str, client: str) -> Told:
         self.asked.append((session, authorization))
         await self.may_go_on.wait()
         if isinstance(self.answers, NoAnswer):
@@ -167,5 +167,31 @@ def test_looks_are_bounded() -> None:
             await case.who("one more")
         case.database.may_go_on.set()
         await asyncio.gather(*asking)
+
+    run(work)
+
+
+def test_an_answer_that_says_nothing_of_one_says_nothing_of_others() -> None:
+    """Else somebody could stay who they were by asking in a way that the database can't answer."""
+
+    async def work() -> None:
+        case = Case()
+        await case.who("dismissed")
+        case.clock.time_s += FRESH_S
+        case.database.answers = Told(429, b"")
+        with pytest.raises(NoAnswer):
+            await case.who("another")
+        case.database.answers = Told(200, b'{"userCtx":{"name":"a","roles":[]}}')
+        assert not (await case.who("dismissed")).is_admin
+
+    run(work)
+
+
+def test_an_endless_password_is_nobodys_and_not_asked_for() -> None:
+    async def work() -> None:
+        case = Case()
+        endless = "Basic " + "x" * AUTHORIZATION_LENGTH_MAX
+        assert (await case.sessions.who("s", endless, patient=True)).who == NOBODY
+        assert case.database.asked == []
 
     run(work)

@@ -13,7 +13,7 @@ import pytest
 from couchgrass.drill.wires import Fault, Wires, read_wires, wires_text, with_faults
 from couchgrass.serving.listen import bind
 from couchgrass.topology.config import Pages, Topology, parse_topology
-from couchgrass.topology.generate import Asked
+from couchgrass.topology.generate import FIRST_PORTS, Asked
 from couchgrass.topology.holds import HoldNote, hold_text
 from couchgrass.topology.places import CONFIG, HOLDS, WIRES
 from couchgrass.topology.run.folder import (
@@ -184,7 +184,7 @@ def test_an_app_is_a_folder_with_a_manifest(tmp_path: Path, example: Path) -> No
 def test_a_port_of_the_file_that_is_taken_is_named_with_its_key(folder: Path) -> None:
     with bind("127.0.0.1", 0) as one, bind("127.0.0.1", 0) as two:
         first, second = one.getsockname()[1], two.getsockname()[1]
-        text = f"[regions.a]\ndatabase.port = {first}\nfunctions.port = 0\ngateway.port = 0\nagent.port = 0\n"
+        text = "[regions.a]\n" + PORTS.replace("database.port = 0", f"database.port = {first}")
         topology = parse_topology(text, str(folder), CONFIG)
         with pytest.raises(FolderRefused, match=rf"port {first} \(regions\.a\.database\.port\) is taken"):
             check_ports(folder, topology)
@@ -197,7 +197,8 @@ def topology(folder: Path) -> Topology:
     return parse_topology("[regions.a]\n[regions.b]\ndata = 'b'\n" + PORTS, str(folder), CONFIG)
 
 
-PORTS = "".join(f"{name}.port = 0\n" for name in ("database", "functions", "gateway", "agent"))
+PORTS = "".join(f"{name}.port = 0\n" for name in FIRST_PORTS)
+"""None that anything else on the machine could have."""
 
 
 def test_wires_keep_their_ports_and_lose_the_faults_of_a_drill_that_died(folder: Path) -> None:

@@ -19,10 +19,24 @@ interface SessionAnswer {
   userCtx: UserCtx;
 }
 
+let early: { couch: string; answer: Promise<SessionAnswer> } | null = null;
+
+const asked = (couch: string) => getJson<SessionAnswer>(`${couch}_session`);
+
+/** Asks the database that is probably at `couch`, before it is known where it is. */
+export function askEarly(couch: string): void {
+  early = { couch, answer: asked(couch) };
+  // Who waits for it hears of it.
+  early.answer.catch(() => {});
+}
+
 /** Asks who this is. Raises ApiError when the database does not answer. */
 export async function loadSession(): Promise<void> {
+  const { couch } = config();
+  const under = early?.couch === couch ? early.answer : asked(couch);
+  early = null;
   try {
-    user.value = (await getJson<SessionAnswer>(`${config().couch}_session`)).userCtx;
+    user.value = (await under).userCtx;
   } catch (error) {
     if (error instanceof ApiError && error.status === 401) user.value = { name: null, roles: [] };
     else throw error;

@@ -4,6 +4,7 @@ import { useComputed, useSignal, type ReadonlySignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { history, OVERVIEW_FEED, type History, type Overview } from "../api/dashboard";
 import { useFeed, useLive } from "../ui/live";
+import { whileSeen } from "../ui/seen";
 import { liveHistory } from "./past";
 import { spanned } from "./span";
 
@@ -63,12 +64,13 @@ export function useSite(hear?: (one: Overview) => void): Site {
   const drawn = useComputed(() => spanned(liveHistory(hour.value.value, seen.value)));
   const past = useComputed(() => drawn.value.past);
   const span = useComputed(() => drawn.value.span);
-  useEffect(() => {
+  useEffect(() => whileSeen((hidden) => {
+    heard.value = Date.now();
     const timer = setInterval(() => {
       const gap = Date.now() - heard.peek();
       if (gap > (failed.peek() ? GONE_MS : LATE_MS)) silent.value = heard.peek();
     }, LOOK_MS);
-    return () => clearInterval(timer);
-  }, []);
+    hidden.addEventListener("abort", () => clearInterval(timer));
+  }), []);
   return { now, past, span, silent, failed };
 }

@@ -2,9 +2,9 @@ import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirro
 import { bracketMatching, HighlightStyle, indentOnInput, StreamLanguage, syntaxHighlighting } from "@codemirror/language";
 import { javascript, json } from "@codemirror/legacy-modes/mode/javascript";
 import { python } from "@codemirror/legacy-modes/mode/python";
-import { search, searchKeymap } from "@codemirror/search";
+import { closeSearchPanel, findNext, findPrevious, gotoLine, openSearchPanel, search } from "@codemirror/search";
 import { EditorState, type Extension } from "@codemirror/state";
-import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
+import { EditorView, highlightActiveLine, type KeyBinding, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import type { Language } from "./editor";
 
@@ -38,14 +38,22 @@ function looks(height: string, readOnly: boolean): Extension {
     "&.cm-focused": { outline: "2px solid var(--green)", outlineOffset: "-2px" },
     ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.5" },
     ".cm-content": { caretColor: "var(--ink)" },
-    ".cm-cursor": { borderLeftColor: "var(--ink)" },
     ".cm-gutters": { backgroundColor: "var(--paper)", color: "var(--soft)", borderRight: "1px solid var(--line)" },
     ".cm-activeLine": { backgroundColor: "color-mix(in srgb, var(--hover) 60%, transparent)" },
-    "&.cm-focused .cm-selectionBackground, .cm-selectionBackground": { backgroundColor: "var(--blue-soft)" },
+    "::selection": { backgroundColor: "var(--blue-soft)" },
     ".cm-panels": { backgroundColor: "var(--paper)", color: "var(--ink)" },
     ".cm-tooltip": { backgroundColor: "var(--card)", color: "var(--ink)", border: "1px solid var(--line)" },
   });
 }
+
+/** The usual keys, without those for several cursors at once, which this editor has not. */
+const SEARCH: readonly KeyBinding[] = [
+  { key: "Mod-f", run: openSearchPanel, scope: "editor search-panel" },
+  { key: "F3", run: findNext, shift: findPrevious, scope: "editor search-panel", preventDefault: true },
+  { key: "Mod-g", run: findNext, shift: findPrevious, scope: "editor search-panel", preventDefault: true },
+  { key: "Escape", run: closeSearchPanel, scope: "editor search-panel" },
+  { key: "Mod-Alt-g", run: gotoLine },
+];
 
 function languageOf(language: Language): Extension {
   switch (language) {
@@ -72,13 +80,12 @@ export function show(root: ShadowRoot, how: How): Shown {
       extensions: [
         lineNumbers(),
         history(),
-        drawSelection(),
         indentOnInput(),
         bracketMatching(),
         search({ top: true }),
         syntaxHighlighting(COLORS),
         looks(how.height, how.readOnly),
-        keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap, ...(how.readOnly ? [] : [indentWithTab])]),
+        keymap.of([...defaultKeymap, ...historyKeymap, ...SEARCH, ...(how.readOnly ? [] : [indentWithTab])]),
         EditorView.lineWrapping,
         EditorView.contentAttributes.of({ "aria-label": how.label, tabindex: "0" }),
         EditorState.readOnly.of(how.readOnly),

@@ -3,6 +3,7 @@
 import { useSignal, type ReadonlySignal } from "@preact/signals";
 import { useCallback, useEffect, useRef } from "preact/hooks";
 import { lines } from "../api/http";
+import { pause, whileSeen } from "./seen";
 import { words } from "./toast";
 
 const RETRY_MS = 1000;
@@ -16,7 +17,8 @@ export interface Live<T> {
   again: () => Promise<void>;
 }
 
-/** Asks every `everyMs` (0: once), and whenever one of `depends` changes. A hidden page does not ask. */
+/** Asks every `everyMs` (0: once), and whenever one of `depends` changes. A hidden page does not ask again; as soon as
+ * it is seen, it asks when that is due. */
 export function useLive<T>(read: (signal: AbortSignal) => Promise<T>, everyMs: number, depends: readonly unknown[]): Live<T> {
   const value = useSignal<T | undefined>(undefined);
   const failed = useSignal("");
@@ -36,16 +38,18 @@ export function useLive<T>(read: (signal: AbortSignal) => Promise<T>, everyMs: n
   }, depends);
   useEffect(() => {
     value.value = undefined;
-    let timer = 0;
-    let over = false;
-    const turn = async () => {
-      if (!document.hidden) await again();
-      if (!over && everyMs) timer = window.setTimeout(turn, everyMs);
+    const asked = () => again().then(() => Date.now());
+    let answered = asked();
+    const turns = async (hidden: AbortSignal) => {
+      for (;;) {
+        await pause((await answered) + everyMs - Date.now(), hidden);
+        if (hidden.aborted) return;
+        answered = asked();
+      }
     };
-    void turn();
+    const end = everyMs ? whileSeen((hidden) => void turns(hidden)) : () => {};
     return () => {
-      over = true;
-      clearTimeout(timer);
+      end();
       now.current?.abort();
     };
   }, [again, everyMs]);
@@ -53,35 +57,37 @@ export function useLive<T>(read: (signal: AbortSignal) => Promise<T>, everyMs: n
 }
 
 /** Calls `take` with each value of a feed of JSON lines; begins anew when it breaks, or when nothing came for
- * `silentMs` (0: that is no sign of anything). The signal says what is wrong, "" while it is open. */
+ * `silentMs` (0: that is no sign of anything). It is closed while the page is hidden. The signal says what is wrong,
+ * "" while it is open. */
 export function useFeed<T>(path: string, take: (one: T) => void, silentMs = 0): ReadonlySignal<string> {
   const failed = useSignal("");
   useEffect(() => {
-    const stop = new AbortController();
-    const follow = async () => {
-      while (!stop.signal.aborted) {
+    const follow = async (over: AbortSignal) => {
+      while (!over.aborted) {
         const silence = new AbortController();
         const wait = () => (silentMs ? window.setTimeout(() => silence.abort(), silentMs) : 0);
         let timer = wait();
+        let came = false;
         try {
-          for await (const one of lines<T>(path, { signal: AbortSignal.any([stop.signal, silence.signal]) })) {
+          for await (const one of lines<T>(path, { signal: AbortSignal.any([over, silence.signal]) })) {
             clearTimeout(timer);
             timer = wait();
             failed.value = "";
+            came = true;
             take(one);
           }
-          failed.value = "the feed has ended";
+          // A server ends a feed when the session that it began with is over; there may be a new one.
+          if (!came) failed.value = "the feed has ended";
         } catch (error) {
-          if (stop.signal.aborted) return;
+          if (over.aborted) return;
           failed.value = silence.signal.aborted ? `nothing came for ${silentMs / 1000} s` : words(error);
         } finally {
           clearTimeout(timer);
         }
-        await new Promise((go) => setTimeout(go, RETRY_MS));
+        await pause(RETRY_MS, over);
       }
     };
-    void follow();
-    return () => stop.abort();
+    return whileSeen((hidden) => void follow(hidden));
   }, [path]);
   return failed;
 }

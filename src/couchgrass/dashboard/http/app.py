@@ -12,7 +12,9 @@ All but the pages is for the pages only (`dashboard/gate.py`). Answers of errors
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from typing import Final, Protocol
 
 from couchgrass.dashboard.gate import check_own
@@ -30,6 +32,9 @@ from couchgrass.serving.pages import Pages
 OWN: Final = b"/_dashboard"
 NAMESPACES: Final = b"/_dashboard/namespaces"
 CONFIG: Final = b"/config.json"
+
+ALLOWED_S: Final = 5.0
+"""How long a feed of ours goes on until it is asked again whether it may."""
 
 Serve = Callable[[Request, bytes], Awaitable[Answer]]
 
@@ -52,6 +57,7 @@ class App(Edge):
         pages: Callable[[], Pages],
         told: Callable[[], Told],
         own: Own | None = None,
+        allowed_s: float = ALLOWED_S,
     ) -> None:
         self._stops = False
         super().__init__()
@@ -60,6 +66,7 @@ class App(Edge):
         self._pages = pages
         self._told = told
         self._own = own
+        self._allowed_s = allowed_s
         self._ways: Sequence[tuple[bytes, Serve]] = (
             (COUCH.encode(), backends.couch),
             (FUNCTIONS.encode(), backends.functions),
@@ -121,9 +128,27 @@ class App(Edge):
         else:
             raise NotFound("Not found.")
         if answer.pieces is not None:
-            answer.pieces = until_told(answer.pieces, self._passing.told)
+            allowed = self._while_allowed(request, answer.pieces)
+            answer.pieces = until_told(allowed, self._passing.told)
         answer.headers += self._backends.set_cookies(request, seen.cookies)
         return _with_policy(answer)
+
+    async def _while_allowed(
+        self, request: Request, pieces: AsyncGenerator[bytes, None]
+    ) -> AsyncGenerator[bytes, None]:
+        """A feed that ends when who listens has signed out, or may not any more."""
+        clock = asyncio.get_running_loop().time
+        asked_s = clock()
+        async with aclosing(pieces):
+            async for piece in pieces:
+                if clock() - asked_s >= self._allowed_s:
+                    try:
+                        seen = await self._backends.who(request, patient=True)
+                        check_may(seen.who, request.method, request.raw_path)
+                    except CouchgrassError:
+                        return
+                    asked_s = clock()
+                yield piece
 
 
 def _with_policy(answer: Answer) -> Answer:

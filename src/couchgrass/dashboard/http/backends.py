@@ -17,10 +17,11 @@ from couchgrass.dashboard.cookies import cleared_cookie, kept_cookie, sent_cooki
 from couchgrass.dashboard.http.passing import Passing, Told, Way
 from couchgrass.dashboard.http.session import Seen, Sessions
 from couchgrass.dashboard.lost import Late, NoAnswer
-from couchgrass.dashboard.passed import sent_headers
+from couchgrass.dashboard.passed import CLIENT, client_of, sent_headers
 from couchgrass.dashboard.paths import is_feed, target
 from couchgrass.dashboard.who import check_admin
 from couchgrass.errors import BadRequest, NotFound
+from couchgrass.functions.keys import is_key
 from couchgrass.functions.names import NAMESPACE_HEADER, is_name
 from couchgrass.gateway.api import MANAGEMENT
 from couchgrass.serving.asgi import Answer, Header, Request
@@ -73,6 +74,7 @@ class Backends:
         """The database, which says itself who may what."""
         session = self._session(request)
         headers = sent_headers(request.scope["headers"])
+        headers.append((CLIENT.encode(), _client(request).encode()))
         if session:
             headers.append((b"cookie", sent_cookie(session).encode()))
         if (authorization := request.headers.get(b"authorization")) is not None:
@@ -96,7 +98,7 @@ class Backends:
 
     async def functions(self, request: Request, path: bytes) -> Answer:
         """OpenWhisk's API: with the key that the request brings, or as a server admin in any namespace; and
-        its root, which tells everybody the limits and the kinds.
+        its root, which tells everybody the limits and the kinds. A password that is no key is the database's.
 
         Raises NotFound for other paths, Unauthorized and Forbidden for who is no admin and names a namespace.
         """
@@ -104,11 +106,11 @@ class Backends:
             raise NotFound("Not found.")
         headers = sent_headers(request.scope["headers"])
         namespace = request.header(NAMESPACE_HEADER)
-        authorization = request.headers.get(b"authorization", b"")
+        authorization = request.header(b"authorization") or ""
         if namespace is not None:
             headers += await self._acting(request, path, namespace)
-        elif authorization[:6].lower() == b"basic ":
-            headers.append((b"authorization", authorization))
+        elif is_key(authorization):
+            headers.append((b"authorization", authorization.encode("latin-1")))
         way = self._way("functions", self._servers.functions, FUNCTIONS, request, path, headers)
         answer, _ = await self._passing.ask(request, way)
         return answer
@@ -128,7 +130,10 @@ class Backends:
     async def who(self, request: Request, *, patient: bool) -> Seen:
         """Who a request comes from; see `Sessions.who`."""
         return await self._sessions.who(
-            self._session(request), request.header(b"authorization") or "", patient=patient
+            self._session(request),
+            request.header(b"authorization") or "",
+            patient=patient,
+            client=_client(request),
         )
 
     def set_cookies(self, request: Request, cookies: Iterable[str]) -> list[Header]:
@@ -194,9 +199,9 @@ class Backends:
         called = f"the {_CALLED.get(server, server)}"
         return f"{called} of {self._servers.name}" if self._servers.name else called
 
-    async def _asked_who(self, session: str, authorization: str) -> Told:
+    async def _asked_who(self, session: str, authorization: str, client: str) -> Told:
         """What the database answers to who they are."""
-        headers = {}
+        headers = {CLIENT: client}
         if session:
             headers["cookie"] = sent_cookie(session)
         if authorization:
@@ -208,6 +213,10 @@ class Backends:
 
     def _session(self, request: Request) -> str:
         return session_of(request.header(b"cookie"), self._servers.cookie)
+
+
+def _client(request: Request) -> str:
+    return client_of(request.client, request.header(CLIENT.encode()))
 
 
 def _is_secure(request: Request) -> bool:

@@ -36,6 +36,7 @@ BODY_BYTES_MAX: Final = 2**40
 HEADER_BYTES_MAX: Final = 64 * 1024
 LOOK_BYTES_MAX: Final = 1024 * 1024
 
+_BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _EMPTY: Final = frozenset({204, 304})
 
 
@@ -181,8 +182,12 @@ class _Body:
     def __init__(self, request: Request) -> None:
         self._request = request
         self.broken: CouchgrassError | ClientGone | None = None
-        length = request.headers.get(b"content-length", b"0")
-        self.is_there = b"transfer-encoding" in request.headers or length.strip() not in (b"", b"0")
+        length = request.headers.get(b"content-length")
+        # HTTP/2 has an end of a body without any header that tells of it.
+        unsaid = not request.scope["http_version"].startswith("1") and request.method not in _BODILESS
+        self.is_there = b"transfer-encoding" in request.headers or (
+            unsaid if length is None else length.strip() not in (b"", b"0")
+        )
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         try:

@@ -28,8 +28,12 @@ PATIENCE_S: Final = 0.5
 """How long the database is waited for when it is known who somebody was: its answer counts the next time."""
 
 
-Look = Callable[[str, str], Awaitable[Told]]
-"""Asks with a session and an `Authorization` header, either of them "". Raises NoAnswer, Late."""
+AUTHORIZATION_LENGTH_MAX: Final = 8192
+"""A longer one, which the database may take for an attack, is nobody's."""
+
+Look = Callable[[str, str, str], Awaitable[Told]]
+"""Asks with a session and an `Authorization` header, either of them "", for a client, whom it tells the
+database. Raises NoAnswer."""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -57,10 +61,10 @@ class Sessions:
         self._known = Known(secrets.token_bytes(32))
         self._looks: dict[bytes, asyncio.Future[Seen]] = {}
 
-    async def who(self, session: str, authorization: str, *, patient: bool) -> Seen:
+    async def who(self, session: str, authorization: str, *, patient: bool, client: str = "") -> Seen:
         """`patient`: who was verified not long ago is still known while the database is silent. Raises
-        NoAnswer, Late, Crowded."""
-        if not session and not authorization:
+        NoAnswer, Crowded."""
+        if not (session or authorization) or len(authorization) > AUTHORIZATION_LENGTH_MAX:
             return Seen(NOBODY)
         key = self._known.key(session, authorization)
         now = self._clock.monotonic()
@@ -69,7 +73,7 @@ class Sessions:
         kept = self._known.kept(key, now) if patient else None
         if kept is not None and self._known.is_silent(now):
             return Seen(kept)
-        looking = self._looking(key, session, authorization)
+        looking = self._looking(key, session, authorization, client)
         if kept is None:
             # Others wait for the same look: it goes on when one of them hangs up.
             return await asyncio.shield(looking)
@@ -82,13 +86,13 @@ class Sessions:
         """They signed in or out: what was known of the former session counts no more."""
         self._known.forget(self._known.key(session, authorization))
 
-    def _looking(self, key: bytes, session: str, authorization: str) -> asyncio.Future[Seen]:
+    def _looking(self, key: bytes, session: str, authorization: str, client: str) -> asyncio.Future[Seen]:
         """The look-up for this session that is under way."""
         looking = self._looks.get(key)
         if looking is None:
             if len(self._looks) >= LOOKS_MAX:
                 raise Crowded("Too many are signing in.")
-            looking = asyncio.ensure_future(self._answered(key, session, authorization))
+            looking = asyncio.ensure_future(self._answered(key, session, authorization, client))
             self._looks[key] = looking
             looking.add_done_callback(lambda done: self._ended(key, done))
         return looking
@@ -98,13 +102,14 @@ class Sessions:
         if not done.cancelled():
             done.exception()
 
-    async def _answered(self, key: bytes, session: str, authorization: str) -> Seen:
+    async def _answered(self, key: bytes, session: str, authorization: str, client: str) -> Seen:
         try:
-            told = await self._look(session, authorization)
-            who = _who(told)
+            told = await self._look(session, authorization, client)
         except CouchgrassError:
             self._known.lost(self._clock.monotonic())
             raise
+        # An answer that says nothing does so of this session alone: others are still asked for.
+        who = _who(told)
         self._known.answered(key, who, self._clock.monotonic())
         return Seen(who, told.cookies)
 

@@ -6,6 +6,7 @@ import { useEffect } from "preact/hooks";
 import { activations, records, type Access } from "../../api/functions";
 import type { Activation } from "../../api/whisk";
 import { Badge, Button, Empty } from "../../ui/parts";
+import { pause, whileSeen } from "../../ui/seen";
 import { words } from "../../ui/toast";
 import { Search } from "../../ui/table";
 import { clock, count, millis } from "../../ui/words";
@@ -25,22 +26,17 @@ export function LiveTail({ access }: { access: Access }): JSX.Element {
   const text = useSignal("");
   useEffect(() => {
     if (paused.value) return undefined;
-    const stop = new AbortController();
-    let timer = 0;
-    const turn = async () => {
-      try {
-        tail.value = await follow(access, tail.value, stop.signal);
-        failed.value = "";
-      } catch (error) {
-        if (!stop.signal.aborted) failed.value = words(error);
+    return whileSeen(async (hidden) => {
+      while (!hidden.aborted) {
+        try {
+          tail.value = await follow(access, tail.value, hidden);
+          failed.value = "";
+        } catch (error) {
+          if (!hidden.aborted) failed.value = words(error);
+        }
+        await pause(EVERY_MS, hidden);
       }
-      if (!stop.signal.aborted) timer = window.setTimeout(() => void turn(), EVERY_MS);
-    };
-    void turn();
-    return () => {
-      clearTimeout(timer);
-      stop.abort();
-    };
+    });
   }, [access.namespace, access.key, paused.value]);
   const rows = tail.value?.rows ?? [];
   const wanted = text.value.trim().toLowerCase();

@@ -7,6 +7,7 @@ import { lines } from "../../../api/http";
 import { type Change, changes, dbPath, seqNumber } from "../../../api/couch";
 import { Badge, Button, Empty, Failed, Loading } from "../../../ui/parts";
 import { type Column, Table } from "../../../ui/table";
+import { pause as rest, whileSeen } from "../../../ui/seen";
 import { words } from "../../../ui/toast";
 import { clock, count } from "../../../ui/words";
 import { documentHref } from "../place";
@@ -24,42 +25,41 @@ export function ChangesView({ db }: { db: string }): JSX.Element {
   const failed = useSignal("");
   const open = useSignal(false);
   useEffect(() => {
-    const stop = new AbortController();
     let news: Row[] = [];
+    let since: string | number | null = null;
     const timer = setInterval(() => {
       if (!news.length) return;
       feed.value = came(feed.value, news);
       news = [];
     }, DRAW_MS);
-    const follow = async () => {
-      let since: string | number | null = null;
-      while (!stop.signal.aborted) {
+    const follow = async (over: AbortSignal) => {
+      while (!over.aborted) {
         try {
           if (since === null) {
-            const past = await changes(db, { descending: true, limit: BEFORE }, stop.signal);
+            const past = await changes(db, { descending: true, limit: BEFORE }, over);
             feed.value = came(feed.value, past.results.toReversed().map((one) => ({ ...one, heard: null })));
             since = past.results[0]?.seq ?? "0";
           }
           open.value = true;
           failed.value = "";
           const path = dbPath(db, "_changes");
-          for await (const one of lines<Change>(path, { signal: stop.signal, query: { feed: "continuous", since, heartbeat: HEARTBEAT_MS } })) {
+          for await (const one of lines<Change>(path, { signal: over, query: { feed: "continuous", since, heartbeat: HEARTBEAT_MS } })) {
             if (one.id === undefined) continue;
             since = one.seq;
             news.push({ ...one, heard: Date.now() });
             if (news.length > ROWS_MAX) news = news.slice(-ROWS_MAX);
           }
         } catch (error) {
-          if (stop.signal.aborted) return;
+          if (over.aborted) return;
           failed.value = words(error);
         }
-        await new Promise((go) => setTimeout(go, RETRY_MS));
+        await rest(RETRY_MS, over);
       }
     };
-    void follow();
+    const end = whileSeen((hidden) => void follow(hidden));
     return () => {
       clearInterval(timer);
-      stop.abort();
+      end();
     };
   }, [db]);
   const { rows, paused } = feed.value;

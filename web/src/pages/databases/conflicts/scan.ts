@@ -4,6 +4,7 @@
 import { type ReadonlySignal, signal } from "@preact/signals";
 import { changes, dbPath, docsByIds, type Change, type DocRow } from "../../../api/couch";
 import { lines } from "../../../api/http";
+import { pause, whileSeen } from "../../../ui/seen";
 import { words } from "../../../ui/toast";
 
 /** A document with conflicts: its winner, and the other leaves that live. */
@@ -81,6 +82,10 @@ export class Scan {
       if (!over.aborted) this.tell({ state: "failed", failed: words(error) });
       return;
     }
+    over.addEventListener("abort", whileSeen((hidden) => void this.followed(AbortSignal.any([over, hidden]))));
+  }
+
+  private async followed(over: AbortSignal): Promise<void> {
     while (!over.aborted) {
       try {
         await this.follow(over);
@@ -88,7 +93,7 @@ export class Scan {
         if (over.aborted) return;
         this.tell({ state: "following", failed: words(error) });
       }
-      await new Promise((go) => setTimeout(go, RETRY_MS));
+      await pause(RETRY_MS, over);
     }
   }
 
@@ -105,24 +110,35 @@ export class Scan {
 
   private async follow(over: AbortSignal): Promise<void> {
     this.tell({ state: "following", failed: "" });
-    const waiting = new Map<string, string | number>();
+    const waiting = new Set<string>();
     let timer = 0;
+    let looks = 0;
+    let last = this.since;
     const look = async () => {
       timer = 0;
-      const ids = [...waiting.keys()];
+      const ids = [...waiting];
+      const upto = last;
       waiting.clear();
+      looks += 1;
       try {
         await this.check(ids, over);
+        this.since = upto;
       } catch (error) {
         if (!over.aborted) this.tell({ failed: words(error) });
+      } finally {
+        looks -= 1;
       }
     };
     const query = { feed: "continuous", style: "all_docs", since: this.since, heartbeat: HEARTBEAT_MS };
     for await (const one of lines<Partial<Change> & { last_seq?: string }>(dbPath(this.db, "_changes"), { query, signal: over })) {
       if (one.id === undefined || one.seq === undefined) continue;
-      this.since = one.seq;
-      if ((one.changes?.length ?? 0) < 2 && !this.foundNow.value.has(one.id)) continue;
-      waiting.set(one.id, one.seq);
+      last = one.seq;
+      if ((one.changes?.length ?? 0) < 2 && !this.foundNow.value.has(one.id)) {
+        // What was not looked at yet is heard again, should the feed end before.
+        if (!looks && !waiting.size) this.since = last;
+        continue;
+      }
+      waiting.add(one.id);
       if (!timer) timer = window.setTimeout(look, GATHER_MS);
     }
   }

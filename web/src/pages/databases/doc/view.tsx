@@ -42,7 +42,7 @@ export function DocumentView({ db, id, tab }: { db: string; id: string; tab: Doc
   useEffect(() => {
     if (!id && route.peek().query.has("design") && !kept) begin(model, DESIGN);
     // The other tabs may have changed it.
-    if (id && tab !== "revisions") void load();
+    if (id && (tab !== "revisions" || !model.loaded.peek())) void load();
   }, [model, tab]);
   useAsking(model);
   const loaded = model.loaded.value;
