@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import groupby
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -17,19 +18,20 @@ PAUSE_S = 0.05
 
 
 @contextmanager
-def traffic(url: str) -> Iterator[list[int]]:
-    """Reads todos through the balancer for the length of a block; the statuses of the answers."""
+def traffic(url: str) -> Iterator[list[tuple[int, str]]]:
+    """Reads todos through the balancer for the length of a block; status and region of the answers."""
     over = threading.Event()
-    statuses: list[int] = []
+    answers: list[tuple[int, str]] = []
 
     def read() -> None:
         while not over.wait(PAUSE_S):
-            statuses.append(call(url, "GET", "/v1/todo").status)
+            answer = call(url, "GET", "/v1/todo")
+            answers.append((answer.status, answer.headers.get("x-couchgrass-region", "")))
 
     reader = threading.Thread(target=read)
     reader.start()
     try:
-        yield statuses
+        yield answers
     finally:
         over.set()
         reader.join()
@@ -57,7 +59,7 @@ def test_a_region_is_drained_and_traffic_moves_and_comes_back(
 ) -> None:
     page = dashboard("#/balancer")
     expect(page.get_by_role("heading", name="london serves")).to_be_visible(timeout=MOVED_MS)
-    with traffic(up_site.url) as statuses:
+    with traffic(up_site.url) as answers:
         has_all(page, "london")
         london = answered(page, "london", "Drain")
         try:
@@ -68,7 +70,8 @@ def test_a_region_is_drained_and_traffic_moves_and_comes_back(
             answered(page, "london", "Let in again")
         expect(page.get_by_role("heading", name="london serves")).to_be_visible(timeout=MOVED_MS)
         has_all(page, "london")
-    assert set(statuses) == {200}
+    assert {status for status, _ in answers} == {200}
+    assert [name for name, _ in groupby(region for _, region in answers)] == ["london", "dallas", "london"]
 
 
 def test_before_a_drain_one_reads_what_it_means_and_may_think_better_of_it(dashboard: SignedIn) -> None:

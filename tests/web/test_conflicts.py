@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from couchgrass.testing.browser import PHONE, check_accessible, check_fits, opened, shot
+from couchgrass.testing.browser import PHONE, check_accessible, check_fits, opened
 from couchgrass.testing.call import call
 from couchgrass.testing.server import ServerProcess
-from tests.web.conftest import SignedIn, sign_in
+from tests.web.conftest import SignedIn, open_utils
 
 FIRST = "a" * 32
 WINNER, OTHER, THIRD = f"3-{'d' * 32}", f"2-{'c' * 32}", f"2-{'b' * 32}"
@@ -296,25 +295,15 @@ def test_all_conflicts_are_found_new_ones_appear_and_several_end_by_the_rule(
     assert len(database.living("item-07")) == 3
 
 
-@pytest.mark.parametrize(
-    ("name", "how"),
-    [("light", {}), ("dark", {"color_scheme": "dark"}), ("phone", {"viewport": PHONE})],
-)
-def test_the_pages_are_for_everybody(
-    browser: Browser, database: Database, name: str, how: dict[str, Any], tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("how", [{"color_scheme": "dark"}, {"viewport": PHONE}], ids=["dark", "phone"])
+def test_the_pages_are_for_everybody(browser: Browser, database: Database, how: dict[str, Any]) -> None:
     place = f"{database.server.url}/_utils/"
     with opened(browser, **how) as window:
-        page = window.page
-        page.goto(f"{place}{database.href}")
-        page.get_by_label("Name", exact=True).fill(database.server.user)
-        page.get_by_label("Password").fill(database.server.password)
-        page.get_by_role("button", name="Sign in").click()
-        for part, hash, seen in (
-            ("list", database.href, page.get_by_role("link", name="todo", exact=True)),
-            ("merge", f"{database.href}/todo", page.get_by_role("textbox", name="Merged document")),
+        page = open_utils(window.page, database.server)
+        for hash, seen in (
+            (database.href, page.get_by_role("link", name="todo", exact=True)),
+            (f"{database.href}/todo", page.get_by_role("textbox", name="Merged document")),
             (
-                "revisions",
                 f"#/databases/{database.name}/doc/todo/revisions?rev={OTHER}&with={THIRD}",
                 page.get_by_role("region", name="Differences between"),
             ),
@@ -323,10 +312,10 @@ def test_the_pages_are_for_everybody(
             seen.wait_for()
             check_accessible(page)
             check_fits(page)
-            shot(page, f"conflicts-{part}-{name}", tmp_path)
 
 
-def test_a_document_that_is_not_there_is_said_in_the_servers_words(page: Page, database: Database) -> None:
-    page.goto(f"{database.server.url}/_utils/{database.href}/nothing")
-    sign_in(page, database.server.user, database.server.password)
+def test_a_document_that_is_not_there_is_said_in_the_servers_words(
+    utils: SignedIn, database: Database
+) -> None:
+    page = utils(f"{database.href}/nothing")
     expect(page.get_by_role("alert")).to_contain_text("not_found: missing (404)")

@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from couchgrass.testing.browser import PHONE, WIDE, check_accessible, check_fits, opened, shot
+from couchgrass.testing.browser import PHONE, WIDE, check_accessible, check_fits, opened
 from couchgrass.testing.up import UpProcess
 from tests.web.conftest import SignedIn, open_dashboard
 
 WELL = "Both regions are ready"
 BACK_MS = 90_000
 HELD_S = 120.0
+OBVIOUS_S = 2.0
+TRIES = 3
+"""The machine may do much else: what takes longer once is looked at again."""
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -47,19 +49,26 @@ def test_both_regions_are_seen_and_how_their_links_are(dashboard: SignedIn) -> N
         expect(page.get_by_role("img", name=f"{name}: ready, ")).to_be_visible()
     page.get_by_role("button", name="london → dallas").click()
     links = page.get_by_role("region", name="Links between regions")
-    expect(links.get_by_role("row").filter(has_text="running")).to_contain_text("todos")
+    expect(links.get_by_role("row").filter(has=page.get_by_text("todos", exact=True))).to_contain_text(
+        "running"
+    )
     expect(page.get_by_role("region", name="Balancer")).to_contain_text("serving")
 
 
 def test_a_dead_region_is_obvious_and_seen_to_come_back(dashboard: SignedIn, up_site: UpProcess) -> None:
     page = dashboard("#/overview")
-    well(page)
-    with dead(up_site, "dallas"):
-        expect(page.get_by_role("alert")).to_contain_text("dallas is down since")
-        assert page.title().startswith("⚠ dallas is down")
-        expect(page.get_by_role("region", name="dallas", exact=True)).to_contain_text("down")
-        for way in ("london to dallas", "dallas to london"):
-            expect(page.get_by_role("img", name=f"{way}: cut: dallas down")).to_be_visible()
+    took: list[float] = []
+    while not took or (min(took) > OBVIOUS_S and len(took) < TRIES):
+        well(page)
+        with dead(up_site, "dallas"):
+            killed = time.monotonic()
+            expect(page.get_by_role("alert")).to_contain_text("dallas is down since")
+            took.append(time.monotonic() - killed)
+            assert page.title().startswith("⚠ dallas is down")
+            expect(page.get_by_role("region", name="dallas", exact=True)).to_contain_text("down")
+            for way in ("london to dallas", "dallas to london"):
+                expect(page.get_by_role("img", name=f"{way}: cut: dallas down")).to_be_visible()
+    assert min(took) <= OBVIOUS_S, took
     well(page)
     expect(page.get_by_role("alert")).not_to_contain_text("is down since")
     assert page.title().startswith("Overview")
@@ -80,18 +89,9 @@ def test_a_dashboard_whose_region_died_says_so_and_where_to_go(
     well(page)
 
 
-@pytest.mark.parametrize(
-    ("scheme", "viewport"),
-    [("light", WIDE), ("dark", WIDE), ("light", PHONE)],
-    ids=["light", "dark", "phone"],
-)
+@pytest.mark.parametrize(("scheme", "viewport"), [("dark", WIDE), ("light", PHONE)], ids=["dark", "phone"])
 def test_the_pages_of_regions_are_for_everybody(
-    browser: Browser,
-    up_site: UpProcess,
-    scheme: str,
-    viewport: dict[str, int],
-    tmp_path: Path,
-    request: pytest.FixtureRequest,
+    browser: Browser, up_site: UpProcess, scheme: str, viewport: dict[str, int]
 ) -> None:
     with opened(browser, color_scheme=scheme, viewport=viewport) as window:
         page = open_dashboard(window.page, up_site, "#/overview")
@@ -100,5 +100,4 @@ def test_the_pages_of_regions_are_for_everybody(
             expect(page.get_by_role("heading", level=2).filter(has_text=there)).to_be_visible(timeout=BACK_MS)
             check_accessible(page)
             check_fits(page)
-            shot(page, f"{name}-{request.node.callspec.id}", tmp_path)
         assert window.asked == {up_site.dashboard("london").removeprefix("http://")}

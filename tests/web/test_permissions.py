@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
-from couchgrass.testing.browser import PHONE, check_accessible, check_fits, opened, shot
+from couchgrass.testing.browser import PHONE, check_accessible, check_fits, opened
 from couchgrass.testing.call import call
 from couchgrass.testing.server import ServerProcess
-from tests.web.conftest import SignedIn, sign_in
+from tests.web.conftest import SignedIn, open_utils, sign_in
 
 
 @pytest.fixture
@@ -174,17 +173,9 @@ def test_without_cloudants_api_a_user_is_made_instead_of_a_key(
     assert status(couch_server, name, password, "GET", f"/{database}/one") == 403
 
 
-@pytest.mark.parametrize(
-    ("name", "how"),
-    [("light", {}), ("dark", {"color_scheme": "dark"}), ("phone", {"viewport": PHONE})],
-)
+@pytest.mark.parametrize("how", [{"color_scheme": "dark"}, {"viewport": PHONE}], ids=["dark", "phone"])
 def test_the_page_is_for_everybody(
-    browser: Browser,
-    couch_server: ServerProcess,
-    database: str,
-    name: str,
-    how: dict[str, Any],
-    tmp_path: Path,
+    browser: Browser, couch_server: ServerProcess, database: str, how: dict[str, Any]
 ) -> None:
     rights = {
         f"apikey-{'5b2c' * 8}": ["_reader", "_writer"],
@@ -193,16 +184,10 @@ def test_the_page_is_for_everybody(
     }
     asked(couch_server, "PUT", f"/_api/v2/db/{database}/_security", {"cloudant": rights})
     with opened(browser, **how) as window:
-        page = window.page
-        page.goto(f"{couch_server.url}/_utils/#/databases/{database}/permissions")
-        page.get_by_label("Name", exact=True).fill(couch_server.user)
-        page.get_by_label("Password").fill(couch_server.password)
-        page.get_by_role("button", name="Sign in").click()
+        page = open_utils(window.page, couch_server, f"#/databases/{database}/permissions")
         page.get_by_role("checkbox", name="_admin for anna").wait_for()
         check_accessible(page)
         check_fits(page)
-        shot(page, f"permissions-{name}", tmp_path)
         page.get_by_role("button", name="Generate API key").click()
         page.get_by_role("dialog").wait_for()
         check_accessible(page)
-        shot(page, f"permissions-key-{name}", tmp_path)

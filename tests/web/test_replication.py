@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from couchgrass.testing.browser import PHONE, WIDE, check_accessible, check_fits, opened, shot
+from couchgrass.testing.browser import PHONE, WIDE, check_accessible, check_fits, opened
 from couchgrass.testing.call import call
 from couchgrass.testing.server import ServerProcess
-from tests.web.conftest import SignedIn
+from tests.web.conftest import SignedIn, open_utils
 
 RULE = {"validate_doc_update": "function (doc) { if (doc.bad) throw({forbidden: 'no bad ones'}); }"}
 ARRIVES_MS = 15_000
@@ -292,29 +291,22 @@ def orders(couch_server: ServerProcess, other_server: ServerProcess) -> Iterator
         yield name
 
 
-def test_the_pages_are_for_everybody(
-    browser: Browser, couch_server: ServerProcess, orders: str, tmp_path: Path
-) -> None:
+def test_the_pages_are_for_everybody(browser: Browser, couch_server: ServerProcess, orders: str) -> None:
     for scheme, viewport in (("light", WIDE), ("dark", PHONE)):
         with opened(browser, color_scheme=scheme, viewport=viewport) as window:
-            page = window.page
-            page.goto(f"{couch_server.url}/_utils/#/replication?q={orders}")
-            page.get_by_label("Name", exact=True).fill(couch_server.user)
-            page.get_by_label("Password").fill(couch_server.password)
-            page.get_by_role("button", name="Sign in").click()
+            page = open_utils(window.page, couch_server, f"#/replication?q={orders}")
             expect(row_of(page, f"{orders}-copy")).to_contain_text("Completed")
             expect(row_of(page, f"{orders}-to-tokyo")).to_contain_text("Crashing")
             expect(row_of(page, f"{orders}-to-dallas")).to_contain_text("1 failed")
-            looks_right(page, f"replication-{scheme}", tmp_path)
+            looks_right(page)
             page.goto(f"{couch_server.url}/_utils/#/replication/_replicator/{orders}-to-dallas")
             expect(page.get_by_text("no bad ones")).to_be_visible()
-            looks_right(page, f"replication-job-{scheme}", tmp_path)
+            looks_right(page)
             page.goto(f"{couch_server.url}/_utils/#/replication/new")
             page.get_by_label("Source database").fill(orders)
-            looks_right(page, f"replication-new-{scheme}", tmp_path)
+            looks_right(page)
 
 
-def looks_right(page: Page, name: str, folder: Path) -> None:
+def looks_right(page: Page) -> None:
     check_accessible(page)
     check_fits(page)
-    shot(page, name, folder)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Page, Route, expect
 
-from couchgrass.testing.browser import PHONE, WIDE, check_accessible, check_fits, opened, shot
+from couchgrass.testing.browser import PHONE, WIDE, check_accessible, check_fits, opened
 from couchgrass.testing.call import call
 from couchgrass.testing.server import ServerProcess
-from tests.web.conftest import SignedIn
+from tests.web.conftest import SignedIn, open_utils
 
 NOW = int(time.time())
 COUCHDB_TASKS: list[dict[str, Any]] = [
@@ -84,16 +83,12 @@ def test_what_a_couchdb_does_has_bars_and_filters(utils: SignedIn) -> None:
     expect(page.get_by_text("nothing to do in the background")).to_be_visible()
 
 
-def test_the_page_is_for_everybody(browser: Browser, couch_server: ServerProcess, tmp_path: Path) -> None:
+def test_the_page_is_for_everybody(browser: Browser, couch_server: ServerProcess) -> None:
     for scheme, viewport in (("light", WIDE), ("dark", PHONE)):
         with opened(browser, color_scheme=scheme, viewport=viewport) as window:
             page = window.page
             couchdb(page, COUCHDB_TASKS)
-            page.goto(f"{couch_server.url}/_utils/#/tasks")
-            page.get_by_label("Name", exact=True).fill(couch_server.user)
-            page.get_by_label("Password").fill(couch_server.password)
-            page.get_by_role("button", name="Sign in").click()
+            open_utils(page, couch_server, "#/tasks")
             expect(page.get_by_role("progressbar")).to_have_count(2)
             check_accessible(page)
             check_fits(page)
-            shot(page, f"tasks-{scheme}", tmp_path)

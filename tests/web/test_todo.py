@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from couchgrass.drill.wires import Fault
 from couchgrass.region.run.account import gateway_url, peer_access
 from couchgrass.testing.browser import PHONE, check_accessible, check_fits, opened, shot
 from couchgrass.testing.call import call
@@ -20,6 +21,12 @@ from couchgrass.testing.up import UpProcess
 API = "/v1/todo"
 ENTER = "Enter"
 REGIONS = ("london", "dallas")
+SEEN_S = 1.0
+TRIES = 5
+"""The machine may do much else: what takes longer once is looked at again."""
+
+APART_S = 60.0
+"""For two regions to see that they are apart, or together again."""
 
 
 @pytest.fixture
@@ -98,14 +105,20 @@ def test_it_is_the_todo_list_that_people_know(todos: UpProcess, page: Page, tmp_
 
 def test_what_others_change_is_seen_within_a_second(todos: UpProcess, page: Page) -> None:
     page.goto(todos.url)
+    expect(page.get_by_text("Answered by london")).to_be_visible()
+    took: list[float] = []
+    while not took or (min(took) > SEEN_S and len(took) < TRIES):
+        expect(page.get_by_text("Nothing to do.")).to_be_visible()
+        made = call(api(todos, "dallas"), "POST", API, {"title": "From elsewhere"}).json()
+        written = time.monotonic()
+        expect(shown(page)).to_have_text(["From elsewhere"])
+        took.append(time.monotonic() - written)
+        path = urllib.parse.urlsplit(made["url"]).path
+        call(api(todos, "dallas"), "PATCH", path, {"completed": True})
+        expect(page.get_by_label("Complete From elsewhere")).to_be_checked()
+        call(api(todos, "dallas"), "DELETE", path)
     expect(page.get_by_text("Nothing to do.")).to_be_visible()
-    made = call(api(todos, "dallas"), "POST", API, {"title": "From elsewhere"}).json()
-    expect(shown(page)).to_have_text(["From elsewhere"])
-    path = urllib.parse.urlsplit(made["url"]).path
-    call(api(todos, "dallas"), "PATCH", path, {"completed": True})
-    expect(page.get_by_label("Complete From elsewhere")).to_be_checked()
-    call(api(todos, "dallas"), "DELETE", path)
-    expect(page.get_by_text("Nothing to do.")).to_be_visible()
+    assert min(took) <= SEEN_S, took
 
 
 def test_the_story_in_both_regions_with_one_killed_in_the_middle(
@@ -157,12 +170,16 @@ def test_the_story_in_both_regions_with_one_killed_in_the_middle(
 
 def test_two_changes_of_one_todo_are_shown_and_merged(todos: UpProcess, page: Page, tmp_path: Path) -> None:
     made = call(api(todos, "london"), "POST", API, {"title": "Water"}).json()
-    conflict(todos, made["id"])
+    todos.until(lambda: len(leaves(todos, "dallas", made["id"])) == 1)
+    changes = {"london": "Water the lawn", "dallas": "Water the couch grass"}
+    change_apart(todos, made, changes)
+    [winner] = [one["title"] for one in listed(todos, "london")]
     page.goto(todos.url)
-    expect(shown(page)).to_have_text(["Water the couch grass"])
+    expect(shown(page)).to_have_text([winner])
     page.get_by_role("button", name="2 versions").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog.locator(".choice-title")).to_have_text(["Water the couch grass", "Water the lawn"])
+    others = [title for title in changes.values() if title != winner]
+    expect(dialog.locator(".choice-title")).to_have_text([winner, *others])
     check_accessible(page)
     shot(page, "todo-conflict", tmp_path)
     page.keyboard.press("Escape")
@@ -178,22 +195,17 @@ def test_two_changes_of_one_todo_are_shown_and_merged(todos: UpProcess, page: Pa
     todos.until(lambda: [leaves(todos, name, made["id"]) for name in REGIONS] == settled)
 
 
-def conflict(up: UpProcess, doc_id: str) -> None:
-    """Two versions of a todo, as two regions leave them that did not see each other; in all regions."""
-    url = database(up, "london")
-    rev = call(url, "GET", f"/todos/{doc_id}").json()["_rev"]
-    parent = rev.partition("-")[2]
-    docs = [
-        {
-            "_id": doc_id,
-            "_revisions": {"start": 2, "ids": [mark * 32, parent]},
-            "title": title,
-            "completed": False,
-        }
-        for mark, title in (("a", "Water the lawn"), ("b", "Water the couch grass"))
-    ]
-    assert call(url, "POST", "/todos/_bulk_docs", {"docs": docs, "new_edits": False}).status == 201
-    up.until(lambda: len(leaves(up, "dallas", doc_id)) == 2)
+def change_apart(up: UpProcess, todo: dict[str, Any], titles: dict[str, str]) -> None:
+    """A todo gets another title in each region, while these do not see each other. Afterwards they do."""
+    up.set_faults(london_dallas=Fault(cut=True), dallas_london=Fault(cut=True))
+    try:
+        up.until(lambda: all(not one.peer_reachable or one.error for one in up.status().links), APART_S)
+        path = urllib.parse.urlsplit(todo["url"]).path
+        for name, title in titles.items():
+            assert call(api(up, name), "PATCH", path, {"title": title}).status == 200
+    finally:
+        up.set_faults()
+    up.until(lambda: all(len(leaves(up, name, todo["id"])) == 2 for name in REGIONS), APART_S)
 
 
 def leaves(up: UpProcess, name: str, doc_id: str) -> list[tuple[str, bool]]:

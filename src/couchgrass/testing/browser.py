@@ -13,15 +13,19 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 AXE: Final = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 SCREENS: Final = ROOT / "docs" / "screens"
 RENEW: Final = "COUCHGRASS_RENEW_SCREENS"
-"""With this in the environment `shot` keeps its pictures in docs/screens."""
+"""With this in the environment `shot` keeps its pictures in docs/screens. They look best when nothing else
+has been in the regions before: `COUCHGRASS_RENEW_SCREENS=1 pytest -p no:randomly tests/web/test_pictures.py
+tests/web/test_todo.py tests/web/test_drills.py`."""
 
 WAIT_MS: Final = 15_000
+"""For whatever is waited for. Long for a person: the machine may do much else."""
+
 BYTES_MIN: Final = 8_000
 """A picture of an empty page is smaller."""
 
@@ -42,6 +46,7 @@ def running_browser() -> Iterator[Browser]:
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if found is None:
         raise NoBrowser("no chromium: apt-get install chromium")
+    expect.set_options(timeout=WAIT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
