@@ -15,7 +15,7 @@ from couchgrass.testing.up import UpProcess, running_up
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Not for longer: as long as there is one an event loop runs on this thread, which tests elsewhere need."""
+    """Not for longer: while there is one an event loop runs on this thread, and is in the way of others."""
     with running_browser() as found:
         yield found
 
