@@ -80,7 +80,7 @@ def _processes() -> dict[int, Process]:
     return found
 
 
-def _below(root: int) -> list[Process]:
+def below(root: int) -> list[Process]:
     """A process and all that it began."""
     known = _processes()
     found, rest = [], [root]
@@ -95,7 +95,7 @@ def _below(root: int) -> list[Process]:
 def _cpu(root: int) -> dict[str, float]:
     """Processor seconds below a process, by command; those of all regions together."""
     used: dict[str, float] = {}
-    for one in _below(root):
+    for one in below(root):
         name = one.name or "others"
         used[name] = used.get(name, 0.0) + one.cpu_s
     return {name: round(seconds, 2) for name, seconds in used.items()} | {"all": round(sum(used.values()), 2)}
@@ -177,7 +177,7 @@ def _kill(folder: Path, up: subprocess.Popen[bytes]) -> dict[str, Any]:
     _until(is_ready, "a ready region")
     state = read_state(Path(region.data))
     assert state is not None
-    for one in _below(state.pid):
+    for one in below(state.pid):
         try:
             os.kill(one.pid, signal.SIGKILL)
         except ProcessLookupError:

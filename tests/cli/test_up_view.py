@@ -60,6 +60,21 @@ def test_where_the_app_is_looked_at_is_said(window: io.StringIO) -> None:
     assert "The app is at http://127.0.0.1:5984/\n" in window.getvalue()
 
 
+def test_who_signs_in_to_a_dashboard_is_said_where_the_region_made_an_admin(
+    window: io.StringIO, tmp_path: Path
+) -> None:
+    seen = status()
+    told = [msgspec.structs.replace(one, dashboard_url="http://127.0.0.1:3236") for one in seen.regions]
+    seen = msgspec.structs.replace(seen, regions=tuple(told))
+    show_places(tmp_path, seen)
+    assert "Sign in" not in window.getvalue()
+    admin = tmp_path / "london" / "database" / "admin.json"
+    admin.parent.mkdir(parents=True)
+    admin.touch()
+    show_places(tmp_path, seen)
+    assert f"Sign in to a dashboard as its region's admin: {admin}\n" in window.getvalue()
+
+
 def test_progress_that_is_shown_again_wipes_no_line_between(window: io.StringIO) -> None:
     progress = Progress()
     with progress:

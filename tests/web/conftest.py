@@ -1,4 +1,4 @@
-"""One browser for all tests of pages; each test has a window of its own."""
+"""A browser for each file of tests of pages; each test has a window of its own."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from couchgrass.testing.server import ServerProcess, running
 from couchgrass.testing.up import UpProcess, running_up
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Not for longer: while there is one an event loop runs on this thread, and is in the way of others."""
     with running_browser() as found:
         yield found
 

@@ -47,8 +47,12 @@ def test_an_action_is_made_run_cold_and_warm_changed_and_deleted(dashboard: Sign
 
     page.get_by_role("link", name="Code", exact=True).click()
     write(page, f"Code of {name}", SHOUT)
+    # However fast it is typed, no key is lost.
+    page.keyboard.type("# quick brown foxes jump over lazy dogs")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved as version 0.0.2.")).to_be_visible()
+    code = page.get_by_role("textbox", name=f"Code of {name}")
+    expect(code).to_contain_text("# quick brown foxes jump over lazy dogs")
     page.get_by_role("link", name="Invoke", exact=True).click()
     # What was typed last is there still.
     expect(page.get_by_role("textbox", name="Parameters as JSON")).to_contain_text("Ada")

@@ -63,6 +63,7 @@ def board(page: Page, name: str) -> Locator:
 
 def test_it_is_the_todo_list_that_people_know(todos: UpProcess, page: Page, tmp_path: Path) -> None:
     page.goto(todos.url)
+    expect(page.get_by_label("New todo")).to_be_focused()
     for title in ("Water the grass", "  Mow it  ", "   "):
         add(page, title)
     page.get_by_label("New todo").clear()
@@ -72,6 +73,7 @@ def test_it_is_the_todo_list_that_people_know(todos: UpProcess, page: Page, tmp_
     page.get_by_text("Mow it").dblclick()
     page.get_by_label("Edit Mow it").fill("Never mow it")
     page.get_by_label("Edit Mow it").press("Escape")
+    expect(page.get_by_role("button", name="Edit Mow it")).to_be_focused()
     expect(shown(page)).to_have_text(["Water the grass", "Mow it"])
     page.get_by_text("Mow it").dblclick()
     page.get_by_label("Edit Mow it").fill("Mow it twice")
@@ -211,6 +213,9 @@ def test_two_changes_of_one_todo_are_shown_and_merged(todos: UpProcess, page: Pa
     expect(dialog.locator(".choice-title")).to_have_text([winner, *others])
     check_accessible(page)
     shot(page, "todo-conflict", tmp_path)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="2 versions")).to_be_focused()
+    page.keyboard.press("Enter")
     dialog.get_by_label("Title").fill("Water lawn and couch grass")
     dialog.get_by_label("completed").check()
     dialog.get_by_role("button", name="Save as the one").click()

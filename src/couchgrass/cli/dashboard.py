@@ -107,7 +107,7 @@ async def _serve_database(url: str, host: str | None, port: int | None) -> None:
 
 
 async def _serve_region(region: Region, file: Path, port: int | None) -> None:
-    from couchgrass.cli.dashboard_host import opened
+    from couchgrass.region.run.begun import others_begun
     from couchgrass.serving.listen import bind
     from couchgrass.serving.process import allow_files, serve_until_told, url_of
 
@@ -118,7 +118,9 @@ async def _serve_region(region: Region, file: Path, port: int | None) -> None:
             bind(region.dashboard.host, region.dashboard.port if port is None else port, named)
         )
         url = url_of(listener, region.dashboard.host)
-        app = await opened(region, file, url, stack)
-        await serve_until_told(
-            app, listener, lambda: typer.echo(f"couchgrass dashboard serves {region.name} at {url}")
-        )
+        # Who connects from now on is answered, be it a moment later.
+        typer.echo(f"couchgrass dashboard serves {region.name} at {url}")
+        await others_begun(region, "dashboard", listener)
+        from couchgrass.cli.dashboard_host import opened
+
+        await serve_until_told(await opened(region, file, url, stack), listener, lambda: None)

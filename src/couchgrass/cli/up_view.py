@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from couchgrass.cli.paper import lines, out, print_whole
+from couchgrass.region.places import ADMIN
 
 if TYPE_CHECKING:
     from couchgrass.region.run.state_file import Seen
@@ -88,6 +89,10 @@ def show_places(folder: Path, status: Status, pages: Sequence[str] = ()) -> None
         out.print(f"The app is at {base}{path}", highlight=False, soft_wrap=True, style="bold")
     if status.credentials_file:
         out.print(f"Credentials are in {status.credentials_file}", highlight=False, soft_wrap=True)
+    admins = [folder / one.name / ADMIN for one in status.regions if one.dashboard_url]
+    for first in [one for one in admins if one.exists()][:1]:
+        told = f"Sign in to a dashboard as its region's admin: {first}"
+        out.print(told, highlight=False, soft_wrap=True, markup=False)
     out.print(f"Logs are in {folder / 'up.log'}", highlight=False, soft_wrap=True)
     if out.is_terminal:
         out.print()

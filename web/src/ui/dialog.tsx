@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { type ComponentChildren, type JSX } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef } from "preact/hooks";
 import { Icon } from "./icon";
 import { words } from "./toast";
 
@@ -18,14 +18,16 @@ function first(dialog: HTMLElement): HTMLElement | undefined {
 export function Dialog({ title, onClose, wide = false, children }: { title: string; onClose: () => void; wide?: boolean; children: ComponentChildren }): JSX.Element {
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
+  const before = useRef<Element | null>(null);
+  // Before the next key can come: who opens it by a key and goes on typing types into it.
+  useLayoutEffect(() => {
     const dialog = ref.current;
-    const before = document.activeElement;
+    before.current = document.activeElement;
     if (dialog && !dialog.open) dialog.showModal();
     if (dialog) first(dialog)?.focus();
-    return () => {
-      if (before instanceof HTMLElement) before.focus();
-    };
+  }, []);
+  useEffect(() => () => {
+    if (before.current instanceof HTMLElement) before.current.focus();
   }, []);
   // At a second Escape a browser closes it without asking. Who wants it to stay gets it back.
   const closed = () => {

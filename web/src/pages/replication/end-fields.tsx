@@ -29,12 +29,12 @@ export function EndFields({ side, server, names, fields }: { side: "source" | "t
       {side === "target" && (
         <Tick label="Create the target if it is missing" value={form.createTarget} onPick={(createTarget) => set({ createTarget })} />
       )}
-      {(end.kind === "remote" || !server.isOurs) && <AuthFields word={word} end={end} server={server} change={change} />}
+      {(end.kind === "remote" || !server.isOurs) && <AuthFields side={side} word={word} end={end} server={server} change={change} problem={problem} />}
     </fieldset>
   );
 }
 
-function AuthFields({ word, end, server, change }: { word: string; end: EndForm; server: Server; change: (changed: Partial<EndForm>) => void }): JSX.Element {
+function AuthFields({ side, word, end, server, change, problem }: { side: string; word: string; problem: Fields["problem"]; end: EndForm; server: Server; change: (changed: Partial<EndForm>) => void }): JSX.Element {
   const keeps = keepsPassword(end, server);
   const key = end.auth === "key";
   return (
@@ -49,8 +49,8 @@ function AuthFields({ word, end, server, change }: { word: string; end: EndForm;
       </label>
       {end.auth !== "none" && end.auth !== "kept" && (
         <div class="replication-login">
-          <Field label={`${word} ${key ? "key" : "user"}`} value={end.name} onInput={(name) => change({ name })} />
-          <Field label={`${word} password`} type="password" value={end.password} onInput={(password) => change({ password })}
+          <Field label={`${word} ${key ? "key" : "user"}`} value={end.name} problem={problem(`${side}-name`)} onInput={(name) => change({ name })} />
+          <Field label={`${word} password`} type="password" value={end.password} problem={problem(`${side}-password`)} onInput={(password) => change({ password })}
             placeholder={keeps ? "unchanged" : ""} {...(keeps ? { hint: "Leave it empty to keep the one that it has." } : {})} />
         </div>
       )}

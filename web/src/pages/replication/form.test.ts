@@ -57,7 +57,7 @@ test("a password that is kept does not go to another server", () => {
   const old = { _id: "job", source: { url: "https://b.example/todos", auth: { basic: { username: "u", password: "secret" } } }, target: "todos" };
   const form = formOf(old, "_replicator", OURS);
   form.source = { ...form.source, url: "https://elsewhere.example/todos" };
-  expect(problems(form, OURS).map((one) => one.field)).toEqual(["source"]);
+  expect(problems(form, OURS).map((one) => one.field)).toEqual(["source-password"]);
   expect(JSON.stringify(documentsOf(form, OURS, old))).not.toContain("secret");
 });
 
@@ -85,7 +85,8 @@ test("what is wrong is said with its field", () => {
   expect(fields(filled({ source: { ...emptyForm().source, database: "Todos" } }))).toEqual(["source"]);
   expect(fields(filled({ target: { ...FAR, url: "https://b.example/" } }))).toEqual(["target"]);
   expect(fields(filled({ target: { ...FAR, url: "ftp://b.example/x" } }))).toEqual(["target"]);
-  expect(fields(filled({ target: { ...FAR, password: "" } }))).toEqual(["target"]);
+  expect(fields(filled({ target: { ...FAR, password: "" } }))).toEqual(["target-password"]);
+  expect(fields(filled({ target: { ...FAR, name: " " } }))).toEqual(["target-name"]);
   expect(fields(filled({ target: { ...emptyForm().source, database: "todos" } }))).toEqual(["target"]);
   expect(fields(filled({ which: "selector", selector: "{" }))).toEqual(["selector"]);
   expect(fields(filled({ which: "selector", selector: "[]" }))).toEqual(["selector"]);

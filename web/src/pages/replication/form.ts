@@ -254,8 +254,8 @@ function endProblems(field: string, end: EndForm, server: Server): Problem[] {
   }
   if (end.auth === "none") return [];
   if (end.auth === "kept") return isSameServer(end, server) ? [] : bad("This is another server: say how to sign in there.");
-  if (!end.name.trim()) return bad(end.auth === "key" ? "Which key?" : "Which user?");
-  if (!end.password && !keepsPassword(end, server)) return bad(end.old ? "This is another server: type the password for it." : "The password is missing.");
+  if (!end.name.trim()) return [{ field: `${field}-name`, text: end.auth === "key" ? "Which key?" : "Which user?" }];
+  if (!end.password && !keepsPassword(end, server)) return [{ field: `${field}-password`, text: end.old ? "This is another server: type the password for it." : "The password is missing." }];
   return [];
 }
 

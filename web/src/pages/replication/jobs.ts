@@ -1,6 +1,7 @@
 // All replications of the server, followed while the page is seen.
 
 import { useRef } from "preact/hooks";
+import { ApiError } from "../../api/http";
 import { listDocs, schedulerDocs, schedulerJobs } from "../../api/replication";
 import { isAdmin } from "../../api/session";
 import { useLive, type Live } from "../../ui/live";
@@ -14,7 +15,12 @@ export interface Jobs {
   jobs: Job[];
   /** How many there are; more than are shown when there are too many. */
   total: number;
+  /** The server has no scheduler: of states it tells what it writes into the documents. */
+  isBlind?: boolean;
 }
+
+/** CouchDB before 2.1 and servers of PouchDB have no `_scheduler`; it is a database that is not there. */
+const NO_SCHEDULER = 404;
 
 /** Who is no server admin sees the documents of `_replicator` that he may list. */
 export function useJobs(): Live<Jobs> {
@@ -36,9 +42,14 @@ export function useJobs(): Live<Jobs> {
 }
 
 async function ofScheduler(signal: AbortSignal): Promise<Jobs> {
-  const [docs, jobs] = await Promise.all([schedulerDocs(signal), schedulerJobs(signal)]);
-  const found = jobsOf(docs.rows, jobs.rows);
-  return { jobs: found, total: Math.max(docs.total, found.length) };
+  try {
+    const [docs, jobs] = await Promise.all([schedulerDocs(signal), schedulerJobs(signal)]);
+    const found = jobsOf(docs.rows, jobs.rows);
+    return { jobs: found, total: Math.max(docs.total, found.length) };
+  } catch (error) {
+    if (!(error instanceof ApiError && error.status === NO_SCHEDULER)) throw error;
+    return { ...(await ofDocuments(signal)), isBlind: true };
+  }
 }
 
 async function ofDocuments(signal: AbortSignal): Promise<Jobs> {

@@ -51,6 +51,7 @@ export function List(): JSX.Element {
               </label>
             </div>
           )}
+          {live.value.value.isBlind && <p class="note">This server has no <code>_scheduler</code>: these are the documents of <code>_replicator</code>, with the state that it wrote into them.</p>}
           {live.value.value.total > jobs.length && <p class="note">{count(live.value.value.total)} replications are too many to show; these are the first {count(jobs.length)}.</p>}
           <Table label="Replications" rows={shown} columns={columns(live.again)} id={(job) => job.key} sorted="state" empty={<Nothing filtered={jobs.length > 0} />} />
         </div>

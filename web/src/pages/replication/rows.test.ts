@@ -50,6 +50,8 @@ test("ends are named without credentials; two names make a direction", () => {
 test("who sees only the document sees what it says", () => {
   const job = jobOfDocument("_replicator", { _id: "j", source: { url: "https://x.example/db" }, target: "db", continuous: true, owner: "anna" });
   expect(job).toMatchObject({ state: "unknown", direction: "pull", continuous: true, owner: "anna" });
+  // As a server without a scheduler writes it.
+  expect(jobOfDocument("_replicator", { _id: "j", source: "a", target: "b", _replication_state: "triggered" }).state).toBe("running");
 });
 
 test("the topology's jobs are known by their ids, and words find jobs", () => {

@@ -23,7 +23,7 @@ export const STATES: Record<State, StateWords> = {
   initializing: { tone: "warn", word: "Initializing", says: "It is being set up." },
   paused: { tone: "soft", word: "Paused", says: "Somebody paused it. It keeps its place, and goes on when it is started." },
   completed: { tone: "plain", word: "Completed", says: "It ran once, and is done." },
-  unknown: { tone: "soft", word: "Unknown", says: "Only server admins are told the state." },
+  unknown: { tone: "soft", word: "Unknown", says: "The server does not tell the state." },
 };
 
 /** What the job's state means for it. One that has just begun has counted nothing yet. */
@@ -139,6 +139,8 @@ export function jobsOf(docs: readonly DocRow[], jobs: readonly JobRow[]): Job[] 
 
 function stateOf(state: string, error: string): State {
   if (state === "failed" && isPausedReason(error)) return "paused";
+  // What servers without a scheduler write while a job runs.
+  if (state === "triggered") return "running";
   return state in STATES ? (state as State) : "unknown";
 }
 

@@ -116,7 +116,7 @@ function Tools({ model, rev }: { model: Model; rev: string }): JSX.Element {
   const close = () => { dialog.value = ""; };
   const clone = async () => {
     await copyDoc(db, id, copy.value);
-    tell(`${copy.value} is there, as a copy of ${id}.`);
+    tell(`${copy.value} is made, as a copy of ${id}.`);
     go(documentHref(db, copy.value));
   };
   const remove = async () => {

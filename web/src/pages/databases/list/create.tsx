@@ -18,7 +18,7 @@ export function CreateDialog({ onClose }: { onClose: () => void }): JSX.Element 
   const create = async (form: FormData) => {
     const q = Number(form.get("q") ?? 0);
     await createDatabase(name.value, { partitioned: form.get("partitioned") === "on", ...(q ? { q } : {}) });
-    tell(`Database ${name.value} is there.`);
+    tell(`Database ${name.value} is made.`);
     go(databaseHref(name.value));
   };
   return (
