@@ -132,7 +132,7 @@ def _counted(session: CDPSession) -> dict[str, float]:
 
 def _heap_mb(session: CDPSession) -> float:
     session.send("HeapProfiler.collectGarbage")
-    return round(session.send("Runtime.getHeapUsage")["usedSize"] / 1e6, 2)
+    return float(round(session.send("Runtime.getHeapUsage")["usedSize"] / 1e6, 2))
 
 
 def _watched(browser: Browser, up: UpProcess, seconds: float) -> dict[str, Any]:

@@ -428,9 +428,9 @@ def test_every_view_is_for_everybody_and_fits_a_phone(
     with opened(browser, color_scheme="dark") as window:
         page = open_utils(window.page, couch_server, "#/databases")
         for hash, seen in places.items():
-            page.set_viewport_size({"width": WIDE["width"], "height": WIDE["height"]})
+            page.set_viewport_size(WIDE)
             page.goto(f"{couch_server.url}/_utils/#/databases{hash}")
             page.get_by_text(seen).first.wait_for()
             check_accessible(page)
-            page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
+            page.set_viewport_size(PHONE)
             check_fits(page)

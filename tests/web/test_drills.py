@@ -35,7 +35,7 @@ def test_a_drill_is_started_watched_and_its_report_read(dashboard: SignedIn, tmp
     expect(facts).to_contain_text("Acknowledged and lost after healing", timeout=ENDS_MS)
     expect(page.get_by_text("running", exact=True)).not_to_be_visible()
     check_accessible(page)
-    shot(page, "drill", tmp_path, height=1200)
+    shot(page, "drill", tmp_path, height=1164)
 
     page.get_by_text("The report’s own page").click()
     report = page.frame_locator("iframe")

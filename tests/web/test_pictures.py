@@ -160,7 +160,7 @@ def test_databases(page: Page, tmp_path: Path) -> None:
             "permissions",
             f"{here}/permissions",
             page.get_by_role("checkbox", name="_admin for anna"),
-            620,
+            580,
         ),
     ):
         go(page, hash)

@@ -19,6 +19,7 @@ from playwright.sync_api import (
     ConsoleMessage,
     FloatRect,
     Page,
+    ViewportSize,
     expect,
     sync_playwright,
 )
@@ -37,8 +38,8 @@ WAIT_MS: Final = 15_000
 BYTES_MIN: Final = 8_000
 """A picture of an empty page is smaller."""
 
-WIDE: Final = {"width": 1280, "height": 800}
-PHONE: Final = {"width": 390, "height": 800}
+WIDE: Final[ViewportSize] = {"width": 1280, "height": 800}
+PHONE: Final[ViewportSize] = {"width": 390, "height": 800}
 
 _HARMLESS: Final = ("Failed to load resource",)
 """What the browser logs of its own for each answer that is an error, which pages expect."""
