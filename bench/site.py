@@ -10,7 +10,8 @@ JSON:
   balancer), `documents` (the first page of a database with many) and `next_page` (the next, by a click).
 - `watched`: the overview, open for so long. `page_cpu` is the share of a processor that its main thread
   takes, `browser_cpu` that of all of the browser, by kind of process; there is no graphics processor, so
-  pictures are drawn by this one. `heap_MB` is what its scripts hold after a garbage collection, twice, that long apart.
+  pictures are drawn by this one. `heap_MB` is what its scripts hold after a garbage collection, twice, that
+  long apart.
 - `pages`: what each page asks while nobody touches it, seen and hidden, in requests a second.
 - `servers_cpu`: shares of a processor by command, both regions together: `idle`, with the overview open
   (`overview`) and with the todo client open (`todo`). `dashboard_MB`, `gateway_MB`: resident memory of one.
