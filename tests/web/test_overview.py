@@ -18,7 +18,7 @@ BACK_MS = 90_000
 HELD_S = 120.0
 OBVIOUS_S = 2.0
 FIRST_PAGE_S = 1.0
-TRIES = 5
+TRIES, FIRST_PAGE_TRIES = 5, 15
 """The machine may do much else: what takes longer once is looked at again."""
 
 pytestmark = pytest.mark.timeout(240)
@@ -59,7 +59,7 @@ def test_both_regions_are_seen_and_how_their_links_are(dashboard: SignedIn) -> N
 def test_the_first_page_is_of_use_within_a_second(browser: Browser, up_site: UpProcess) -> None:
     """With nothing in the browser's cache: from the address until the regions are shown, and live."""
     took: list[float] = []
-    while not took or (min(took) > FIRST_PAGE_S and len(took) < TRIES):
+    while not took or (min(took) > FIRST_PAGE_S and len(took) < FIRST_PAGE_TRIES):
         with opened(browser) as window:
             sign_in_at(window.page, up_site, "london")
             began = time.monotonic()
