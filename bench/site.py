@@ -8,8 +8,10 @@ JSON:
 - `usable_s`, medians of rounds with an empty cache, signed in, from the address typed until it is seen:
   `overview` (a region's card), `overview_again` (with what the browser kept), `todo` (the list, at the
   balancer), `documents` (the first page of a database with many) and `next_page` (the next, by a click).
-- `watched`: the overview, open for so long. `browser_cpu` is the share of a processor that its renderer
-  takes, `heap_MB` what its scripts hold after a garbage collection, twice, that long apart.
+- `watched`: the overview, open for so long. `page_cpu` is the share of a processor that its main thread
+  takes, `browser_cpu` that of all of the browser, by kind of process; there is no graphics processor, so
+  pictures are drawn by this one. `heap_MB` is what its scripts hold after a garbage collection, twice, that
+  long apart.
 - `pages`: what each page asks while nobody touches it, seen and hidden, in requests a second.
 - `servers_cpu`: shares of a processor by command, both regions together: `idle`, with the overview open
   (`overview`) and with the todo client open (`todo`). `dashboard_MB`, `gateway_MB`: resident memory of one.
@@ -42,6 +44,7 @@ BULK = 5000
 TITLE = "water the grass"
 SETTLE_S = 3.0
 IDLE_S = 10.0
+PARTS = ("TaskDuration", "ScriptDuration", "LayoutDuration", "RecalcStyleDuration")
 PAGES = ("overview", "databases", "databases/" + DATABASE, "replication", "tasks", "functions", "apis",
          "balancer", "drills")  # fmt: skip
 
@@ -130,6 +133,16 @@ def _counted(session: CDPSession) -> dict[str, float]:
     return {one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]}
 
 
+def _processes(browser: Browser) -> dict[str, float]:
+    """Processor seconds of the browser's processes, by kind."""
+    session = browser.new_browser_cdp_session()
+    found: dict[str, float] = {}
+    for one in session.send("SystemInfo.getProcessInfo")["processInfo"]:
+        found[one["type"]] = found.get(one["type"], 0.0) + one["cpuTime"]
+    session.detach()
+    return found
+
+
 def _heap_mb(session: CDPSession) -> float:
     session.send("HeapProfiler.collectGarbage")
     return float(round(session.send("Runtime.getHeapUsage")["usedSize"] / 1e6, 2))
@@ -142,21 +155,21 @@ def _watched(browser: Browser, up: UpProcess, seconds: float) -> dict[str, Any]:
     _card(page)
     session = context.new_cdp_session(page)
     session.send("Performance.enable", {"timeDomain": "threadTicks"})
-    heaps, shares = [], []
+    heaps = []
     for _ in range(2):
-        before = _counted(session)
+        counted, used = _counted(session), _processes(browser)
         page.wait_for_timeout(seconds * 1000)
-        after = _counted(session)
-        shares.append(
-            {
-                name: round((after[name] - before[name]) / seconds, 4)
-                for name in ("TaskDuration", "ScriptDuration", "LayoutDuration", "RecalcStyleDuration")
-            }
-        )
+        took = {name: _counted(session)[name] - counted[name] for name in PARTS}
+        spent = {name: more - used.get(name, 0.0) for name, more in _processes(browser).items()}
         heaps.append(_heap_mb(session))
     nodes = _counted(session)["Nodes"]
     context.close()
-    return {"browser_cpu": shares[-1], "heap_MB": heaps, "nodes": nodes}
+    return {
+        "page_cpu": {name: round(took[name] / seconds, 4) for name in PARTS},
+        "browser_cpu": {name: round(one / seconds, 4) for name, one in spent.items()},
+        "heap_MB": heaps,
+        "nodes": nodes,
+    }
 
 
 def _asked(browser: Browser, up: UpProcess) -> dict[str, Any]:

@@ -97,6 +97,7 @@ def test_all_regions_of_a_file_are_shown(tmp_path: Path) -> None:
             "lag_s": None,
             "reasons": ["it does not run"],
             "actions": None,
+            "here": True,
         }
     ]
     status, out, _ = called("-c", str(file))

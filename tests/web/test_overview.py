@@ -21,6 +21,12 @@ FIRST_PAGE_S = 1.0
 TRIES, FIRST_PAGE_TRIES = 5, 15
 """The machine may do much else: what takes longer once is looked at again."""
 
+HIDE = """hidden => {
+  Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+"""As a browser does with a tab that is put behind another one."""
+
 pytestmark = pytest.mark.timeout(240)
 
 
@@ -54,6 +60,17 @@ def test_both_regions_are_seen_and_how_their_links_are(dashboard: SignedIn) -> N
         "running"
     )
     expect(page.get_by_role("region", name="Balancer")).to_contain_text("serving")
+
+
+def test_a_page_that_nobody_sees_follows_nothing(dashboard: SignedIn) -> None:
+    page = dashboard("#/overview")
+    well(page)
+    with page.expect_event("requestfailed", lambda request: request.url.endswith("/overview/feed")):
+        page.evaluate(HIDE, True)
+    with page.expect_response("**/overview/feed"):
+        page.evaluate(HIDE, False)
+    well(page)
+    expect(page.get_by_role("alert").filter(has_text="does not answer")).to_have_count(0)
 
 
 def test_the_first_page_is_of_use_within_a_second(browser: Browser, up_site: UpProcess) -> None:
