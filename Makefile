@@ -73,6 +73,7 @@ bench-start: setup $(VENV)/.dev $(VENV)/.node ## how long a start of two regions
 bench-pages: setup $(VENV)/.dev $(CLIENTS)/node_modules/.installed ## how soon the pages can be used, beside Fauxton
 	@command -v chromium >/dev/null || $(call apt,chromium,the browser of the benchmark)
 	@$(WITH_NODE) $(BIN)/python -m bench.pages $(ARGS)
+	@$(WITH_NODE) $(BIN)/python -m bench.site
 
 # The first start makes the file; from then on it is its owner's.
 $(REGION): | setup

@@ -16,10 +16,6 @@ from tests.web.conftest import SignedIn, open_dashboard, sign_in_at
 WELL = "Both regions are ready"
 BACK_MS = 90_000
 HELD_S = 120.0
-OBVIOUS_S = 2.0
-FIRST_PAGE_S = 1.0
-TRIES, FIRST_PAGE_TRIES = 5, 15
-"""The machine may do much else: what takes longer once is looked at again."""
 
 HIDE = """hidden => {
   Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
@@ -73,36 +69,26 @@ def test_a_page_that_nobody_sees_follows_nothing(dashboard: SignedIn) -> None:
     expect(page.get_by_role("alert").filter(has_text="does not answer")).to_have_count(0)
 
 
-def test_the_first_page_is_of_use_within_a_second(browser: Browser, up_site: UpProcess) -> None:
-    """With nothing in the browser's cache: from the address until the regions are shown, and live."""
-    took: list[float] = []
-    while not took or (min(took) > FIRST_PAGE_S and len(took) < FIRST_PAGE_TRIES):
-        with opened(browser) as window:
-            sign_in_at(window.page, up_site, "london")
-            began = time.monotonic()
-            window.page.goto(f"{up_site.dashboard('london')}/")
-            for name in ("london", "dallas"):
-                card = window.page.get_by_role("region", name=name, exact=True)
-                expect(card).to_contain_text("Requests/s")
-            window.page.get_by_role("button", name="london → dallas").click()
-            took.append(time.monotonic() - began)
-    assert min(took) <= FIRST_PAGE_S, took
+def test_the_first_page_is_live_and_of_use(browser: Browser, up_site: UpProcess) -> None:
+    """With nothing in the browser's cache; how soon, `bench.site` measures."""
+    with opened(browser) as window:
+        sign_in_at(window.page, up_site, "london")
+        window.page.goto(f"{up_site.dashboard('london')}/")
+        for name in ("london", "dallas"):
+            card = window.page.get_by_role("region", name=name, exact=True)
+            expect(card).to_contain_text("Requests/s")
+        window.page.get_by_role("button", name="london → dallas").click()
 
 
 def test_a_dead_region_is_obvious_and_seen_to_come_back(dashboard: SignedIn, up_site: UpProcess) -> None:
     page = dashboard("#/overview")
-    took: list[float] = []
-    while not took or (min(took) > OBVIOUS_S and len(took) < TRIES):
-        well(page)
-        with dead(up_site, "dallas"):
-            killed = time.monotonic()
-            expect(page.get_by_role("alert")).to_contain_text("dallas is down since")
-            took.append(time.monotonic() - killed)
-            assert page.title().startswith("⚠ dallas is down")
-            expect(page.get_by_role("region", name="dallas", exact=True)).to_contain_text("down")
-            for way in ("london to dallas", "dallas to london"):
-                expect(page.get_by_role("img", name=f"{way}: cut: dallas down")).to_be_visible()
-    assert min(took) <= OBVIOUS_S, took
+    well(page)
+    with dead(up_site, "dallas"):
+        expect(page.get_by_role("alert")).to_contain_text("dallas is down since")
+        assert page.title().startswith("⚠ dallas is down")
+        expect(page.get_by_role("region", name="dallas", exact=True)).to_contain_text("down")
+        for way in ("london to dallas", "dallas to london"):
+            expect(page.get_by_role("img", name=f"{way}: cut: dallas down")).to_be_visible()
     well(page)
     expect(page.get_by_role("alert")).not_to_contain_text("is down since")
     assert page.title().startswith("Overview")
