@@ -32,7 +32,7 @@ RENEW: Final = "COUCHGRASS_RENEW_SCREENS"
 has been in the regions before: `COUCHGRASS_RENEW_SCREENS=1 pytest -p no:randomly tests/web/test_pictures.py
 tests/web/test_todo.py tests/web/test_drills.py`, which takes five minutes."""
 
-WAIT_MS: Final = 15_000
+WAIT_MS: Final = 30_000
 """For whatever is waited for. Long for a person: the machine may do much else."""
 
 BYTES_MIN: Final = 8_000
