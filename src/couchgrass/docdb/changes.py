@@ -73,6 +73,11 @@ class ChangesQuery(msgspec.Struct, frozen=True):
         """True when the feed waits for changes. A descending one has an end and never waits."""
         return self.feed is not Feed.NORMAL and not self.descending
 
+    @property
+    def follows_moves(self) -> bool:
+        """True when the feed shows documents that move to the end while it is read."""
+        return self.feed is Feed.NORMAL and not self.descending
+
     def wait_ms(self, most_ms: int) -> int:
         """How long the feed may be silent: then it ends or, with a heartbeat, sends one.
 

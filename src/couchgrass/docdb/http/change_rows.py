@@ -15,7 +15,7 @@ from typing import Any, cast
 import apsw
 
 from couchgrass import json
-from couchgrass.docdb.changes import ChangesQuery, DesignDocs, DocIds, Feed, Selected, extract
+from couchgrass.docdb.changes import ChangesQuery, DesignDocs, DocIds, Selected, extract
 from couchgrass.docdb.changes_frame import row_head
 from couchgrass.docdb.http.design import doc_text
 from couchgrass.docdb.http.doc_read import Opened, Options, document, document_pieces, leaf_of
@@ -67,7 +67,6 @@ class ChangeRows:
         self._function = chosen if isinstance(chosen, DocFilter) else None
         self._function_rows = FUNCTION_ROWS_MIN
         self._seqs: tuple[int, int, list[int]] | None = None
-        self._follows_moves = query.feed is Feed.NORMAL and not query.descending
         extras = query.conflicts or query.attachments or query.att_encoding_info
         self._in_sql = self._selected is None and not (query.include_docs and extras)
         self._options = Options(
@@ -201,7 +200,7 @@ class ChangeRows:
     def _seqs_between(self, connection: apsw.Connection, low: int, high: int) -> list[int]:
         """Where the listed documents are in this range; what is left of it since the last step."""
         looked_up = self._seqs is not None and self._seqs[:2] == (low, high)
-        if self._seqs is not None and looked_up and (self._seqs[2] or not self._follows_moves):
+        if self._seqs is not None and looked_up and (self._seqs[2] or not self._query.follows_moves):
             return self._seqs[2]
         if isinstance(self._listed, DesignDocs):
             seqs = reads.seqs_of_range(connection, DESIGN_IDS, low, high)

@@ -89,9 +89,8 @@ class FeedLoop:
         self._frame = Frame(query)
         self._low = since
         self._high = source.newest
-        self._follows_moves = query.feed is Feed.NORMAL and not query.descending
         self._ceiling = self._high
-        if self._follows_moves and since < self._high:
+        if self._query.follows_moves and since < self._high:
             self._ceiling += max(MOVED_MAX, self._high - since)
         self._last = self._high if query.descending else since
         self._ahead: Step | None = None
@@ -180,14 +179,14 @@ class FeedLoop:
 
     @property
     def _unread(self) -> bool:
-        return self._low < (self._ceiling if self._follows_moves else self._high)
+        return self._low < (self._ceiling if self._query.follows_moves else self._high)
 
     @property
     def _left(self) -> bool:
         return self._unread and self._frame.left > 0
 
     async def _step(self) -> Step:
-        if self._follows_moves:
+        if self._query.follows_moves:
             return await self._step_to_end()
         step = await self._source.step(self._low, self._high, self._frame.left)
         if self._query.descending:
