@@ -26,7 +26,7 @@ from couchgrass.testing.call import Reply
 
 ADMIN: Final = ("admin", "asked directly")
 PEER: Final = "198.51.100.7"
-UNTIL_S: Final = 20.0
+UNTIL_S: Final = 60.0
 QUICK: Final[Sections] = {"chttpd_auth": {"iterations": "10"}}
 """Passwords that are hashed in no time."""
 

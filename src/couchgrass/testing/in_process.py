@@ -17,9 +17,10 @@ from couchgrass.docdb.http.server import Server
 from couchgrass.docdb.http.settings_file import SettingsFile
 from couchgrass.docdb.sqlite.store import Store
 from couchgrass.testing.listening import listening
+from couchgrass.testing.server import QUICK
 
 ADMIN = ("admin", "in-process")
-UNTIL_S = 20.0
+UNTIL_S = 60.0
 
 
 class Served:
@@ -48,7 +49,9 @@ async def served(data: Path, extend: Extend | None = None) -> AsyncIterator[Serv
     """A server for the length of a block, with what `extend` puts beside it; then all is closed."""
     logging.getLogger("_granian").setLevel(logging.CRITICAL)
     store = Store.open(data)
-    settings_file = SettingsFile(operators=None, own=data / "settings.ini")
+    quick = data.parent / f"{data.name}.ini"
+    quick.write_text(QUICK)
+    settings_file = SettingsFile(operators=quick, own=data / "settings.ini")
     config, _ = complete_settings(settings_file, Wanted(data, admin=ADMIN))
     server = Server(store, config, settings_file)
     app = App(server)

@@ -20,6 +20,9 @@ END_S = 60.0
 STARTS_MAX = 3
 """Between our choice of a port and its use somebody else may take it."""
 
+QUICK = "[chttpd_auth]\niterations = 10\n"
+"""Settings with which passwords are hashed in no time."""
+
 _STOPS_IN = """
 import sys
 from couchgrass.cli.main import main
@@ -35,8 +38,8 @@ class ServerDied(Exception):
 
 class ServerProcess:
     """One server process on a free port of loopback, which it keeps from start to start. `url` has no
-    credentials in it, `auth_url` has. `stop_s`: how long its clients may take once it is to stop, instead of
-    what the server has for that."""
+    credentials in it, `auth_url` has. `config`: instead of QUICK. `stop_s`: how long its clients may take
+    once it is to stop, instead of what the server has for that."""
 
     def __init__(self, data: Path, *, config: Path | None = None, stop_s: float | None = None) -> None:
         self.data = data
@@ -75,8 +78,10 @@ class ServerProcess:
     def _start_once(self) -> None:
         python = ["-m", "couchgrass"] if self.stop_s is None else ["-c", _STOPS_IN, str(self.stop_s)]
         command = [sys.executable, *python, "db", "--data", str(self.data), "--port", str(self.port)]
-        if self.config is not None:
-            command += ["--config", str(self.config)]
+        if self.config is None:
+            self.config = self.data.parent / f"{self.data.name}.ini"
+            self.config.write_text(QUICK)
+        command += ["--config", str(self.config)]
         environment = {**os.environ, "COUCHDB_USER": self.user, "COUCHDB_PASSWORD": self.password}
         log = self.data.parent / f"{self.data.name}.log"
         with log.open("a") as errors:

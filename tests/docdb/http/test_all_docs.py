@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import random
+import uuid
 from typing import Any
 from urllib.parse import quote
 
@@ -61,7 +62,7 @@ class Database:
 
 @pytest.fixture(scope="module")
 def small(couch_server: ServerProcess) -> Database:
-    db = Database(couch_server, "small_lists")
+    db = Database(couch_server, f"small{uuid.uuid4().hex}")
     for row in db.bulk([{"_id": doc_id, "n": 1} for doc_id in [*IDS, "gone"]]):
         if row["id"] in DELETED:
             db.bulk([{"_id": row["id"], "_rev": row["rev"], "_deleted": True}])
@@ -244,7 +245,7 @@ def test_local_documents_are_listed_without_totals(small: Database) -> None:
 @pytest.fixture(scope="module")
 def large(couch_server: ServerProcess) -> Database:
     """1,500 documents of a kilobyte: several times what one part of a list holds."""
-    db = Database(couch_server, "large_lists")
+    db = Database(couch_server, f"large{uuid.uuid4().hex}")
     db.bulk([{"_id": f"d{number:05}", "text": "x" * random.randint(500, 1500)} for number in range(1500)])
     return db
 

@@ -20,6 +20,9 @@ Ask = Callable[..., Reply]
 OWN = {"date", "x-couch-request-id", "transfer-encoding"}
 """Headers that differ from answer to answer."""
 
+MOVING = {"/_uuids": {"etag"}, "/_active_tasks": {"content-length"}}
+"""What differs because the content does: other tests' databases may just be compacted."""
+
 
 def shared(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in headers.items() if name not in OWN}
@@ -105,8 +108,7 @@ def test_head_answers_what_get_answers_without_the_body(
     target = path.format(db=db_name)
     get, head = (call(couch_server.auth_url, method, target) for method in ("GET", "HEAD"))
     assert (head.status, head.body) == (get.status, b"")
-    same = OWN if path != "/_uuids" else {*OWN, "etag"}
-    for name in set(shared(get.headers)) - same:
+    for name in set(shared(get.headers)) - MOVING.get(path, set()):
         assert head.headers[name] == get.headers[name]
     assert set(shared(head.headers)) <= set(shared(get.headers))
 
@@ -245,7 +247,7 @@ def test_http_1_0_is_served(couch_server: ServerProcess) -> None:
     class Old(http.client.HTTPConnection):
         _http_vsn, _http_vsn_str = 10, "HTTP/1.0"
 
-    connection = Old("127.0.0.1", couch_server.port, timeout=20)
+    connection = Old("127.0.0.1", couch_server.port, timeout=60)
     connection.request("GET", "/")
     answer = connection.getresponse()
     assert (answer.status, answer.read()[:11]) == (200, b'{"couchdb":')
@@ -258,6 +260,7 @@ def test_an_answer_that_is_cut_off_is_in_the_log(server_data: Path) -> None:
         content = {"content-type": "image/png"}
         assert call(server.auth_url, "PUT", "/db/a/x", b"x" * 300_000, headers=content).status == 201
         damage = apsw.Connection(str(server_data / "databases" / "db" / "data.sqlite"))
+        damage.set_busy_timeout(60_000)
         damage.execute("UPDATE chunks SET data=7 WHERE chunk=(SELECT max(chunk) FROM chunks)")
         damage.close()
         with closing(http.client.HTTPConnection("127.0.0.1", server.port)) as asked:

@@ -193,7 +193,7 @@ def test_a_body_that_does_not_have_its_content_md5_is_refused(ask: Ask) -> None:
 def test_a_chunked_body_is_stored(couch_server: ServerProcess, db_name: str, ask: Ask) -> None:
     import http.client
 
-    connection = http.client.HTTPConnection("127.0.0.1", couch_server.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", couch_server.port, timeout=60)
     token = base64.b64encode(f"{couch_server.user}:{couch_server.password}".encode()).decode()
     pieces = [noise(100_000)] * 5
     connection.request(
@@ -373,7 +373,7 @@ def request_head(server: ServerProcess, method: str, path: str, *more: str) -> b
 
 @pytest.fixture
 def wire(couch_server: ServerProcess) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", couch_server.port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", couch_server.port), timeout=60) as connection:
         yield connection
 
 

@@ -263,8 +263,8 @@ def test_a_password_is_hashed_anew_when_the_settings_ask_for_more(tmp_path: Path
         before = await server.admin("GET", "/_users/org.couchdb.user:anna")
         login = await server.ask("POST", "/_session", {"name": ANNA[0], "password": ANNA[1]})
         server.set("chttpd_auth", iterations="20", password_regexp='["[0-9]{20}"]')
-        assert (await server.who(ANNA))["name"] == "anna"
         seq = server.server.store.get("_users").totals.seq
+        assert (await server.who(ANNA))["name"] == "anna"
         await until(lambda: server.server.store.get("_users").totals.seq > seq)
         after = await server.admin("GET", "/_users/org.couchdb.user:anna")
         assert (before["iterations"], after["iterations"]) == (10, 20)

@@ -42,7 +42,7 @@ class Db:
     ) -> requests.Response:
         method = "GET" if body is None else "POST"
         return self.session.request(
-            method, f"{self.url}/_changes", params=options, json=body, headers=headers, timeout=30
+            method, f"{self.url}/_changes", params=options, json=body, headers=headers, timeout=60
         )
 
     def number(self, seq: str) -> int:
@@ -97,7 +97,7 @@ def test_a_document_that_moves_while_a_feed_is_read_is_not_missed(db: Db, how: s
                 if stop.is_set():
                     return
                 doc = {"_id": ids[number], "_rev": revs[number]}
-                answer = session.put(f"{db.url}/{ids[number]}", json=doc, timeout=30)
+                answer = session.put(f"{db.url}/{ids[number]}", json=doc, timeout=60)
                 revs[number] = answer.json()["rev"]
 
     writer = threading.Thread(target=write)

@@ -16,10 +16,7 @@ PATH = "/_cluster_setup"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    folder = tmp_path_factory.mktemp("setup")
-    config = folder / "couchgrass.ini"
-    config.write_text("[chttpd_auth]\niterations = 10\n")
-    with running(folder / "data", config=config) as server:
+    with running(tmp_path_factory.mktemp("setup") / "data") as server:
         yield server
 
 

@@ -13,12 +13,12 @@ import requests
 from couchgrass.testing.in_process import Served, served, until
 from couchgrass.testing.server import ServerProcess, running
 
-FOREVER = aiohttp.ClientTimeout(total=60)
+FOREVER = aiohttp.ClientTimeout(total=None)
 
 
 def updates(server: ServerProcess, **options: Any) -> requests.Response:
     return requests.get(
-        f"{server.url}/_db_updates", params=options, auth=(server.user, server.password), timeout=30
+        f"{server.url}/_db_updates", params=options, auth=(server.user, server.password), timeout=60
     )
 
 
@@ -28,7 +28,7 @@ def events(found: Any, name: str) -> list[str]:
 
 def call(server: ServerProcess, method: str, path: str, body: Any = None) -> None:
     auth = (server.user, server.password)
-    assert requests.request(method, server.url + path, json=body, auth=auth, timeout=30).ok
+    assert requests.request(method, server.url + path, json=body, auth=auth, timeout=60).ok
 
 
 def test_creations_updates_and_deletions_are_listed_in_order(
@@ -57,7 +57,7 @@ def test_limit_and_descending(couch_server: ServerProcess, db_name: str) -> None
 
 
 def test_only_server_admins_may_ask(couch_server: ServerProcess) -> None:
-    assert requests.get(f"{couch_server.url}/_db_updates", timeout=30).status_code == 401
+    assert requests.get(f"{couch_server.url}/_db_updates", timeout=60).status_code == 401
 
 
 def test_bad_requests_are_refused_as_couchdb_does(couch_server: ServerProcess) -> None:

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from couchgrass.testing.server import ServerProcess
 
 NOT_IMPLEMENTED = 501
-TIMEOUT_S = 20
+TIMEOUT_S = 60
 
 METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE", "COPY", "OPTIONS", "PATCH", "PROPFIND"]
 SEGMENTS = [

@@ -19,7 +19,7 @@ def test_only_a_few_hash_at_the_same_time() -> None:
         with lock:
             running += 1
             most = max(most, running)
-        all_in.wait(30)
+        all_in.wait(60)
         with lock:
             running -= 1
 
@@ -36,7 +36,7 @@ def test_more_than_may_wait_are_told_to_come_back() -> None:
         hashing, go = Hashing(), threading.Event()
 
         def work() -> str:
-            go.wait(30)
+            go.wait(60)
             return "hashed"
 
         waiting = [asyncio.ensure_future(hashing.run(work)) for _ in range(WAITING_MAX + 3)]

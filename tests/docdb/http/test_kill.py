@@ -9,6 +9,8 @@ import random
 import threading
 from pathlib import Path
 
+import pytest
+
 from couchgrass.testing.server import ServerProcess
 
 CONNECTIONS = 32
@@ -28,7 +30,7 @@ class Writer(threading.Thread):
     def run(self) -> None:
         token = base64.b64encode(f"{self._server.user}:{self._server.password}".encode()).decode()
         headers = {"Authorization": f"Basic {token}", "Content-Type": "application/json"}
-        connection = http.client.HTTPConnection("127.0.0.1", self._server.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self._server.port, timeout=60)
         number = 0
         rev = None
         try:
@@ -57,7 +59,7 @@ def ask(
 ) -> tuple[int, dict[str, object]]:
     token = base64.b64encode(f"{server.user}:{server.password}".encode()).decode()
     headers = {"Authorization": f"Basic {token}", "Content-Type": "application/json"}
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     try:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
@@ -70,6 +72,7 @@ def generation(rev: object) -> int:
     return int(str(rev).split("-")[0])
 
 
+@pytest.mark.timeout(600)
 def test_nothing_acknowledged_is_missing_after_twenty_kills(server_data: Path) -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")
@@ -84,10 +87,10 @@ def test_nothing_acknowledged_is_missing_after_twenty_kills(server_data: Path) -
         for writer in writers:
             writer.start()
         for _ in range(chance.choice(ACKNOWLEDGED_BEFORE_KILL)):
-            assert written.acquire(timeout=30)
+            assert written.acquire(timeout=60)
         server.kill()
         for writer in writers:
-            writer.join(30)
+            writer.join(60)
             acknowledged.update(writer.acknowledged)
         server.start()
         status, listed = ask(server, "GET", "/db/_all_docs")

@@ -30,7 +30,7 @@ BODY = b"".join(
 
 @pytest.fixture
 def connection(couch_server: ServerProcess) -> Iterator[http.client.HTTPConnection]:
-    wire = http.client.HTTPConnection("127.0.0.1", couch_server.port, timeout=30)
+    wire = http.client.HTTPConnection("127.0.0.1", couch_server.port, timeout=60)
     yield wire
     wire.close()
 

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from couchgrass.docdb.access import ANONYMOUS, UserCtx
-from couchgrass.docdb.http.request import TRUSTED_USER
+from couchgrass.docdb.http import request as request_module
+from couchgrass.docdb.http.request import TRUSTED_USER, Request
 from couchgrass.testing.asgi import Asked, asking, basic, receiving, refusal
 from couchgrass.testing.call import Reply, call
 from couchgrass.testing.server import ServerProcess, running
@@ -30,7 +31,7 @@ TOO_LARGE = (413, "too_large", "the request entity is too large")
 def raw(server: ServerProcess, *parts: bytes) -> list[bytes]:
     """Sends bytes over a socket of its own; what came back to each part, the last until the end."""
     came = []
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
         for part in parts[:-1]:
             connection.sendall(part)
             came.append(connection.recv(65536))
@@ -108,7 +109,7 @@ def test_a_chunked_body_is_put_together(
 ) -> None:
     doc = json.dumps({"text": "é" * 3000}, ensure_ascii=False).encode()
     pieces = [doc[at : at + size] for at in range(0, len(doc), size)]
-    connection = http.client.HTTPConnection("127.0.0.1", couch_server.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", couch_server.port, timeout=60)
     headers = {"Authorization": basic(couch_server.user, couch_server.password)}
     connection.request("PUT", f"/{db_name}/doc", iter(pieces), headers, encode_chunked=True)
     assert connection.getresponse().status == 201
@@ -150,7 +151,7 @@ def test_a_body_of_get_and_delete_is_ignored(ask: Ask) -> None:
 def test_many_requests_share_a_connection_even_when_some_are_refused(
     ask: Ask, couch_server: ServerProcess, db_name: str
 ) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", couch_server.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", couch_server.port, timeout=60)
     headers = {"Authorization": basic(couch_server.user, couch_server.password)}
     seen = []
     sent = [("PUT", b"{}"), ("PUT", b"{"), ("PATCH", b"x" * 5000), ("GET", None), ("HEAD", None)]
@@ -312,6 +313,62 @@ def test_limits_outlive_the_server(server_data: Path) -> None:
         assert call(server.auth_url, "PUT", "/db").status == 201
         reply = call(server.auth_url, "PUT", "/db/doc", text_of(51))
         assert refusal(reply) == (413, "document_too_large", "doc")
+
+
+# what is left of a refused body
+
+
+@pytest.mark.parametrize(
+    ("pieces", "read", "drained"),
+    [
+        ([2000, 500, 1], 1, True),
+        ([1000, 2000, 1], 1, False),
+        ([500, 1], 0, True),
+        ([1000, 1], 0, False),
+    ],
+)
+def test_a_refusal_waits_for_the_rest_of_a_body_if_that_is_small(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pieces: list[int], read: int, drained: bool
+) -> None:
+    """A client that only writes until it is done shall still read why it was refused."""
+    monkeypatch.setattr(request_module, "DRAINED_MAX", 1000)
+    left = [b"x" * size for size in pieces]
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
+
+    async def work(server: Asked) -> None:
+        request = Request(server.server, scope_of(sum(pieces)), receive)
+        chunks = request.raw_chunks()
+        for _ in range(read):
+            await anext(chunks)
+        await request.drain()
+        assert (left == []) is drained
+
+    asking(tmp_path / "data", work)
+
+
+def test_a_refusal_of_a_whole_body_waits_for_nothing(tmp_path: Path) -> None:
+    async def receive() -> dict[str, Any]:
+        assert not received.is_set(), "there is no more to come"
+        received.set()
+        return {"type": "http.request", "body": b"{}", "more_body": False}
+
+    received = asyncio.Event()
+
+    async def work(server: Asked) -> None:
+        request = Request(server.server, scope_of(2), receive)
+        await anext(request.raw_chunks())
+        await request.drain()
+
+    asking(tmp_path / "data", work)
+
+
+def scope_of(length: int) -> dict[str, Any]:
+    return {
+        "method": "PUT", "raw_path": b"/db/doc", "query_string": b"", "client": None,
+        "headers": [(b"content-length", b"%d" % length)],
+    }  # fmt: skip
 
 
 # callers in the process

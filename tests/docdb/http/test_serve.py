@@ -39,9 +39,7 @@ PATIENT_S, HASTY_S = 600.0, 0.2
 @contextmanager
 def started(data: Path, stop_s: float | None = None) -> Iterator[ServerProcess]:
     """A server with a database ``db``; the test stops it."""
-    config = data.parent / "quick.ini"
-    config.write_text("[chttpd_auth]\niterations = 10\n")
-    server = ServerProcess(data, config=config, stop_s=stop_s)
+    server = ServerProcess(data, stop_s=stop_s)
     server.start()
     try:
         assert call(server.auth_url, "PUT", "/db").status == 201

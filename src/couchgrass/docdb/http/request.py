@@ -32,9 +32,10 @@ JSON_BODY_MAX = 64 * 1024 * 1024
 OPTIONS_MAX = 1000
 """Options in one query string."""
 
-DRAINED_MAX = 1024 * 1024
-DRAIN_S = 2.0
-"""How much of an unwanted body is read before a refusal, and for how long at most."""
+DRAINED_MAX = 16 * 1024 * 1024
+DRAIN_S = 10.0
+"""How much of an unwanted body is read (and dropped) before a refusal, and for how long at most: a client
+that is cut off while it sends sees a broken pipe, not the answer."""
 
 BODY_IDLE_S = 60.0
 """How long a body may pause; a client that sends nothing must not hold its place for good."""
@@ -76,8 +77,8 @@ class Request:
     """
 
     __slots__ = (
-        "_held", "_query", "_receive", "_whole", "client", "ctx", "db", "doc_id", "headers", "method", "path",
-        "query_string", "raw_path", "server", "set_cookie", "trusted",
+        "_came_bytes", "_held", "_query", "_receive", "_whole", "client", "ctx", "db", "doc_id", "headers",
+        "method", "path", "query_string", "raw_path", "server", "set_cookie", "trusted",
     )  # fmt: skip
 
     ctx: UserCtx
@@ -100,6 +101,7 @@ class Request:
         self.trusted: UserCtx | None = user if isinstance(user, UserCtx) else None
         self._receive = receive
         self._query: dict[str, str] | None = None
+        self._came_bytes = 0
         self._whole = False
         self.set_cookie: str | None = None
         self._held: Database | None = None
@@ -215,7 +217,7 @@ class Request:
 
     async def raw_chunks(self) -> AsyncIterator[bytes]:
         """The body as it comes over the wire. Raises ClientGone when the client hangs up."""
-        size, size_max = 0, self.server.settings.chttpd.max_http_request_size
+        size_max = self.server.settings.chttpd.max_http_request_size
         declared = self._declared()
         if declared is not None and declared > size_max:
             raise TooLarge("the request entity is too large")
@@ -229,24 +231,26 @@ class Request:
             if message["type"] != "http.request":
                 raise ClientGone
             data = message.get("body", b"")
-            size += len(data)
-            if size > size_max:
+            self._came_bytes += len(data)
+            # A whole body needs no further word from the client: one round through the event loop less.
+            self._whole = self._came_bytes == declared or not message.get("more_body")
+            if self._came_bytes > size_max:
                 raise TooLarge("the request entity is too large")
             if data:
                 yield data
-            # A whole body needs no further word from the client: one round through the event loop less.
-            if size == declared or not message.get("more_body"):
-                self._whole = True
+            if self._whole:
                 return
 
     async def drain(self) -> None:
-        """Reads the rest of a body that nobody wants, if it is small, so that a client that only writes
+        """Reads the rest of a body that nobody wants, if the rest is small, so that a client that only writes
         until it is done still gets to read why it was refused."""
         declared = self._declared()
         if self._whole or (declared is None and b"transfer-encoding" not in self.headers):
             return
-        if declared == 0 or (declared or 0) > DRAINED_MAX or b"expect" in self.headers:
+        if declared == 0 or (declared or 0) - self._came_bytes > DRAINED_MAX:
             return
+        if b"expect" in self.headers and not self._came_bytes:
+            return  # it may not have begun to send
         size = 0
         try:
             async with asyncio.timeout(DRAIN_S):
