@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import http.client
 import os
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from couchgrass.testing.asgi import basic
 from couchgrass.testing.call import Reply
 from couchgrass.testing.server import ServerProcess
 
@@ -191,16 +193,11 @@ def test_a_body_that_does_not_have_its_content_md5_is_refused(ask: Ask) -> None:
 
 
 def test_a_chunked_body_is_stored(couch_server: ServerProcess, db_name: str, ask: Ask) -> None:
-    import http.client
-
-    connection = http.client.HTTPConnection("127.0.0.1", couch_server.port, timeout=60)
-    token = base64.b64encode(f"{couch_server.user}:{couch_server.password}".encode()).decode()
     pieces = [noise(100_000)] * 5
-    connection.request(
-        "PUT", f"/{db_name}/doc/a", iter(pieces), {"Authorization": f"Basic {token}"}, encode_chunked=True
-    )
-    assert connection.getresponse().read().startswith(b'{"ok":true')
-    connection.close()
+    signed = {"Authorization": basic(couch_server.user, couch_server.password)}
+    with closing(http.client.HTTPConnection("127.0.0.1", couch_server.port, timeout=60)) as wire:
+        wire.request("PUT", f"/{db_name}/doc/a", iter(pieces), signed, encode_chunked=True)
+        assert wire.getresponse().read().startswith(b'{"ok":true')
     assert ask("GET", "/doc/a").body == b"".join(pieces)
 
 
@@ -365,40 +362,26 @@ def forget_peak(server: ServerProcess) -> None:
     Path(f"/proc/{server.pid}/clear_refs").write_text("5")
 
 
-def request_head(server: ServerProcess, method: str, path: str, *more: str) -> bytes:
-    token = base64.b64encode(f"{server.user}:{server.password}".encode()).decode()
-    lines = [f"{method} {path} HTTP/1.1", "Host: x", f"Authorization: Basic {token}", *more, "", ""]
-    return "\r\n".join(lines).encode()
-
-
-@pytest.fixture
-def wire(couch_server: ServerProcess) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", couch_server.port), timeout=60) as connection:
-        yield connection
-
-
 def test_a_large_attachment_goes_up_and_down_in_little_memory(
-    ask: Ask, couch_server: ServerProcess, db_name: str, wire: socket.socket
+    ask: Ask, couch_server: ServerProcess, db_name: str
 ) -> None:
     block, blocks = noise(MIB), 64
     put(ask, "/warm/a", block)
     forget_peak(couch_server)
     before = resident_bytes(couch_server)
-    length = f"Content-Length: {blocks * MIB}"
-    wire.sendall(request_head(couch_server, "PUT", f"/{db_name}/doc/a", length, "Content-Type: image/png"))
-    for _ in range(blocks):
-        wire.sendall(block)
-    assert wire.recv(4096).startswith(b"HTTP/1.1 201 ")
-    wire.sendall(request_head(couch_server, "GET", f"/{db_name}/doc/a", "Connection: close"))
-    received, seen = 0, hashlib.md5()
-    head = b""
-    while b"\r\n\r\n" not in head:
-        head += wire.recv(4096)
-    data = head.partition(b"\r\n\r\n")[2] or wire.recv(65536)
-    while data:
-        received += len(data)
-        seen.update(data)
-        data = wire.recv(65536)
+    path = f"/{db_name}/doc/a"
+    signed = {"Authorization": basic(couch_server.user, couch_server.password)}
+    told = {**signed, "Content-Length": str(blocks * MIB), "Content-Type": "image/png"}
+    with closing(http.client.HTTPConnection("127.0.0.1", couch_server.port, timeout=60)) as wire:
+        wire.request("PUT", path, (block for _ in range(blocks)), told)
+        with wire.getresponse() as answer:
+            assert (answer.status, answer.read()[:5]) == (201, b'{"ok"')
+        wire.request("GET", path, headers=signed)
+        received, seen = 0, hashlib.md5()
+        with wire.getresponse() as answer:
+            while data := answer.read(65536):
+                received += len(data)
+                seen.update(data)
     assert received == blocks * MIB
     assert seen.digest() == hashlib.md5(block * blocks).digest()
     assert peak_bytes(couch_server) - before < 32 * MIB
