@@ -28,7 +28,7 @@ from couchgrass.docdb.sqlite.store import Store
 from couchgrass.docdb.sqlite.transaction import Transaction, totals_of
 from couchgrass.docdb.sqlite.writer import Journal, WriterPool
 from couchgrass.errors import CouchgrassError
-from couchgrass.testing.faults import Disk, failing
+from couchgrass.testing.faults import Disk, failing, unsynced
 from tests.docdb.sqlite.conftest import StandingLoop, standing, with_store
 
 IDS = st.text(st.sampled_from("abcé\U0001f600"), min_size=1, max_size=2)
@@ -140,7 +140,7 @@ def test_the_count_is_exact_whenever_nothing_is_written(work: list[list[tuple[st
         await rest()
         await check(db, edges)
 
-    with small(), TemporaryDirectory() as folder:
+    with small(), unsynced(), TemporaryDirectory() as folder:
         with_store(Path(folder) / "data", run)
 
 
