@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 START_S = 30.0
-STOP_S = 10.0
+STOP_S = 60.0
 
 
 class ServerDied(Exception):
@@ -86,6 +86,7 @@ class ServerProcess:
             status = self.process.wait(STOP_S)
         finally:
             self.process.kill()
+            self.process.wait()
             if self.process.stdout is not None:
                 self.process.stdout.close()
         return status
