@@ -13,10 +13,11 @@ anything, and no product code may import it.
 from __future__ import annotations
 
 import ast
+import gc
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -157,14 +158,35 @@ def _module(path: Path, root: Path) -> Module:
 @cache
 def source(root: Path) -> tuple[Module, ...]:
     """Every module of the package, in the order of their paths."""
-    return tuple(_module(path, root) for path in sorted((root / "src" / PACKAGE).rglob("*.py")))
+    return tuple(_parsed((root / "src" / PACKAGE).rglob("*.py"), root))
 
 
 @cache
 def python(root: Path) -> tuple[Module, ...]:
     """Every Python file of ours: the package, its tests and its benchmarks."""
-    paths = [path for top in ("src", "tests", "bench") for path in _texts(root / top) if path.suffix == ".py"]
-    return tuple(_module(path, root) for path in sorted(paths))
+    known = {module.path: module for module in source(root)}
+    paths = {path for top in ("src", "tests", "bench") for path in _texts(root / top) if path.suffix == ".py"}
+    further = {module.path: module for module in _parsed(paths - known.keys(), root)}
+    return tuple((known | further)[path] for path in sorted(paths))
+
+
+def _parsed(paths: Iterable[Path], root: Path) -> list[Module]:
+    """Without the garbage collector, which would look at all those nodes again and again and find none."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return [_module(path, root) for path in sorted(paths)]
+    finally:
+        if collects:
+            gc.enable()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forgotten() -> Iterator[None]:
+    """Whatever comes after these tests has its memory back, and a quick garbage collector."""
+    yield
+    source.cache_clear()
+    python.cache_clear()
 
 
 def _texts(folder: Path) -> Iterator[Path]:

@@ -32,7 +32,7 @@ def test_a_wheel_has_the_todo_apps_pages_when_they_are_built_and_is_made_without
         cwd=tree,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=110,
     )
     assert done.returncode == 0, done.stderr
     (wheel,) = tmp_path.glob("*.whl")

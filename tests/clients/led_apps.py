@@ -13,6 +13,7 @@ from typing import Any
 
 HOST, LOGIN, PASSWORD, DB = (os.environ[name] for name in ("HOST", "LOGIN", "PASSWORD", "DB"))
 URL = f"https://{HOST}"
+TIMEOUT_S = 60
 
 
 def cloudant() -> Any:
@@ -32,9 +33,9 @@ def requests() -> Any:
 
     with requests.Session() as session:
         session.auth = (LOGIN, PASSWORD)
-        put = session.put(f"{URL}/{DB}/milk", json={"title": "buy milk"}, timeout=10)
-        got = session.get(f"{URL}/{DB}/milk", timeout=10)
-        plain = session.get(f"http://{HOST}/{DB}/milk", timeout=10)
+        put = session.put(f"{URL}/{DB}/milk", json={"title": "buy milk"}, timeout=TIMEOUT_S)
+        got = session.get(f"{URL}/{DB}/milk", timeout=TIMEOUT_S)
+        plain = session.get(f"http://{HOST}/{DB}/milk", timeout=TIMEOUT_S)
     return {"put": put.status_code, "title": got.json()["title"], "plain": plain.status_code}
 
 
@@ -55,7 +56,7 @@ def urllib() -> Any:
     token = base64.b64encode(f"{LOGIN}:{PASSWORD}".encode()).decode()
     headers = {"Authorization": f"Basic {token}", "Content-Type": "application/json"}
     body = b'{"title": "buy milk"}'
-    with urlopen(Request(f"{URL}/{DB}/milk", body, headers, method="PUT"), timeout=10) as answer:
+    with urlopen(Request(f"{URL}/{DB}/milk", body, headers, method="PUT"), timeout=TIMEOUT_S) as answer:
         return {"put": answer.status}
 
 
@@ -72,7 +73,7 @@ def aiohttp() -> Any:
             async with session.get(f"http://{HOST}/{DB}") as answer:
                 plain = answer.status
             ids = []
-            feed = f"{URL}/{DB}/_changes?feed=continuous&timeout=10000"
+            feed = f"{URL}/{DB}/_changes?feed=continuous&timeout=60000"
             async with session.get(feed) as answer:
                 async for line in answer.content:
                     if line.strip():
@@ -100,7 +101,7 @@ def large() -> Any:
                 return len((await answer.json())["text"])
 
     first = asyncio.run(main())
-    got = requests.get(f"{URL}/{DB}/large", auth=(LOGIN, PASSWORD), timeout=10)
+    got = requests.get(f"{URL}/{DB}/large", auth=(LOGIN, PASSWORD), timeout=TIMEOUT_S)
     return {"asyncio": first, "socket": len(got.json()["text"])}
 
 
@@ -126,7 +127,7 @@ def other() -> Any:
     import requests
 
     try:
-        requests.get(f"https://other.{HOST}.invalid/", timeout=10)
+        requests.get(f"https://other.{HOST}.invalid/", timeout=TIMEOUT_S)
     except requests.ConnectionError as refused:
         found: BaseException | None = refused
         names = set()

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import os
 import secrets
-import socket
 import subprocess
 import time
 from pathlib import Path
 
 from couchgrass.testing.call import call
+from couchgrass.testing.ports import free_ports
 
 PROGRAM = Path(__file__).parent / "node_modules" / ".bin" / "pouchdb-server"
-START_S = 30.0
-STOP_S = 15.0
+START_S = 60.0
+STOP_S = 30.0
 USER = "admin"
 
 
 class PouchdbServer:
-    """On a free port of loopback, with LevelDB files in `folder`. `url` holds the admin's credentials."""
+    """On a free port of loopback, the same after each start, with LevelDB files in `folder`.
+
+    `url` holds the admin's credentials.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = _free_port()
+        (self.port,) = free_ports(1)
         self.password = secrets.token_hex(8)
         self.url = f"http://{USER}:{self.password}@127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -71,9 +74,3 @@ def _answers(url: str) -> bool:
         return call(url, "GET", "/").status == 200
     except OSError:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

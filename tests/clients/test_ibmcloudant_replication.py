@@ -109,7 +109,7 @@ def test_a_continuous_job_runs_until_its_document_is_gone(
     link.write(create_target=True, continuous=True, selector={"n": {"$gte": 0}})
     row = until(lambda: (row := link.row()).get("state") == "running" and row)
     assert service.head_scheduler_document(link.job).get_status_code() == 200
-    jobs = service.get_scheduler_jobs(limit=100).get_result()
+    jobs = service.get_scheduler_jobs(limit=10_000).get_result()
     assert jobs["total_rows"] == len(jobs["jobs"])
     (job,) = [one for one in jobs["jobs"] if one["doc_id"] == link.job]
     assert service.head_scheduler_job(job["id"]).get_status_code() == 200

@@ -18,7 +18,7 @@ from couchgrass.testing.server import ServerProcess
 
 HERE = Path(__file__).parent
 HOST = "acme-bluemix.cloudant.com"
-WAIT_S = 60.0
+WAIT_S = 100.0
 
 PYTHON = """
 import sys

@@ -288,7 +288,7 @@ def test_a_job_goes_on_when_the_peer_was_killed_and_is_back(
 
 
 def jobs_of(db: Db) -> list[Any]:
-    jobs = call(db.server, "GET", "/_scheduler/jobs?limit=1000").json()["jobs"]
+    jobs = call(db.server, "GET", "/_scheduler/jobs?limit=10000").json()["jobs"]
     return [job for job in jobs if db.name in job["source"] + job["target"]]
 
 

@@ -23,6 +23,7 @@ from couchgrass.docdb.password import hash_admin_password
 from couchgrass.docdb.settings import ChttpdAuth, Sections
 from couchgrass.docdb.sqlite.store import Store
 from couchgrass.testing.call import Reply
+from couchgrass.testing.faults import unsynced
 
 ADMIN: Final = ("admin", "asked directly")
 PEER: Final = "198.51.100.7"
@@ -214,7 +215,7 @@ def asking(
 ) -> None:
     """Runs `work` with a new server in the folder `data`, whose admin is ADMIN.
 
-    `extend` is what runs beside it, as in `serve.run`.
+    `extend` is what runs beside it, as in `serve.run`. Nobody waits for the disk (`unsynced`).
     """
 
     async def run() -> None:
@@ -241,4 +242,5 @@ def asking(
                 await extension.close()
             await server.close()
 
-    asyncio.run(run())
+    with unsynced():
+        asyncio.run(run())

@@ -2,18 +2,24 @@
 
 For walks over all failure points: fail the Nth call, N = 1, 2, … until a run ends without a failure,
 and look after each whether the data is whole.
+
+A sync that is not refused is not waited for: no test of this process outlives a power cut, and walks and
+properties that open hundreds of databases would do little else than wait for the disk.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import apsw
 
 _BASE = "unix"
 """SQLite's own file system, which the failing one stands before."""
+
+_OURS = "failing-"
 
 
 class Disk:
@@ -47,7 +53,6 @@ class _FailingFile(apsw.VFSFile):
 
     def xSync(self, flags: int) -> None:
         self._disk.call()
-        super().xSync(flags)
 
     def xTruncate(self, newsize: int) -> None:
         self._disk.call()
@@ -56,7 +61,8 @@ class _FailingFile(apsw.VFSFile):
 
 class _FailingDisk(apsw.VFS):
     def __init__(self, name: str, disk: Disk) -> None:
-        super().__init__(name, _BASE, makedefault=True)
+        super().__init__(name, _BASE)
+        self.name = name
         self._disk = disk
 
     def xOpen(self, name: Any, flags: Any) -> apsw.VFSFile:
@@ -65,9 +71,37 @@ class _FailingDisk(apsw.VFS):
 
 @contextmanager
 def failing(disk: Disk) -> Iterator[Disk]:
-    """SQLite files that are opened inside the block lie on this disk."""
-    shim = _FailingDisk(f"failing-{id(disk)}", disk)
+    """SQLite files that are opened inside the block lie on this disk, and are closed by its end."""
+    shim = _FailingDisk(f"{_OURS}{id(disk)}", disk)
     try:
-        yield disk
+        with _default(shim.name):
+            yield disk
     finally:
         shim.unregister()
+
+
+@contextmanager
+def unsynced() -> Iterator[None]:
+    """SQLite files that are opened inside the block lie on a disk that never fails and is never waited for.
+    Inside of `failing` that one stays."""
+    if apsw.vfs_names()[0].startswith(_OURS):  # the first is the default
+        yield
+        return
+    with _default(_never_waited_for().name):
+        yield
+
+
+@cache
+def _never_waited_for() -> _FailingDisk:
+    """One for the process, for who closes a file only after the block needs it still."""
+    return _FailingDisk(f"{_OURS}never", Disk())
+
+
+@contextmanager
+def _default(name: str) -> Iterator[None]:
+    before = apsw.vfs_names()[0]
+    apsw.set_default_vfs(name)
+    try:
+        yield
+    finally:
+        apsw.set_default_vfs(before)

@@ -16,6 +16,7 @@ from couchgrass.docdb.http.serve import Extend, Wanted, complete_settings
 from couchgrass.docdb.http.server import Server
 from couchgrass.docdb.http.settings_file import SettingsFile
 from couchgrass.docdb.sqlite.store import Store
+from couchgrass.testing.faults import unsynced
 from couchgrass.testing.listening import listening
 from couchgrass.testing.server import QUICK
 
@@ -46,31 +47,35 @@ class Served:
 
 @asynccontextmanager
 async def served(data: Path, extend: Extend | None = None) -> AsyncIterator[Served]:
-    """A server for the length of a block, with what `extend` puts beside it; then all is closed."""
+    """A server for the length of a block, with what `extend` puts beside it; then all is closed.
+
+    It does not wait for the disk (`unsynced`).
+    """
     logging.getLogger("_granian").setLevel(logging.CRITICAL)
-    store = Store.open(data)
-    quick = data.parent / f"{data.name}.ini"
-    quick.write_text(QUICK)
-    settings_file = SettingsFile(operators=quick, own=data / "settings.ini")
-    config, _ = complete_settings(settings_file, Wanted(data, admin=ADMIN))
-    server = Server(store, config, settings_file)
-    app = App(server)
-    await server.begin()
-    extension = None if extend is None else await extend(app)
-    headers = {"Authorization": aiohttp.encode_basic_auth(*ADMIN)}
-    try:
-        async with (
-            listening(app) as url,
-            aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(limit=0)) as session,
-        ):
-            try:
-                yield Served(server, url, session)
-            finally:
-                if extension is not None:
-                    await extension.close()
-                server.stop()
-    finally:
-        await server.close()
+    with unsynced():
+        store = Store.open(data)
+        quick = data.parent / f"{data.name}.ini"
+        quick.write_text(QUICK)
+        settings_file = SettingsFile(operators=quick, own=data / "settings.ini")
+        config, _ = complete_settings(settings_file, Wanted(data, admin=ADMIN))
+        server = Server(store, config, settings_file)
+        app = App(server)
+        await server.begin()
+        extension = None if extend is None else await extend(app)
+        headers = {"Authorization": aiohttp.encode_basic_auth(*ADMIN)}
+        try:
+            async with (
+                listening(app) as url,
+                aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(limit=0)) as session,
+            ):
+                try:
+                    yield Served(server, url, session)
+                finally:
+                    if extension is not None:
+                        await extension.close()
+                    server.stop()
+        finally:
+            await server.close()
 
 
 async def until(condition: Callable[[], bool]) -> None:

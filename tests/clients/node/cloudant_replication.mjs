@@ -49,7 +49,7 @@ async function continuous() {
   await write(jobName, { source: end(source), target: end(target), continuous: true, selector: { n: { $gt: -1 } } })
   const running = await until(() => row(jobName), ({ state }) => state === 'running')
   assert.equal((await service.headSchedulerDocument({ docId: jobName })).status, 200)
-  const { jobs, total_rows: rows, totalRows = rows } = await result(service.getSchedulerJobs({ limit: 100 }))
+  const { jobs, total_rows: rows, totalRows = rows } = await result(service.getSchedulerJobs({ limit: 10_000 }))
   assert.ok(totalRows >= 1)
   const job = jobs.find(({ docId }) => docId === jobName)
   assert.deepEqual([job.id, job.database, job.history.at(-1).type], [running.id, '_replicator', 'added'])

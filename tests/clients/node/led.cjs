@@ -85,7 +85,7 @@ const clients = {
     const nano = require('nano')(signed);
     const db = nano.db.use(DB);
     await db.insert({}, 'first');
-    const reader = db.changesReader.start({ since: '0', timeout: 10000 });
+    const reader = db.changesReader.start({ since: '0', timeout: 60000 });
     const ids = await new Promise((resolve, reject) => {
       const seen = [];
       reader.on('error', reject);

@@ -94,8 +94,9 @@ async function conflicts() {
 
 async function deletions() {
   const [edited, removed, both] = await Promise.all(['doc-001', 'doc-002', 'doc-003'].map((id) => here.get(id)))
+  // West's own request goes first: after the copy of the other deletion it would be a conflict.
   const [{ rev }] = await Promise.all([
-    there.put({ ...edited, kept: true }), here.remove(edited), east.remove(removed), here.remove(both), west.remove(both)
+    there.put({ ...edited, kept: true }), west.remove(both), here.remove(edited), east.remove(removed), here.remove(both)
   ])
   const gone = (db, id) => db.get(id).then(() => false, ({ reason }) => reason === 'deleted')
   await until(() => Promise.all(Object.values(all).map((db) => gone(db, 'doc-002'))), (seen) => seen.every(Boolean))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
-from couchgrass.docdb.sqlite.bell import Bell
+from couchgrass.docdb.sqlite.bell import PAUSE_PER_ALARM_S, Bell
+from tests.docdb.sqlite.conftest import StandingLoop, standing
 
 
 def test_a_change_rings_all_alarms_at_once() -> None:
@@ -21,8 +22,8 @@ def test_a_change_rings_all_alarms_at_once() -> None:
 
 
 def test_changes_in_the_pause_ring_together_and_are_not_forgotten() -> None:
-    async def run() -> None:
-        bell = Bell(asyncio.get_running_loop(), pause_s=0.05)
+    async def work(loop: StandingLoop) -> None:
+        bell = Bell(loop, pause_s=0.05)
         heard = asyncio.Event()
         bell.hang(heard.set)
         bell.ring()
@@ -30,11 +31,13 @@ def test_changes_in_the_pause_ring_together_and_are_not_forgotten() -> None:
         heard.clear()
         for _ in range(1000):
             bell.ring()
+        await asyncio.sleep(0)
         assert not heard.is_set()
+        loop.now_s += 0.05 + PAUSE_PER_ALARM_S
         await heard.wait()
         assert bell.rings == 2
 
-    asyncio.run(run())
+    standing(work)
 
 
 def test_what_cant_wait_rings_in_the_pause_too() -> None:

@@ -27,7 +27,7 @@ from couchgrass.docdb.sqlite.reads import blob_chunks, row_of
 from couchgrass.docdb.sqlite.store import Store
 from couchgrass.docdb.sqlite.transaction import find_leaf
 from couchgrass.errors import CouchgrassError, NotFound
-from couchgrass.testing.faults import Disk, failing
+from couchgrass.testing.faults import Disk, failing, unsynced
 from tests.docdb.sqlite.conftest import with_store
 
 MIB = 1024 * 1024
@@ -219,7 +219,7 @@ def test_whatever_is_written_meanwhile_no_named_attachment_is_lost(
         assert db.reader.execute("SELECT count(*) FROM leaves WHERE replaced=1").fetchone() == (0,)
         assert db.reader.pragma("freelist_count") == 0
 
-    with small_steps(rows), TemporaryDirectory() as folder:
+    with small_steps(rows), unsynced(), TemporaryDirectory() as folder:
         with_database(Path(folder) / "data", work)
 
 
@@ -274,10 +274,11 @@ async def settled(futures: list[asyncio.Future[Any]]) -> None:
 
 
 def test_whatever_call_to_the_disk_fails_nothing_named_is_lost(folder: Path) -> None:
-    for number in range(1, 400):
-        if not fails_at(folder / str(number), number):
-            assert number > 10
-            return
+    with unsynced():
+        for number in range(1, 400):
+            if not fails_at(folder / str(number), number):
+                assert number > 10
+                return
     raise AssertionError("the walk does not end")
 
 

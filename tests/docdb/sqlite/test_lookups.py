@@ -22,6 +22,7 @@ from couchgrass.docdb.sqlite.lookups import (
 from couchgrass.docdb.sqlite.reads import row_of
 from couchgrass.docdb.sqlite.store import Store
 from couchgrass.docdb.update import tree_of
+from couchgrass.testing.faults import unsynced
 from tests.docdb.sqlite.conftest import with_store
 
 IDS = st.sampled_from(["A", "a", "ab", "b", "é", "_design/a", "_design/b"])
@@ -59,7 +60,7 @@ def test_missing_revs_is_what_the_trees_say(
                 assert found[doc_id].ancestors == [str(rev) for rev in ancestors]
         assert list(found) == [doc_id for doc_id in asked if doc_id in found]
 
-    with TemporaryDirectory() as folder:
+    with unsynced(), TemporaryDirectory() as folder:
         with_store(Path(folder) / "data", run)
 
 
@@ -83,7 +84,7 @@ def test_the_count_of_design_documents_is_of_live_ones_only(live: set[str], dead
             await graft(db, doc_id, 1, ["x"], deleted=doc_id in dead)
         assert design_count(db.reader) == sum(doc_id.startswith("_design/") for doc_id in live - dead)
 
-    with TemporaryDirectory() as folder:
+    with unsynced(), TemporaryDirectory() as folder:
         with_store(Path(folder) / "data", run)
 
 

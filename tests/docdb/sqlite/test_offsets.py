@@ -28,8 +28,8 @@ from couchgrass.docdb.sqlite.store import Store
 from couchgrass.docdb.sqlite.transaction import Transaction, totals_of
 from couchgrass.docdb.sqlite.writer import Journal, WriterPool
 from couchgrass.errors import CouchgrassError
-from couchgrass.testing.faults import Disk, failing
-from tests.docdb.sqlite.conftest import with_store
+from couchgrass.testing.faults import Disk, failing, unsynced
+from tests.docdb.sqlite.conftest import StandingLoop, standing, with_store
 
 IDS = st.text(st.sampled_from("abcé\U0001f600"), min_size=1, max_size=2)
 
@@ -140,7 +140,7 @@ def test_the_count_is_exact_whenever_nothing_is_written(work: list[list[tuple[st
         await rest()
         await check(db, edges)
 
-    with small(), TemporaryDirectory() as folder:
+    with small(), unsynced(), TemporaryDirectory() as folder:
         with_store(Path(folder) / "data", run)
 
 
@@ -308,22 +308,10 @@ def test_ids_that_begin_alike_for_longer_than_a_fence_are_counted_all_the_same(f
         with_store(folder, run)
 
 
-class Clock(asyncio.SelectorEventLoop):
-    """An event loop whose time can be moved on."""
-
-    ahead_s = 0.0
-
-    def time(self) -> float:
-        return super().time() + self.ahead_s
-
-
 def test_without_far_lists_for_some_minutes_all_is_forgotten(folder: Path) -> None:
-    async def run() -> None:
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, Clock)
-
+    async def work(loop: StandingLoop) -> None:
         async def wait(seconds: float) -> int:
-            loop.ahead_s += seconds
+            loop.now_s += seconds
             for _ in range(3):
                 await asyncio.sleep(0)
             return len(db.offsets)
@@ -345,5 +333,4 @@ def test_without_far_lists_for_some_minutes_all_is_forgotten(folder: Path) -> No
         assert len(db.offsets) == 11
         await store.close()
 
-    with asyncio.Runner(loop_factory=Clock) as runner:
-        runner.run(run())
+    standing(work)

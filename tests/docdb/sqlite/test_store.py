@@ -19,7 +19,7 @@ from couchgrass.docdb.sqlite.schema import Damaged
 from couchgrass.docdb.sqlite.store import FolderRefused, Store
 from couchgrass.errors import CouchgrassError, FileExists, NotFound, StorageFull
 from couchgrass.testing.faults import Disk, failing
-from tests.docdb.sqlite.conftest import with_store
+from tests.docdb.sqlite.conftest import quiet, with_store
 
 
 def write(doc_id: str) -> Any:
@@ -101,10 +101,10 @@ def test_a_scan_that_outlives_its_database_leaves_the_next_ones_log_alone(folder
 
         def slow(connection: Any) -> None:
             reached.set()
-            assert go_on.wait(20)
+            assert go_on.wait(60)
 
         scanning = asyncio.ensure_future(old.scan(slow))
-        await asyncio.get_running_loop().run_in_executor(None, reached.wait, 20)
+        await asyncio.get_running_loop().run_in_executor(None, reached.wait, 60)
         await store.remove("db")
         new = await store.create("db", {})
         await new.submit(write("new"))
@@ -125,11 +125,13 @@ def test_past_the_bound_those_unused_for_longest_are_closed_and_open_again_by_th
         for number in range(20):
             db = await store.create(f"db{number}", {})
             await db.submit(write("a"))
+            await quiet(db)
             assert store.open_count() <= 5
         for number in range(20):
             again = store.get(f"db{number}")
             assert (await again.submit(write("b"))).pos == 1
             assert again.totals.docs == 2
+            await quiet(again)
             assert store.open_count() <= 5
 
     with_store(folder, work)
@@ -158,6 +160,7 @@ def test_of_a_database_that_rests_nobody_can_write_beside_the_one_that_is_opened
     async def work(store: Store) -> None:
         old = await store.create("a", {})
         await old.submit(write("first"))
+        await quiet(old)
         store.open_max = 1
         await store.create("b", {})
         assert old.closed

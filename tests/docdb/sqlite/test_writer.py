@@ -44,14 +44,14 @@ class Gate:
 
     def __call__(self, transaction: Transaction) -> None:
         self.reached.set()
-        assert self.open.wait(20)
+        assert self.open.wait(60)
 
 
 async def held(db: Database) -> tuple[Gate, asyncio.Future[None]]:
     """Returns once the writer waits at the gate."""
     gate = Gate()
     passed = db.submit(gate)
-    await asyncio.get_running_loop().run_in_executor(None, gate.reached.wait, 20)
+    await asyncio.get_running_loop().run_in_executor(None, gate.reached.wait, 60)
     return gate, passed
 
 
