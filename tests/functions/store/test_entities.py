@@ -38,7 +38,7 @@ class Fixed:
 
 
 async def opened(couch: CouchServer, db: str, cache: Path, **more: Any) -> Entities:
-    return await Entities.open(couch, database=db, cache=cache, clock=more.pop("clock", Fixed()), **more)
+    return await Entities.open(couch, database=db, cache=cache, clock=Fixed(), **{"start_s": 60.0, **more})
 
 
 async def piece_ids(couch: CouchServer, db: str) -> list[str]:
