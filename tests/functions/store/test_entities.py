@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from couchgrass.couch import mirror
 from couchgrass.couch.mirror import generation
 from couchgrass.couch.server import CouchServer, path
 from couchgrass.errors import Conflict, NotFound, ServiceUnavailable
@@ -22,6 +23,12 @@ from couchgrass.testing.server import ServerProcess, running
 from tests.functions.store.shelf import action, asked, until
 
 LARGE = "#" * (CODE_INLINE_BYTES_MAX + 1)
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start with a snapshot waits for the server all the same, however slow that is."""
+    monkeypatch.setattr(mirror, "START_KNOWING_S", 60.0)
 
 
 class Fixed:
