@@ -1,9 +1,9 @@
 """Cells that are real processes with the smallest wire: a line of JSON there, a line of JSON back.
 
 The code of an action is Python that defines `main(message)`, which returns (status, body text); `log(text)`
-writes to its log, and `hang()` never returns. Only for what hangs does the time limit count, and from then on:
-how long an interpreter takes to start on a busy machine is no matter. Nothing confines it: for tests of what
-is above the seam.
+writes to its log, and `hang()` never returns. The time limit counts only for what hangs, from then on: it is
+no matter how long an interpreter takes to start on a busy machine. Nothing confines it: for tests of what is
+above the seam.
 """
 
 from __future__ import annotations

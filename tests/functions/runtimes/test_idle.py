@@ -18,6 +18,7 @@ from couchgrass.functions.runtimes.trees import Used, used
 from tests.functions.runtimes.driver import KINDS, Driver, Ran
 
 PYTHON, NODEJS = KINDS
+FOREVER_S = 1e9
 
 
 @pytest.fixture(autouse=True)
@@ -75,8 +76,9 @@ def ended(driver: Driver, what: str) -> None:
 
 
 def test_memory_that_is_taken_after_the_answer_ends_it_too(
-    confined: Driver, caplog: pytest.LogCaptureFixture
+    confined: Driver, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(idle, "HOT_S", FOREVER_S)
     code = (
         "import threading, time\nheld = []\ndef grow():\n    time.sleep(0.05)\n"
         "    for n in range(50):\n        held.append(bytearray(b'x') * 4_000_000)\n"
@@ -155,9 +157,11 @@ def test_who_burns_for_long_without_a_break_is_ended(monkeypatch: pytest.MonkeyP
     assert [cell.ended for cell in cells] == [[End.DIED], [], []]
 
 
-def test_a_run_begins_the_count_anew(driver: Driver) -> None:
-    ran = driver.do(*BURNERS["a thread"])
-    other = driver.do(*BURNERS["a thread"])
+def test_a_run_begins_the_count_anew(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patient:  # neither is ended while the other starts
+        patient.setattr(idle, "HOT_S", FOREVER_S)
+        ran = driver.do(*BURNERS["a thread"])
+        other = driver.do(*BURNERS["a thread"])
     while other.cell.alive:
         assert driver.again(ran).outcome.status == 200
     driver.until(lambda: not ran.cell.alive)
