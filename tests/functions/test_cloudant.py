@@ -66,13 +66,24 @@ def test_only_a_plain_database_at_its_hosts_root_needs_no_door(url: str, target:
     assert direct_target(url) == target
 
 
+TEXTS = st.text(max_size=9) | st.text("aB0-.", max_size=4).map(lambda name: f"{name}.cloudant.com")
+LEAVES = TEXTS | st.text("aB0-", max_size=4) | st.none() | st.integers()
+
+
 @given(
     st.dictionaries(
-        st.text() | st.sampled_from(["username", "account"]),
-        st.recursive(st.text() | st.none() | st.integers(), st.lists, max_leaves=30),
+        st.text(max_size=4) | st.sampled_from(["username", "account"]),
+        st.lists(LEAVES, max_size=40)
+        | st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3), max_leaves=8),
+        max_size=4,
     )
 )
 def test_whatever_parameters_are_accounts_are_few_and_good_names(parameters: dict[str, Any]) -> None:
     accounts = accounts_of(parameters)
     assert len(accounts) <= ACCOUNTS_MAX
     assert all(account.replace("-", "").isalnum() and account.isascii() for account in accounts)
+
+
+def test_no_more_accounts_are_found_than_there_may_be() -> None:
+    many = [f"a{number}" for number in range(ACCOUNTS_MAX + 1)]
+    assert accounts_of({"account": many}) == tuple(many[:-1])

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from couchgrass import json
-from couchgrass.clock import SystemClock
+from couchgrass.clock import Clock, SystemClock
 from couchgrass.couch.server import CouchServer
 from couchgrass.functions.http.app import App
 from couchgrass.functions.http.collections import collections
@@ -52,6 +52,18 @@ MOUNTED: Final = b"/api/v1/web/whisk.system/mounted/"
 SHARED: Final = "what the region's processes show to each other"
 _OWN: Final = ""
 """Stands for the region's own key."""
+
+
+class Onward(SystemClock):
+    """Each millisecond is told once, and none before one that was told: what is written later is newer, on
+    the fastest machine and when its clock is set back."""
+
+    def __init__(self) -> None:
+        self._told_ms = 0
+
+    def now(self) -> float:
+        self._told_ms = max(self._told_ms + 1, int(super().now() * 1000))
+        return (self._told_ms + 0.5) / 1000
 
 
 class Subject(NamedTuple):
@@ -133,12 +145,13 @@ def asking(
     work: Callable[[Region], Awaitable[None]],
     *,
     actions_per_minute: int = Allowed().invocations_per_minute,
+    clock: Clock | None = None,
 ) -> None:
     """Runs `work` with a region whose databases are `server`'s."""
 
     async def run() -> None:
         allowed = Allowed(invocations_per_minute=actions_per_minute)
-        async with region(server, allowed) as found:
+        async with region(server, allowed, clock=clock) as found:
             await work(found)
 
     asyncio.run(run())
@@ -146,17 +159,22 @@ def asking(
 
 @asynccontextmanager
 async def region(
-    server: ServerProcess, allowed: Allowed | None = None, runtimes: Runtimes | None = None
+    server: ServerProcess,
+    allowed: Allowed | None = None,
+    runtimes: Runtimes | None = None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Region]:
     """A region for the length of a block. It closes `runtimes`; without them actions run inline."""
-    clock = SystemClock()
+    clock = clock or Onward()
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         couch = await stack.enter_async_context(CouchServer(server.url, server.user, server.password))
-        entities = await Entities.open(couch, cache=folder / "cache", clock=clock)
+        entities = await Entities.open(couch, cache=folder / "cache", clock=clock, start_s=UNTIL_S)
         stack.push_async_callback(entities.close)
         secret = folder / "secret"
-        subjects = await Subjects.open(couch, cache=folder / "cache", secret_file=secret, clock=clock)
+        subjects = await Subjects.open(
+            couch, cache=folder / "cache", secret_file=secret, clock=clock, start_s=UNTIL_S
+        )
         stack.push_async_callback(subjects.close)
         records = await Records.open(folder / "activations", clock=clock)
         stack.push_async_callback(records.close)
@@ -185,7 +203,7 @@ async def region(
         stack.push_async_callback(controller.close, 0)
         kinds, limits = Kinds(), SYSTEM_LIMITS
         about = About(kinds, limits)
-        apis = await Apis.open(couch, cache=folder / "apis.json")
+        apis = await Apis.open(couch, cache=folder / "apis.json", wait_s=UNTIL_S)
         stack.push_async_callback(apis.close)
         management = Management(apis, clock, gateway_url=lambda: GATEWAY, api_url=GATEWAY)
 

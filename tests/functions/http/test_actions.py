@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from typing import Any
 
 import pytest
 
+from couchgrass.testing.asgi import MovedClock
 from couchgrass.testing.functions import Region, asking
 from couchgrass.testing.server import ServerProcess
 
 HELLO = "def main(args):\n    print('hi')\n    return {'greeting': 'Hello ' + args.get('name', 'nobody')}\n"
 ECHO = "def main(args):\n    return args\n"
-SLOW = """
-import asyncio
+GATED = """
+from tests.functions.http.test_actions import GATE
 
 
 async def main(args):
-    await asyncio.sleep(args["s"])
+    await GATE[0].wait()
     return {}
 """
+GATE: list[asyncio.Event] = []
+"""What the action GATED, which runs in this process, waits for."""
 OWN = "/api/v1/namespaces/_"
 PYTHON = "python:3"
 
@@ -213,11 +217,13 @@ def test_an_array_is_answered_bare_even_where_the_record_was_asked_for(couch_ser
 
 def test_what_takes_longer_than_asked_for_goes_on_under_its_id(couch_server: ServerProcess) -> None:
     async def work(region: Region) -> None:
-        await region.put("actions/slow", python(SLOW))
-        late = await region.ask("POST", f"{OWN}/actions/slow?blocking=true&timeout=1", {"s": 0.05})
+        GATE[:] = [asyncio.Event()]
+        await region.put("actions/slow", python(GATED))
+        late = await region.ask("POST", f"{OWN}/actions/slow?blocking=true&timeout=1", {})
         assert (late.status, late.json().keys()) == (202, {"activationId"})
-        at_once = await region.ask("POST", f"{OWN}/actions/slow", {"s": 0})
+        at_once = await region.ask("POST", f"{OWN}/actions/slow", {})
         assert at_once.status == 202
+        GATE[0].set()
         for reply in (late, at_once):
             record = await region.activation(reply.json()["activationId"])
             assert record["response"]["success"]
@@ -370,6 +376,8 @@ def test_a_throttled_caller_is_told_when_to_try_again(couch_server: ServerProces
         replies = [await region.ask("POST", f"{OWN}/actions/echo?blocking=true") for _ in range(3)]
         assert [reply.status for reply in replies] == [200, 200, 429]
         assert "(count: 3, allowed: 2)" in replies[2].json()["error"]
-        assert 1 <= int(replies[2].headers["retry-after"]) <= 60
+        assert int(replies[2].headers["retry-after"]) == 60 - clock.time_s % 60
 
-    asking(couch_server, work, actions_per_minute=2)
+    # It stands still, so that no minute turns between the requests.
+    clock = MovedClock()
+    asking(couch_server, work, actions_per_minute=2, clock=clock)

@@ -219,6 +219,14 @@ def test_a_result_that_is_no_json_harms_nobody(extension: Extension, status: Sta
         assert refused.status in {400, 404}
 
 
+def named(path: bytes) -> str:
+    """The action that a path names; "" for none."""
+    try:
+        return target(path).action
+    except NotFound:
+        return ""
+
+
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(
     method=methods, path=paths, query=queries, body=bodies, kind=kinds, sent=headers, result=results,
@@ -252,9 +260,11 @@ def test_a_request_is_answered_below_500_and_nothing_leaks(
     assert 200 <= got.status < 500 or got.header("x-openwhisk-activation-id"), (
         "a failure, and not the action's"
     )
-    assert not LEAKS.search(got.body)
-    assert not LEAKS.search(repr(got.lines).encode())
+    said = json.dumps(result).encode()
+    if not LEAKS.search(said) and not LEAKS.search(path + query + body + repr(told).encode()):
+        assert not LEAKS.search(got.body)
+        assert not LEAKS.search(repr(got.lines).encode())
     assert not any({"\r", "\n", "\x00"} & set(name + value) for name, value in got.lines)
-    if b"hidden" in path or b"locked" in path:
+    if named(path) in {"hidden", "locked"}:
         assert got.status in {200, 401, 404, 405}
-        assert not guest.invoked or b"raw" in path or b"act" in path
+        assert not guest.invoked

@@ -13,7 +13,6 @@ from couchgrass.functions.feed import Position
 from couchgrass.functions.run.feeds import FeedDocuments, zone
 from couchgrass.functions.run.sources import Sources
 from couchgrass.testing.server import ServerProcess
-from tests.couch.asking import closed_port
 from tests.functions.run.feeding_site import START_S, feed_site
 from tests.functions.run.inmemory import awaited
 
@@ -81,8 +80,8 @@ def test_what_is_not_right_is_refused(couch_server: ServerProcess, db_name: str)
 async def _changes(process: ServerProcess, db_name: str) -> None:
     async with feed_site(process, db_name) as site:
         login: dict[str, Any] = {"url": process.auth_url, "authKey": None}
-        with pytest.raises(BadRequest, match="error connecting to database nowhere"):
-            await site.ask("changes", "CREATE", dbname="nowhere", **login)
+        with pytest.raises(BadRequest, match=f"error connecting to database {db_name}-none"):
+            await site.ask("changes", "CREATE", dbname=f"{db_name}-none", **login)
         await site.ask("changes", "CREATE", dbname=db_name, **login)
         told = await site.ask("changes", "READ", authKey=None)
         assert told["config"]["dbname"] == db_name
@@ -148,7 +147,7 @@ def test_what_is_no_time_zone_is_told(name: str) -> None:
 @awaited
 async def _away(process: ServerProcess, db_name: str) -> None:
     async with feed_site(process, db_name) as site, aiohttp.ClientSession() as session:
-        nowhere = f"http://127.0.0.1:{closed_port()}"
+        nowhere = "http://127.0.0.1:1"  # where nobody may listen
         site.feeds._latest = Sources(nowhere, session)
         login: dict[str, Any] = {"host": "acme.cloudant.com", "username": "a", "password": "b", "dbname": "d"}
         with pytest.raises(BadRequest, match="error connecting to database d: The database of this region"):

@@ -101,7 +101,7 @@ def test_a_process_is_used_again_for_its_action_and_for_no_other(tmp_path: Path)
 
 def test_the_process_is_told_what_openwhisk_tells_it(tmp_path: Path) -> None:
     async def work(world: World) -> None:
-        job = world.job(action(TELL, timeout=5_000), {"p": [1]}, init_env={"SET": "x"}, api_key="uuid:key")
+        job = world.job(action(TELL), {"p": [1]}, init_env={"SET": "x"}, api_key="uuid:key")
         told = result(await world.invoker.run(job))
         message, env = told["message"], told["env"]
         deadline = int(message.pop("deadline"))
@@ -114,7 +114,7 @@ def test_the_process_is_told_what_openwhisk_tells_it(tmp_path: Path) -> None:
             "transaction_id": "tid",
             "api_key": "uuid:key",
         }
-        assert 0 <= deadline - int(env["__OW_DEADLINE"]) < 5_000
+        assert 0 <= deadline - int(env["__OW_DEADLINE"]) < 60_000
         assert env["__OW_ACTION_NAME"] == "/ns/pkg/act"
         assert (env["SET"], env["__OW_API_KEY"]) == ("x", "uuid:key")
         assert env["__OW_API_HOST"] == "http://here"
@@ -175,13 +175,13 @@ LOSS = "stderr: The action did not initialize or run as expected. Log data might
         ),
         ("raise ValueError('no')", Status.DEVELOPER_ERROR, "no", []),
         (
-            "def main(message): time.sleep(60)",
+            "def main(message): hang()",
             Status.DEVELOPER_ERROR,
             "The action exceeded its time limits of 300 milliseconds.",
             [LOSS],
         ),
         (
-            "time.sleep(60)",
+            "hang()",
             Status.DEVELOPER_ERROR,
             "The action exceeded its time limits of 300 milliseconds during initialization.",
             [LOSS],
@@ -274,12 +274,12 @@ def test_many_callers_share_few_processes_and_each_gets_its_own_answer(tmp_path:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.001)
 
 
-SLEEP = "def main(message):\n  time.sleep(60)\n  return 200, '{}'"
+SLEEP = "def main(message): hang()"
 
 
 def test_at_its_bound_the_queue_refuses_and_nothing_is_recorded(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ async def _named(process: ServerProcess, db_name: str) -> None:
         with pytest.raises(BadRequest):
             site.sources.database(Changes("https://h:1", "h", "d", iam_api_key="k"))
         with pytest.raises(Unauthorized):
-            wrong = Changes("https://acme.cloudant.com", "acme.cloudant.com", db_name, "a", "b")
+            wrong = Changes("https://acme.cloudant.com", "acme.cloudant.com", db_name, db_name, "b")
             await site.sources.latest(wrong)
         assert await site.sources.latest(Changes(process.url, "h", db_name, process.user, process.password))
 

@@ -152,7 +152,7 @@ def test_a_trigger_runs_its_rule_s_action(couch_server: ServerProcess, tmp_path:
 @awaited
 async def _killed(process: ServerProcess, folder: Path, database: str) -> None:
     async with site(process, folder, database) as made:
-        await made.put("stuck", b"def main(message): time.sleep(600)")
+        await made.put("stuck", b"def main(message): hang()")
         invoked = await made.controller.invoke(
             ME, made.controller.resolve("me", "", "stuck"), {}, blocking=False, transaction_id="t"
         )

@@ -24,7 +24,7 @@ from couchgrass.functions.runtimes.sandbox import Confinement
 
 T = TypeVar("T")
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 60.0
 """For what is not meant to time out."""
 KINDS = ("python:3", "nodejs:20")
 

@@ -16,6 +16,7 @@ from couchgrass.functions.runtimes import confine
 
 SYSTEM = ["/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache"]
 NO_LANDLOCK = not confine.abi()
+LIMIT_S = 60
 
 
 def start(landlock: bool, home: Path, *command: str) -> subprocess.Popen[str]:
@@ -30,7 +31,7 @@ def start(landlock: bool, home: Path, *command: str) -> subprocess.Popen[str]:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + LIMIT_S
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.002)
@@ -39,10 +40,10 @@ def until(condition: Callable[[], bool]) -> None:
 def test_its_status_is_the_program_s(tmp_path: Path) -> None:
     for script, status in (("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137)):
         with start(False, tmp_path, "/bin/sh", "-c", script) as started:
-            started.communicate(timeout=20)
+            started.communicate(timeout=LIMIT_S)
             assert started.returncode == status
     with start(False, tmp_path, "/nothing/there") as started:
-        _, said = started.communicate(timeout=20)
+        _, said = started.communicate(timeout=LIMIT_S)
         assert (started.returncode, "confine: " in said) == (126, True)
 
 
@@ -56,11 +57,11 @@ echo 1 > {home}/mine && cat {home}/mine
 cat {other} || echo unread
 ls /proc || echo unlisted
 (echo 2 > {other}) || echo unwritten
-kill -USR1 {os.getpid()} || echo unsignalled
+kill -URG {os.getpid()} || echo unsignalled
 echo nothing > /dev/null && echo devices
 """
     with start(True, home, "/bin/sh", "-c", script) as started:
-        said, _ = started.communicate(timeout=20)
+        said, _ = started.communicate(timeout=LIMIT_S)
     expected = ["1", "unread", "unlisted", "unwritten", "unsignalled", "devices"]
     if confine.abi() < confine.SCOPES_SINCE:
         expected.remove("unsignalled")
@@ -70,8 +71,14 @@ echo nothing > /dev/null && echo devices
 
 def test_no_privilege_can_be_won(tmp_path: Path) -> None:
     with start(False, tmp_path, "/bin/sh", "-c", "grep NoNewPrivs /proc/self/status") as started:
-        said, _ = started.communicate(timeout=20)
+        said, _ = started.communicate(timeout=LIMIT_S)
     assert said.split() == ["NoNewPrivs:", "1"]
+
+
+def test_the_program_has_no_signal_held_back(tmp_path: Path) -> None:
+    with start(False, tmp_path, "/bin/sh", "-c", "grep SigBlk /proc/self/status") as started:
+        said, _ = started.communicate(timeout=LIMIT_S)
+    assert int(said.split()[1], 16) == 0
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, None])
@@ -83,7 +90,7 @@ def test_what_detached_itself_ends_with_it(tmp_path: Path, how: signal.Signals |
         below = confine.descendants(started.pid)
         if how:
             started.send_signal(how)
-        assert started.wait(20) == (143 if how else 0)
+        assert started.wait(LIMIT_S) == (143 if how else 0)
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below))
 
 

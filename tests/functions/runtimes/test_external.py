@@ -18,7 +18,7 @@ from couchgrass.functions.run.response import of_init, of_run
 from couchgrass.functions.runtimes import external
 from couchgrass.functions.runtimes.cell import Code, End, Outcome
 from couchgrass.functions.runtimes.external import BUSY, TAKEN, ExternalCell, ExternalRuntime
-from tests.functions.runtimes.driver import Logs
+from tests.functions.runtimes.driver import TIMEOUT_S, Logs
 
 T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -57,7 +57,7 @@ def with_runtime(handler: Handler, use: Callable[[ExternalCell], Awaitable[T]]) 
 
     async def loaded(cell: Callable[..., ExternalCell]) -> T:
         made = cell()
-        assert (await made.init(CODE, {}, timeout_s=5, logs=Logs())).status == 200
+        assert (await made.init(CODE, {}, timeout_s=TIMEOUT_S, logs=Logs())).status == 200
         return await use(made)
 
     return with_cells(whole_handler, loaded)
@@ -99,11 +99,11 @@ OTHER = Code("other", "", b"other code", False, "other digest")
 
 
 async def inits(cell: ExternalCell, code: Code = CODE, **env: str) -> Outcome:
-    return await cell.init(code, {"__OW_NAMESPACE": "ns", **env}, timeout_s=5, logs=Logs())
+    return await cell.init(code, {"__OW_NAMESPACE": "ns", **env}, timeout_s=TIMEOUT_S, logs=Logs())
 
 
 async def runs(cell: ExternalCell) -> Outcome:
-    return await cell.run(b"{}", timeout_s=5, logs=Logs())
+    return await cell.run(b"{}", timeout_s=TIMEOUT_S, logs=Logs())
 
 
 def test_further_cells_of_an_action_find_it_loaded() -> None:
@@ -238,8 +238,8 @@ def test_init_and_run_are_posted_as_the_contract_has_them() -> None:
 
     async def use(cell: Callable[..., ExternalCell]) -> tuple[Outcome, Outcome]:
         made = cell()
-        init = await made.init(CODE, {"A": "1"}, timeout_s=5, logs=Logs())
-        return init, await made.run(b'{"value":{}}', timeout_s=5, logs=Logs())
+        init = await made.init(CODE, {"A": "1"}, timeout_s=TIMEOUT_S, logs=Logs())
+        return init, await made.run(b'{"value":{}}', timeout_s=TIMEOUT_S, logs=Logs())
 
     init, run = with_cells(handler, use)
     assert got == [
@@ -266,7 +266,7 @@ def test_a_large_answer_is_cut() -> None:
         return web.Response(body=b"x" * (RESULT_BYTES_MAX + 5))
 
     async def use(cell: ExternalCell) -> tuple[Outcome, bool]:
-        return await cell.run(b"{}", timeout_s=5, logs=Logs()), cell.alive
+        return await cell.run(b"{}", timeout_s=TIMEOUT_S, logs=Logs()), cell.alive
 
     outcome, alive = with_runtime(handler, use)
     assert (outcome.end, outcome.size, len(outcome.body)) == (
@@ -284,7 +284,7 @@ def test_one_that_does_not_answer_times_out_and_is_done_with() -> None:
 
     async def use(cell: ExternalCell) -> list[End]:
         first = await cell.run(b"{}", timeout_s=0.05, logs=Logs())
-        return [first.end, (await cell.run(b"{}", timeout_s=5, logs=Logs())).end]
+        return [first.end, (await cell.run(b"{}", timeout_s=TIMEOUT_S, logs=Logs())).end]
 
     assert with_runtime(handler, use) == [End.TIMED_OUT, End.DIED]
 
@@ -296,14 +296,14 @@ def test_one_that_hangs_up_or_is_not_there_died() -> None:
         return web.Response()
 
     async def use(cell: ExternalCell) -> End:
-        return (await cell.run(b"{}", timeout_s=5, logs=Logs())).end
+        return (await cell.run(b"{}", timeout_s=TIMEOUT_S, logs=Logs())).end
 
     assert with_runtime(handler, use) is End.DIED
 
     async def nobody() -> End:
         async with aiohttp.ClientSession() as session:
             cell = ExternalCell(ExternalRuntime(session, "http://127.0.0.1:9"), "ns/act")
-            return (await cell.init(CODE, {}, timeout_s=5, logs=Logs())).end
+            return (await cell.init(CODE, {}, timeout_s=TIMEOUT_S, logs=Logs())).end
 
     assert asyncio.run(nobody()) is End.DIED
 
@@ -314,7 +314,7 @@ def test_close_ends_what_goes_on() -> None:
         return web.Response()
 
     async def use(cell: ExternalCell) -> End:
-        run = asyncio.ensure_future(cell.run(b"{}", timeout_s=5, logs=Logs()))
+        run = asyncio.ensure_future(cell.run(b"{}", timeout_s=TIMEOUT_S, logs=Logs()))
         await asyncio.sleep(0)
         await cell.close()
         return (await run).end

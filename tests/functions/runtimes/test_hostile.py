@@ -130,7 +130,7 @@ def test_too_much_memory_ends_it(confined: Driver, what: str) -> None:
 def test_memory_that_could_be_shared_counts(confined: Driver) -> None:
     code = "import mmap\ndef main(args):\n    m = mmap.mmap(-1, 400_000_000)\n"
     code += "    while True: m[:] = bytes(400_000_000)"
-    ran = confined.do(PYTHON, code, limits=Limits(memory=256), timeout_s=5)
+    ran = confined.do(PYTHON, code, limits=Limits(memory=256))
     assert ran.outcome.end is End.OUT_OF_MEMORY
     ended(confined, ran)
 
@@ -397,7 +397,7 @@ def test_one_that_kills_all_it_can_kills_only_itself(confined: Driver) -> None:
             "finally { process.kill(process.pid, 'SIGKILL') } }",
         ),
     ):
-        ran = confined.do(kind, code, timeout_s=5)
+        ran = confined.do(kind, code)
         assert ran.outcome.end is End.DIED
         ended(confined, ran)
 

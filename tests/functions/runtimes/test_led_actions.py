@@ -17,6 +17,7 @@ from couchgrass.functions.runtimes.packages import folder, put
 from couchgrass.functions.runtimes.preloads import PRELOADS
 from couchgrass.testing.call import call
 from couchgrass.testing.server import ServerProcess
+from tests.functions.runtimes.driver import TIMEOUT_S
 
 NODEJS = """
 const Cloudant = require('@cloudant/cloudant');
@@ -36,7 +37,7 @@ def main(args):
     headers = {"Authorization": f"Basic {token}", "Content-Type": "application/json"}
     url = f"https://{args['account']}.cloudant.com/{args['db']}/milk"
     asked = urllib.request.Request(url, b'{"title": "buy milk"}', headers, method="PUT")
-    with urllib.request.urlopen(asked, timeout=10) as answer:
+    with urllib.request.urlopen(asked, timeout=60) as answer:
         ok = answer.status == 201
     return {"ok": ok, "environment": [name for name in os.environ if "ACCOUNT" in name]}
 """
@@ -64,11 +65,11 @@ async def run(server: ServerProcess, runtimes_folder: Path, kind: str, code: str
         accounts = led(["acme"], Target("127.0.0.1", server.port))
         cell = await runtimes.cell(kind, Limits(), name="guest/led", accounts=accounts)
         done = await cell.init(
-            Code("led", "main", code.encode(), False, "0" * 64), {}, timeout_s=30, logs=logs
+            Code("led", "main", code.encode(), False, "0" * 64), {}, timeout_s=TIMEOUT_S, logs=logs
         )
         assert (done.end, done.status) == (End.DONE, 200), (done, logs.lines)
         value = {"account": "acme", "username": server.user, "password": server.password, "db": db}
-        done = await cell.run(json.dumps({"value": value}).encode(), timeout_s=30, logs=logs)
+        done = await cell.run(json.dumps({"value": value}).encode(), timeout_s=TIMEOUT_S, logs=logs)
         assert (done.end, done.status) == (End.DONE, 200), (done, logs.lines)
         await cell.close()
     finally:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
+import sys
 import time
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
 from couchgrass.functions.entity import Limits
 from couchgrass.functions.runtimes.cell import End
+from couchgrass.functions.runtimes.confine import descendants
 from couchgrass.functions.runtimes.process_cell import ProcessCell
 from tests.functions.runtimes.driver import KINDS, TIMEOUT_S, Driver, Logs
 
@@ -25,13 +30,18 @@ OF_MEMORY = {
 FDS_A_CELL = 5
 
 
-def open_fds() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
+def open_fds(driver: Driver) -> int:
+    """While the loop runs, but for those of the cells that wait."""
+
+    async def count() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    return driver.run(count()) - FDS_A_CELL * driver.runtimes.stems.waiting
 
 
 def test_closing_leaves_no_descriptor_and_no_zombie(driver: Driver) -> None:
     driver.until(lambda: driver.runtimes.stems.full)
-    before = open_fds() - FDS_A_CELL * driver.runtimes.stems.waiting
+    before = open_fds(driver)
     pids = []
     for kind in (*KINDS, *KINDS):
         ran = driver.do(kind, ECHO[kind], {"n": 1})
@@ -41,8 +51,10 @@ def test_closing_leaves_no_descriptor_and_no_zombie(driver: Driver) -> None:
         driver.end(ran)
         assert not ran.cell.alive
     driver.until(lambda: driver.runtimes.stems.full)
-    assert open_fds() - FDS_A_CELL * driver.runtimes.stems.waiting <= before
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    ends_at = time.monotonic() + TIMEOUT_S
+    while open_fds(driver) > before:  # a cell that waited for long may be let go just now
+        assert time.monotonic() < ends_at
 
 
 def test_a_run_that_is_given_up_ends_the_cell(driver: Driver) -> None:
@@ -72,10 +84,11 @@ def test_close_ends_what_goes_on(driver: Driver) -> None:
 
 
 def test_a_cell_that_died_while_it_waited_is_known_to_be_dead(driver: Driver) -> None:
-    code = "import os, threading\n"
-    code += "def main(args):\n    threading.Timer(0.01, os._exit, [1]).start()\n    return {}"
-    ran = driver.do(KINDS[0], code)
+    ran = driver.do(KINDS[0], ECHO[KINDS[0]])
     assert ran.outcome.end is End.DONE
+    assert isinstance(ran.cell, ProcessCell)
+    for pid in descendants(ran.cell.process.pid):
+        os.kill(pid, signal.SIGKILL)
     driver.until(lambda: not ran.cell.alive)
     assert driver.again(ran).outcome.end is End.DIED
 
@@ -93,18 +106,28 @@ def test_code_of_the_largest_size_is_taken(driver: Driver) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_warm_run_costs_the_controller_little(driver: Driver, kind: str) -> None:
+    """Counted in calls, which are as many on a slow machine."""
     ran = driver.load(kind, ECHO[kind])
     message = b'{"value":{"n":1},"activation_id":"a","deadline":"1"}'
+    calls = 0
 
-    async def runs(count: int) -> float:
-        logs = Logs()
-        before = time.thread_time()
-        for _ in range(count):
-            assert (await ran.cell.run(message, timeout_s=TIMEOUT_S, logs=logs)).status == 200
-        return (time.thread_time() - before) / count
+    def count(frame: FrameType, event: str, argument: Any) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
 
-    driver.run(runs(20))
-    assert min(driver.run(runs(50)) for _ in range(4)) < 0.0006
+    async def calls_of_a_run() -> int:
+        nonlocal calls
+        calls = 0
+        sys.setprofile(count)
+        try:
+            outcome = await ran.cell.run(message, timeout_s=TIMEOUT_S, logs=Logs())
+        finally:
+            sys.setprofile(None)
+        assert outcome.status == 200
+        return calls
+
+    seen = [driver.run(calls_of_a_run()) for _ in range(20)]
+    assert min(seen) <= 60
 
 
 def test_took_ms_is_the_time_of_the_run(driver: Driver) -> None:
@@ -129,5 +152,5 @@ def test_a_signal_to_our_terminal_is_not_for_the_cells(driver: Driver) -> None:
 def test_a_larger_action_has_more_of_the_processor(driver: Driver, kind: str) -> None:
     for memory, nice in ((128, 6), (256, 5), (2048, 2)):
         ran = driver.do(kind, OF_MEMORY[kind], limits=Limits(memory=memory))
-        assert json.loads(ran.outcome.body) == {"nice": os.nice(0) + nice}
+        assert json.loads(ran.outcome.body) == {"nice": min(os.nice(0) + nice, 19)}
         driver.end(ran)

@@ -11,7 +11,7 @@ import pytest
 from couchgrass.functions.activation import RESULT_BYTES_MAX
 from couchgrass.functions.entity import Limits
 from couchgrass.functions.runtimes.cell import Code, End
-from tests.functions.runtimes.driver import Driver, Logs, archive
+from tests.functions.runtimes.driver import TIMEOUT_S, Driver, Logs, archive
 
 KIND = "python:3"
 ECHO = "def main(args): return args"
@@ -171,7 +171,7 @@ def test_code_that_does_not_load_says_so(driver: Driver) -> None:
 def test_it_is_loaded_once(driver: Driver) -> None:
     ran = driver.load(KIND, ECHO)
     again = driver.run(
-        ran.cell.init(Code("act", "", ECHO.encode(), False, ""), {}, timeout_s=10, logs=Logs())
+        ran.cell.init(Code("act", "", ECHO.encode(), False, ""), {}, timeout_s=TIMEOUT_S, logs=Logs())
     )
     assert (again.status, json.loads(again.body)) == (
         403,

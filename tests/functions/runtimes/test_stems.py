@@ -13,7 +13,7 @@ from tests.functions.runtimes.driver import Driver
 @pytest.fixture
 def stems(driver: Driver) -> Iterator[Stems]:
     async def make() -> Stems:
-        return Stems(driver.runtimes.start, unused_s=0.6)
+        return Stems(driver.runtimes.start)
 
     made = driver.run(make())
     yield made
@@ -36,6 +36,9 @@ def test_a_line_grows_when_it_is_found_empty_and_falls_back_unused(driver: Drive
     taken = [driver.run(stems.take(sandbox)) for _ in range(3)]
     driver.until(lambda: stems.waiting > 0)
     assert stems.waiting <= LINE_MAX
+    # Only now it is unused for long: cells may take their time to start.
+    stems._unused_s = 0.0
+    stems._changed.set()
     driver.until(lambda: stems.waiting == 0 and stems.full)
     for cell in taken:
         driver.run(cell.close())

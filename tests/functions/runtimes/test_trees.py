@@ -29,7 +29,7 @@ def test_children_count_those_that_have_ended_too() -> None:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None and parent.stdin is not None
         assert parent.stdout.readline() == b"burnt\n"
-        ends_at = time.monotonic() + 20
+        ends_at = time.monotonic() + 60
         while (found := used([parent.pid, os.getpid()])[parent.pid]).processes < 2:
             assert time.monotonic() < ends_at
         assert found.cpu_s > BURNT_S / 2

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from couchgrass.couch import mirror
 from couchgrass.couch.mirror import generation
 from couchgrass.couch.server import CouchServer, path
 from couchgrass.errors import Conflict, NotFound, ServiceUnavailable
@@ -22,6 +23,12 @@ from couchgrass.testing.server import ServerProcess, running
 from tests.functions.store.shelf import action, asked, until
 
 LARGE = "#" * (CODE_INLINE_BYTES_MAX + 1)
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start with a snapshot waits for the server all the same, however slow that is."""
+    monkeypatch.setattr(mirror, "START_KNOWING_S", 60.0)
 
 
 class Fixed:
@@ -38,7 +45,7 @@ class Fixed:
 
 
 async def opened(couch: CouchServer, db: str, cache: Path, **more: Any) -> Entities:
-    return await Entities.open(couch, database=db, cache=cache, clock=more.pop("clock", Fixed()), **more)
+    return await Entities.open(couch, database=db, cache=cache, clock=Fixed(), **{"start_s": 60.0, **more})
 
 
 async def piece_ids(couch: CouchServer, db: str) -> list[str]:

@@ -18,7 +18,7 @@ from tests.functions.store.shelf import asked, until
 from tests.functions.store.test_entities import Fixed
 
 
-async def opened(couch: CouchServer, db: str, folder: Path, start_s: float = 10.0) -> Subjects:
+async def opened(couch: CouchServer, db: str, folder: Path, start_s: float = 60.0) -> Subjects:
     return await Subjects.open(
         couch,
         database=db,

@@ -131,6 +131,7 @@ def _reap() -> None:
 def start(uid: str, home: str, landlock: bool, readable: list[str], command: list[str]) -> NoReturn:
     """Becomes the program, confined."""
     os.setsid()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     if uid != "-":
         os.setgroups([])
         os.setresgid(int(uid), int(uid), int(uid))
@@ -150,6 +151,8 @@ def main(arguments: list[str]) -> NoReturn:
     parent = os.getppid()
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    # From the first child on nothing may end this process before `finish` can end the children.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     child = os.fork()
     if child == 0:
         try:
@@ -166,6 +169,7 @@ def main(arguments: list[str]) -> NoReturn:
         os._exit(128 + signal.SIGTERM)
 
     signal.signal(signal.SIGTERM, finish)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     if os.getppid() != parent:
         finish()
     while True:

@@ -273,7 +273,17 @@ class ProcessCell:
         if not more:
             self._loop.remove_reader(self.process.answers_fd)
             self._condemned = True
-            self._loop.call_later(LAST_WORDS_S, self.end, End.DIED)
+            self._loop.call_later(LAST_WORDS_S, self._after_last_words)
+
+    def _after_last_words(self) -> None:
+        """It goes on living without its pipe. One that complained of its memory is about to end, however slow
+        the machine, and its status will tell; the time of the run bounds that too."""
+        if self._pending is None or not self._says_out_of_memory:
+            self.end(End.DIED)
+
+    @property
+    def _says_out_of_memory(self) -> bool:
+        return any(raw.says_out_of_memory for raw in self._raw)
 
     def _read_answers(self) -> bool:
         """Reads once. False: there will be no more. Raises Garbled."""
@@ -349,8 +359,7 @@ class ProcessCell:
         self._watch.discard(self)
         status = self.process.reap()
         self._drain()
-        spoke = any(raw.says_out_of_memory for raw in self._raw)
-        how = End.OUT_OF_MEMORY if spoke and status in _ABORTED else End.DIED
+        how = End.OUT_OF_MEMORY if self._says_out_of_memory and status in _ABORTED else End.DIED
         self._settle(Outcome(how, took_ms=self._took_ms()))
         for fd in (
             self.process.answers_fd,
