@@ -19,7 +19,7 @@ from couchgrass.docdb.sqlite.store import Store
 from couchgrass.testing.listening import listening
 
 ADMIN = ("admin", "in-process")
-UNTIL_S = 20.0
+UNTIL_S = 60.0
 
 
 class Served:

@@ -12,8 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from couchgrass.testing.ports import free_ports
+
 START_S = 30.0
-STOP_S = 10.0
+STOP_S = 60.0
+STARTS_MAX = 3
+"""Between our choice of a port and its use somebody else may take it."""
 
 
 class ServerDied(Exception):
@@ -21,7 +25,8 @@ class ServerDied(Exception):
 
 
 class ServerProcess:
-    """One server process on a free port of loopback. `url` has no credentials in it, `auth_url` has."""
+    """One server process on a free port of loopback, which it has again when it is started again. `url` has
+    no credentials in it, `auth_url` has."""
 
     def __init__(self, data: Path, *, config: Path | None = None, port: int = 0) -> None:
         self.data = data
@@ -44,6 +49,19 @@ class ServerProcess:
 
     def start(self) -> None:
         """Starts it and returns once it answers. Raises ServerDied."""
+        if self.port:
+            self._start(self.port)
+            return
+        # None of those that outgoing connections have: while it is down, one of them could get it.
+        for left in reversed(range(STARTS_MAX)):
+            try:
+                self._start(free_ports(1)[0])
+                return
+            except ServerDied as died:
+                if not left or " is taken: " not in str(died):
+                    raise
+
+    def _start(self, port: int) -> None:
         command = [
             sys.executable,
             "-m",
@@ -52,7 +70,7 @@ class ServerProcess:
             "--data",
             str(self.data),
             "--port",
-            str(self.port),
+            str(port),
         ]
         if self.config is not None:
             command += ["--config", str(self.config)]
