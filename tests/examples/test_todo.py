@@ -26,6 +26,9 @@ from couchgrass.testing.call import Reply, call
 from couchgrass.testing.region import Owner, RegionProcess, running_region
 from couchgrass.testing.todo_backend import RULES, Api
 
+pytestmark = pytest.mark.timeout(300)
+"""A start of the whole region, and what is deployed to it, counts for the first test."""
+
 ROOT = Path(__file__).parents[2]
 APPS = ("python", "nodejs")
 TENANT = "todo-app"

@@ -20,6 +20,9 @@ from couchgrass.serving.inner import bearer
 from couchgrass.testing.call import Reply, call
 from couchgrass.testing.region import RegionProcess, running_region
 
+pytestmark = pytest.mark.timeout(300)
+"""A start of the whole region, and what is deployed to it, counts for the first test."""
+
 HEARD_S = 60.0
 """Well under a second on a machine that has nothing else to do."""
 

@@ -22,11 +22,15 @@ from couchgrass.testing.call import call
 from couchgrass.testing.gate import gate
 from couchgrass.testing.region import SERVERS, Owner, RegionProcess, running_region
 
+pytestmark = pytest.mark.timeout(300)
+"""A start of the whole region, and what is deployed to it, counts for the first test."""
+
 KINDS = {"python": "python:3", "nodejs": "nodejs:20"}
 FAILED = "There was an error processing your request."
 DIED = "The action did not produce a valid response and exited unexpectedly."
 MEMORY = "The action exhausted its memory and was aborted."
-SLOW_MS = 800
+SLOW_MS = 1500
+"""Also in this time an action that is told to behave starts, beside what is left of a fork bomb."""
 SLOW = f"The action exceeded its time limits of {SLOW_MS} milliseconds."
 MISSING = "The action did not initialize or run as expected. Log data might be missing."
 DEVELOPER, APPLICATION, SUCCESS = "action developer error", "application error", "success"

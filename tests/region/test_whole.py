@@ -23,10 +23,10 @@ from couchgrass.testing.server import ServerProcess
 ECHO = {"python": "def main(args): return args", "nodejs": "function main(args) { return args }"}
 KINDS = {"python": "python:3", "nodejs": "nodejs:8"}
 NAP = "import time\ndef main(args):\n    time.sleep(args['s'])\n    return args"
-LONG = {"memory": 128, "timeout": 300_000}
-"""Limits of what is to be under way still when something is killed."""
-
+LONG_MS = 300_000
 LONG_S = 290
+"""What takes so long is under way still when something is killed."""
+
 WAITS = """
 import socket
 def main(args):
@@ -198,7 +198,7 @@ def invoked_until_killed(region: RegionProcess, owner: Owner) -> list[Answered]:
 
 def test_whoever_was_answered_finds_the_record_after_the_functions_are_killed(region: RegionProcess) -> None:
     owner = region.owner("guest")
-    owner.put("nap", KINDS["python"], NAP, **LONG)
+    owner.put("nap", KINDS["python"], NAP, memory=128, timeout=LONG_MS)
     long = [owner.ask("POST", "actions/nap", {"s": LONG_S}).json()["activationId"] for _ in range(3)]
     gave_up = owner.ask("POST", "actions/nap?blocking=true&timeout=100", {"s": LONG_S})
     assert gave_up.status == 202
@@ -247,7 +247,7 @@ def asked_slowly(region: RegionProcess, owner: Owner) -> Iterator[tuple[Waiting,
     """Asks by the gateway for what takes until it is let go: that, and what waits for the answer."""
     with gate() as open_gate:
         slow = WAITS.replace("PORT", str(open_gate.port))
-        owner.put("warm-python", KINDS["python"], slow, web=True, timeout=LONG["timeout"])
+        owner.put("warm-python", KINDS["python"], slow, web=True, timeout=LONG_MS)
         answers: list[Reply] = []
         asking = threading.Thread(target=lambda: answers.append(by_gateway(region, "n=7&wait")))
         asking.start()
