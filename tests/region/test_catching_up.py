@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,11 @@ from couchgrass.region.run.state_file import read_state
 from couchgrass.testing.call import Reply, call
 from couchgrass.testing.up import UpProcess, running_up
 
-HELD_S = 120.0
+HELD_S = 280.0
 DOCS = 2_000
+
+pytestmark = pytest.mark.timeout(300)
+"""Two regions are started, one of them more than once."""
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +68,25 @@ def health(up: UpProcess, region: str) -> Mapping[str, Any]:
     try:
         told = call(f"http://127.0.0.1:{up.region(region).agent.port}", "GET", "/_couchgrass/ready")
     except OSError:
-        return {"ready": False, "live": False}
+        return {"ready": False, "live": False, "reasons": []}
     found: Mapping[str, Any] = told.json()
     return found
+
+
+def silent_s(up: UpProcess, region: str) -> float:
+    """For how long its database has said nothing, by its agent's own clock; that of a busy machine's agent
+    leaves out when it could not run."""
+    found = re.search(r"database: no answer for ([0-9.]+) s", "\n".join(health(up, region)["reasons"]))
+    return float(found[1]) if found else 0.0
+
+
+@contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def is_ready(up: UpProcess, region: str) -> bool:
@@ -85,7 +106,7 @@ def test_a_region_that_was_down_has_all_databases_and_documents_when_it_is_ready
     ask(up, "dallas", "PUT", "/todos-new")
     new = write(up, "todos-new")
     hold.unlink()
-    up.until(lambda: is_ready(up, "london"), 60.0)
+    up.until(lambda: is_ready(up, "london"))
     assert up.pid("london") != former
     assert (count(up, "london", "todos"), count(up, "london", "todos-new")) == (written, new)
 
@@ -97,15 +118,11 @@ def test_the_same_when_only_its_database_stood_still(up: UpProcess) -> None:
     assert state is not None
     pid = state.processes["database"].pid
     assert pid is not None
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        ends_at = time.monotonic() + AWAY_S + 1.0
+    with frozen(pid):
         written = write(up, "todos")
-        up.until(lambda: time.monotonic() > ends_at)
+        up.until(lambda: silent_s(up, "london") > AWAY_S)
         assert not health(up, "london")["live"]
-    finally:
-        os.kill(pid, signal.SIGCONT)
-    up.until(lambda: is_ready_again(up, "london", before), 60.0)
+    up.until(lambda: is_ready_again(up, "london", before))
     assert count(up, "london", "todos") == written
 
 
@@ -114,11 +131,13 @@ def test_a_peer_out_of_reach_does_not_hold_it_back_for_long(up: UpProcess) -> No
     before = health(up, "london")
     up.set_faults(dallas_london=Fault(cut=True))
     try:
-        up.kill_process("london", "database")
-        began = time.monotonic()
-        up.until(lambda: is_ready_again(up, "london", before), 60.0)
+        with frozen(up.pid("london")):  # so that it is not started again before it is missed
+            up.kill_process("london", "database")
+            up.until(lambda: not health(up, "london")["live"])
+            began = time.monotonic()
+        up.until(lambda: is_ready_again(up, "london", before))
         assert time.monotonic() - began > PEER_S
     finally:
         up.set_faults()
     written = write(up, "todos")
-    up.until(lambda: count(up, "london", "todos") == written, 60.0)
+    up.until(lambda: count(up, "london", "todos") == written)

@@ -24,7 +24,10 @@ from couchgrass.region.places import ACCOUNT, ADMIN
 from couchgrass.testing.call import call
 from couchgrass.testing.region import Owner, RegionProcess, running_region
 
-TIMEOUT_S = 20.0
+pytestmark = pytest.mark.timeout(300)
+"""A start of the whole region, and what is deployed to it, counts for the first test."""
+
+TIMEOUT_S = 60.0
 EXAMPLES = 250
 ECHO = {
     "python": "def main(args): return {'body': args}",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from couchgrass.serving.listen import HttpServer, StartRefused, bind
+from couchgrass.testing.ports import free_ports
 
 
 def test_port_0_takes_a_free_one() -> None:
@@ -34,7 +35,8 @@ def test_a_taken_port_is_refused_by_name() -> None:
 
 
 def test_a_port_whose_connections_are_winding_up_is_free() -> None:
-    with bind("127.0.0.1", 0) as listener:
+    # One that no connection of somebody else's is given meanwhile.
+    with bind("127.0.0.1", free_ports(1)[0]) as listener:
         address = listener.getsockname()
         listener.setblocking(True)
         with socket.create_connection(address):
@@ -66,7 +68,7 @@ async def _answer(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 
 async def _whole(reader: asyncio.StreamReader) -> bytes:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return await reader.read()
 
 
@@ -91,7 +93,7 @@ def test_stopping_lets_requests_end_and_closes_the_others() -> None:
         busy_out.write(b"ab")
         answer = await _whole(busy)
         assert answer.startswith(b"HTTP/1.1 200 OK\r\n") and answer.endswith(b"\r\n\r\nup")
-        await asyncio.wait_for(serving, 10)
+        await asyncio.wait_for(serving, 60)
         for out in (idle_out, silent_out, busy_out):
             out.close()
 

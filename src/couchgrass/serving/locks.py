@@ -1,11 +1,13 @@
 """Files that are locked by whoever has a folder, for as long as that process lives.
 
-Who only looks takes the lock too, for a moment and together with others who look. So it is not said to be
-taken before it was so for longer than a look lasts.
+Who only looks takes the lock too, for a moment and together with others who look. On a busy machine the
+moment may be long, so whether one has it or some only look is told apart: it is no one's as long as a look
+would be let in.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -14,24 +16,45 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-TRIES: Final = 10
 PAUSE_S: Final = 0.02
+TRIES: Final = 10
+"""How often one who has it is met until it is taken: it may just be ending."""
+
+LOOKS_MAX: Final = 1500
+"""The same for those who only look: half a minute, in which even one on a machine out of breath goes on."""
 
 
 def take(file: Path) -> int:
     """The descriptor that holds the lock until it is closed. Raises BlockingIOError when another process has
     it, and OSError. A link in the file's place is not followed: what it leads to is not ours."""
     descriptor = _opened(file)
-    for left in reversed(range(TRIES)):
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return descriptor
-        except OSError:
-            if not left:
-                os.close(descriptor)
-                raise
+    try:
+        _wait_for(descriptor)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _wait_for(descriptor: int) -> None:
+    tries = looks = 0
+    while not _got(descriptor, fcntl.LOCK_EX):
+        if _got(descriptor, fcntl.LOCK_SH):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            looks += 1
+        else:
+            tries += 1
+        if tries == TRIES or looks == LOOKS_MAX:
+            raise BlockingIOError(errno.EWOULDBLOCK, os.strerror(errno.EWOULDBLOCK))
         time.sleep(PAUSE_S)
-    raise AssertionError("the last try returns or raises")
+
+
+def _got(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def is_taken(file: Path) -> bool:

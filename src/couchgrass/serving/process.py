@@ -129,7 +129,7 @@ async def serve_until_told(app: Application, listener: socket.socket, ready: Cal
         hurried = asyncio.create_task(hurry.wait())
         await asyncio.wait({serving, hurried}, timeout=STOP_S, return_when=asyncio.FIRST_COMPLETED)
         hurried.cancel()
-        if app.inflight:
+        if not serving.done():
             log.warning("stopping with %d requests under way", app.inflight)
     finally:
         stopped.cancel()

@@ -123,7 +123,7 @@ class UpProcess:
         named = {name.replace("_", "->", 1): fault for name, fault in faults.items()}
         replace_file(self.folder / WIRES, wires_text(with_faults(self.wires, named)))
 
-    def until(self, condition: Callable[[], bool], limit_s: float = 30.0) -> None:
+    def until(self, condition: Callable[[], bool], limit_s: float = 60.0) -> None:
         """Waits until it is so. Raises UpDied, AssertionError when it takes too long."""
 
         def is_so() -> bool:

@@ -115,7 +115,8 @@ def test_a_silent_agent_is_asked_again_and_meanwhile_the_gateway_looks_itself(
     async def work(world: World, peer: Scripted, told: Told) -> None:
         await until(lambda: world.standing.health == ILL)
         assert (await world.ask("GET", "/v1/todo")).status == 503
-        world.clock.time_s += 1.1
+        # Long enough also for one that could not run itself meanwhile, and leaves that out.
+        world.clock.time_s += 60.0
         assert (await world.ask("GET", "/v1/todo")).status == 200
         await until(lambda: len(peer.seen) >= 4)
 
@@ -177,9 +178,12 @@ def test_probes_are_not_counted_among_the_requests(couch_server: ServerProcess, 
 
 
 def test_a_gateway_that_does_not_reach_the_functions_is_not_live(
-    couch_server: ServerProcess, db_name: str
+    couch_server: ServerProcess, db_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(module, "PROBE_S", 30.0)
+
     async def work(world: World, peer: Scripted, told: Told) -> None:
+        await until(lambda: world.standing.health == WELL)
         world.backend.port = closed_port()
         for path in ("live", "ready"):
             got = await world.ask("GET", f"/_couchgrass/{path}")

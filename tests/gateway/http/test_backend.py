@@ -15,6 +15,7 @@ from couchgrass.errors import CouchgrassError, GatewayTimeout, PeerLost, Service
 from couchgrass.gateway.http.backend import Backend, Response
 from couchgrass.gateway.http.connection import AHEAD_BYTES_MAX, WHOLE_BYTES_MAX
 from couchgrass.gateway.standing import NotRun
+from couchgrass.testing.in_process import until
 from couchgrass.testing.scripted import Exchange, Play, Scripted, answers, hangs_up, is_silent, scripted
 from tests.couch.asking import closed_port
 
@@ -181,7 +182,7 @@ def test_time_is_up() -> None:
     async def work(backend: Backend, peer: Scripted) -> None:
         with pytest.raises(GatewayTimeout):
             await get(backend)
-        assert len(peer.seen) == 1
+        await until(lambda: len(peer.seen) == 1)
 
     with_backend(work, is_silent, answer_s=0.05)
 
@@ -195,10 +196,11 @@ def test_time_is_up_within_a_body() -> None:
         response = await get(backend)
         assert response.pieces is not None
         assert await anext(response.pieces) == b"ab"
+        backend._answer_s = 0.05
         with pytest.raises(GatewayTimeout):
             await anext(response.pieces)
 
-    with_backend(work, stops, answer_s=0.5)
+    with_backend(work, stops)
 
 
 @pytest.mark.parametrize(("method", "tries"), [("GET", 2), ("DELETE", 2), ("POST", 1), ("PATCH", 1)])

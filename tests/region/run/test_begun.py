@@ -15,7 +15,7 @@ from couchgrass.region.restart import Phase
 from couchgrass.region.run.begun import CALM_S, KEPT_BACK_S, PATIENCE_S, database_begun, others_begun
 from couchgrass.region.run.state_file import Hold, RegionState, Seen, write_state
 
-LIMIT_S = 5.0
+LIMIT_S = 14.0
 assert LIMIT_S < PATIENCE_S and LIMIT_S < KEPT_BACK_S
 
 

@@ -22,10 +22,8 @@ WAIT_S = 30.0
 CHILD = """
 import os, signal, sys, time
 name, folder = sys.argv[1:3]
-def stop(number, frame):
-    open(folder + "/stops", "a").write(name + "\\n")
-    sys.exit(0)
-signal.signal(signal.SIGTERM, signal.SIG_IGN if name == "stubborn" else stop)
+# Held back until it is waited for: one that came just before a pause would not end it.
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 if os.path.exists(folder + "/refuse-" + name):
     while not os.path.exists(folder + "/serves-database"):
         time.sleep(0.01)
@@ -33,8 +31,9 @@ if os.path.exists(folder + "/refuse-" + name):
 print("a word", file=sys.stderr)
 print(name, "serves at http://" + name + ":1", *sys.argv[3:], flush=True)
 open(folder + "/serves-" + name, "w").close()
-while True:
-    signal.pause()
+while signal.sigwait([signal.SIGTERM]) and name == "stubborn":
+    pass
+open(folder + "/stops", "a").write(name + "\\n")
 """
 
 REGION = """

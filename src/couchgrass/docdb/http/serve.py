@@ -145,7 +145,7 @@ async def _stop(
     left_s = max(0.0, ends_at - asyncio.get_running_loop().time())
     await asyncio.wait({serving, hurried}, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
     hurried.cancel()
-    if app.inflight:
+    if not serving.done():
         log.warning("stopping with %d requests under way", app.inflight)
     await app.server.close()
 
