@@ -85,6 +85,15 @@ def database(couch_server: ServerProcess, db_name: str) -> Iterator[Database]:
     made.ask("DELETE", "")
 
 
+@pytest.fixture
+def away(couch_server: ServerProcess, db_name: str) -> Iterator[Database]:
+    """The same in another region."""
+    made = Database(couch_server, f"{db_name}-away")
+    made.bring(with_three_leaves("todo"))
+    yield made
+    made.ask("DELETE", "")
+
+
 def keep(page: Page, rev: str) -> None:
     page.get_by_role("button", name=f"Keep this: {rev}").click()
     page.get_by_role("dialog").get_by_role("button", name="Keep this", exact=True).click()
@@ -232,13 +241,13 @@ def test_what_is_refused_half_way_is_told_and_nothing_is_lost(utils: SignedIn, d
     expect(page.get_by_role("list", name="Revisions in conflict").get_by_role("listitem")).to_have_count(3)
 
 
-def test_regions_agree_whatever_is_decided_in_each(utils: SignedIn, database: Database) -> None:
+def test_regions_agree_whatever_is_decided_in_each(
+    utils: SignedIn, database: Database, away: Database
+) -> None:
     """The same decision makes the same revisions; of different ones nothing that was picked is lost."""
-    away = Database(database.server, f"{database.name}-away")
     for one in (database, away):
         one.bring(with_three_leaves("same"))
         one.bring(with_three_leaves("other"))
-    away.bring(with_three_leaves("todo"))
     page = utils()
     for place, id, rev in (
         (database, "same", THIRD),
@@ -262,7 +271,6 @@ def test_regions_agree_whatever_is_decided_in_each(utils: SignedIn, database: Da
         assert database.leaves(id) == away.leaves(id)
     assert sorted(one["title"] for one in database.living("todo")) == ["Buy oat milk", "Buy soy milk"]
     assert [one["title"] for one in database.living("other")] == ["Buy soy milk"]
-    away.ask("DELETE", "")
 
 
 def test_all_conflicts_are_found_new_ones_appear_and_several_end_by_the_rule(
