@@ -1,4 +1,5 @@
-"""A browser for each file of tests of pages, and servers that no other tests use; each test has a window of its own."""
+"""A browser for each file of tests of pages, and servers that no other tests use; each test has a window of
+its own."""
 
 from __future__ import annotations
 
@@ -105,7 +106,7 @@ def dashboard(window: Window, up_site: UpProcess) -> SignedIn:
 
 
 def end_job(url: str, name: str) -> None:
-    """Deletes the document of a replication. The replicator may write into it, or the test have deleted it."""
+    """Deletes the document of a replication, into which the replicator may write; the test may have."""
     path = f"/_replicator/{name}"
     while (found := call(url, "GET", path)).status == 200:
         call(url, "DELETE", f"{path}?rev={found.json()['_rev']}")

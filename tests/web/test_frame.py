@@ -24,7 +24,8 @@ def test_a_wrong_password_is_refused_in_the_servers_words(
     page: Page, couch_server: ServerProcess, db_name: str
 ) -> None:
     page.goto(f"{couch_server.url}/_utils/")
-    page.get_by_label("Name", exact=True).fill(f"nobody-{db_name}")  # some wrong passwords of one name lock it
+    # A name of its own: some wrong passwords lock it.
+    page.get_by_label("Name", exact=True).fill(f"nobody-{db_name}")
     page.get_by_label("Password").fill("wrong")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_have_text("Name or password is incorrect.")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from couchgrass.testing.browser import PHONE, WIDE, Gate, check_accessible, check_fits, opened
+from couchgrass.testing.browser import PHONE, WIDE, Held, check_accessible, check_fits, opened
 from couchgrass.testing.call import call
 from couchgrass.testing.region import until
 from couchgrass.testing.server import ServerProcess
@@ -146,19 +146,19 @@ def test_a_refused_document_is_seen_and_tried_again(
         "href", f"#/databases/{both}/doc/one"
     )
     # The job looks by itself whether the rules have changed: until a button was pressed they may not.
-    gate = Gate(page, "**/_retry")
+    held = Held(page, "**/_retry")
     letters.get_by_role("button", name="Retry one").click()
-    assert gate.until_there().post_data_json == {"doc_ids": ["one"]}
+    assert held.until_there().post_data_json == {"doc_ids": ["one"]}
     rev = read(other_server, f"{both}/_design/rule")["_rev"]
     write(other_server, f"{both}/_design/rule?rev={rev}", RULE_FOR_TWO)
-    gate.open()
+    held.let_through()
     expect(page.get_by_role("status").filter(has_text="one is tried again.")).to_be_visible()
     assert arrives(other_server, both, "one")
     letters.get_by_role("button", name="Retry all").click()
-    gate.until_there()
+    held.until_there()
     rev = read(other_server, f"{both}/_design/rule")["_rev"]
     call(other_server.auth_url, "DELETE", f"/{both}/_design/rule?rev={rev}")
-    gate.open()
+    held.let_through()
     assert arrives(other_server, both, "two")
     expect(letters).to_be_hidden()
 

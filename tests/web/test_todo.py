@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from couchgrass.drill.wires import Fault
 from couchgrass.region.run.account import gateway_url, peer_access
-from couchgrass.testing.browser import PHONE, Gate, check_accessible, check_fits, opened, shot
+from couchgrass.testing.browser import PHONE, Held, check_accessible, check_fits, opened, shot
 from couchgrass.testing.call import call
 from couchgrass.testing.up import UpProcess
 from tests.web.conftest import until_well
@@ -117,14 +117,14 @@ def test_it_is_the_todo_list_that_people_know(todos: UpProcess, page: Page, tmp_
 
 
 def test_an_edit_is_not_ended_by_the_answer_to_what_was_done_before(todos: UpProcess, page: Page) -> None:
-    gate = Gate(page, f"**{API}")
+    held = Held(page, f"**{API}")
     page.goto(todos.url)
     add(page, "Mow it")
-    gate.until_there()
+    held.until_there()
     page.get_by_text("Mow it").dblclick()
     field = page.get_by_role("textbox", name="Edit Mow it")
     field.fill("Mow it tw")
-    gate.open()
+    held.let_through()
     expect(page.get_by_text("All is saved")).to_be_visible()
     expect(field).to_be_focused()
     expect(field).to_have_value("Mow it tw")

@@ -76,8 +76,8 @@ def running_browser() -> Iterator[Browser]:
 
 
 class Window:
-    """A browser's window with nothing kept from others, in which nothing moves: a colour half way to another one
-    is no colour of the page. `complaints`: what was wrong in its pages."""
+    """A browser's window with nothing kept from others, in which nothing moves: a colour half way to another
+    one is no colour of the page. `complaints`: what was wrong in its pages."""
 
     def __init__(self, browser: Browser, **how: Any) -> None:
         self.complaints: list[str] = []
@@ -117,7 +117,7 @@ def opened(browser: Browser, **how: Any) -> Iterator[Window]:
         window.close()
 
 
-class Gate:
+class Held:
     """Requests that a page sends wait here until the test lets them through, one after the other."""
 
     def __init__(self, page: Page, url: str, method: str = "POST") -> None:
@@ -140,7 +140,7 @@ class Gate:
             self._page.wait_for_timeout(POLL_MS)
         raise AssertionError(f"the page sent no {self._method}")
 
-    def open(self) -> None:
+    def let_through(self) -> None:
         """Lets the first one through."""
         self._waiting.pop(0).continue_()
 
