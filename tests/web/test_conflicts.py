@@ -12,6 +12,7 @@ from couchgrass.testing.browser import PHONE, check_accessible, check_fits, open
 from couchgrass.testing.call import call
 from couchgrass.testing.server import ServerProcess
 from tests.web.conftest import SignedIn, open_utils
+from tests.web.owner import write
 
 FIRST = "a" * 32
 WINNER, OTHER, THIRD = f"3-{'d' * 32}", f"2-{'c' * 32}", f"2-{'b' * 32}"
@@ -194,14 +195,13 @@ def test_a_merge_takes_what_one_side_changed_and_asks_for_the_rest(
 
 def test_a_merge_can_be_written_by_hand(utils: SignedIn, database: Database) -> None:
     page = utils(f"{database.href}/todo")
-    editor = page.get_by_role("textbox", name="Merged document")
     save = page.get_by_role("button", name="Save the merge")
-    editor.fill('{"title": "Buy", "_rev": "x"}')
+    write(page, "Merged document", '{"title": "Buy", "_rev": "x"}')
     expect(page.get_by_role("alert")).to_contain_text("Names that begin with _ are CouchDB's own: _rev")
-    editor.fill('{"title": "Buy"')
+    write(page, "Merged document", '{"title": "Buy"')
     expect(page.get_by_role("alert")).to_contain_text("Line 1, column 16")
     expect(save).to_be_disabled()
-    editor.fill('{"title": "Buy", "big": 98765432109876543210}')
+    write(page, "Merged document", '{"title": "Buy", "big": 98765432109876543210}')
     save.click()
     expect(page.get_by_text("No conflict", exact=True)).to_be_visible()
     [left] = database.living()

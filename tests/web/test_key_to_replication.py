@@ -12,6 +12,7 @@ from couchgrass.testing.browser import opened
 from couchgrass.testing.call import call
 from couchgrass.testing.server import ServerProcess
 from tests.web.conftest import end_job, sign_in
+from tests.web.owner import write
 
 
 @pytest.fixture
@@ -80,8 +81,6 @@ def test_from_a_key_to_a_document_that_arrives(
 
 def write_document(page: Page, database: str, doc_id: str) -> None:
     page.goto(page.url.partition("#")[0] + f"#/databases/{database}/new")
-    page.get_by_role("textbox", name="Document").click()
-    page.keyboard.press("Control+a")
-    page.keyboard.insert_text(json.dumps({"_id": doc_id, "title": "Buy milk"}))
+    write(page, "Document", json.dumps({"_id": doc_id, "title": "Buy milk"}))
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name=doc_id, level=1)).to_be_visible()
