@@ -27,5 +27,6 @@ export default defineConfig({
     reportCompressedSize: true,
     rolldownOptions: { output: { codeSplitting: { groups: SHARED } } },
   },
-  test: { include: ["src/**/*.test.ts"] },
+  // A machine may do much else.
+  test: { include: ["src/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 },
 });

@@ -1,16 +1,38 @@
-"""A browser for each file of tests of pages; each test has a window of its own."""
+"""A browser for each file of tests of pages, and servers that no other tests use; each test has a window of
+its own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
 
 from couchgrass.cli.up import example_app, example_pages
 from couchgrass.testing.browser import Window, opened, running_browser
+from couchgrass.testing.call import call
 from couchgrass.testing.server import ServerProcess, running
 from couchgrass.testing.up import UpProcess, running_up
+
+WELL_S = 120.0
+TIMEOUT_S = 300
+"""The first test that needs two regions waits for their start, and the last one for their end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of this folder have more time than others, if they do not say how much."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(TIMEOUT_S))
+
+
+@pytest.fixture(scope="session")
+def couch_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """Not the one of all tests: what pages list is all that a server has, and these tests leave nothing."""
+    with running(tmp_path_factory.mktemp("pages") / "data") as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +78,21 @@ def utils(window: Window, couch_server: ServerProcess) -> SignedIn:
 @pytest.fixture(scope="session")
 def up_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpProcess]:
     """Two regions, london and dallas, with the todo app, its pages and a balancer. Who breaks something heals
-    it."""
+    it, and waits `until_well`."""
     with running_up(tmp_path_factory.mktemp("site") / "d", app=example_app(), pages=example_pages()) as found:
         yield found
+
+
+def until_well(up: UpProcess) -> None:
+    """Waits until both regions are ready and the balancer sends all requests to london again."""
+
+    def is_well() -> bool:
+        seen = up.status()
+        admitted = {} if seen.balancer is None else seen.balancer.regions
+        states = {name: one.state for name, one in admitted.items()}
+        return all(one.ready for one in seen.regions) and states == {"london": "serving", "dallas": "standby"}
+
+    up.until(is_well, WELL_S)
 
 
 @pytest.fixture
@@ -69,6 +103,13 @@ def dashboard(window: Window, up_site: UpProcess) -> SignedIn:
         return open_dashboard(window.page, up_site, hash, region)
 
     return open_at
+
+
+def end_job(url: str, name: str) -> None:
+    """Deletes the document of a replication, into which the replicator may write; the test may have."""
+    path = f"/_replicator/{name}"
+    while (found := call(url, "GET", path)).status == 200:
+        call(url, "DELETE", f"{path}?rev={found.json()['_rev']}")
 
 
 def open_utils(page: Page, server: ServerProcess, hash: str = "", *who: str) -> Page:

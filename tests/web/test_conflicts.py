@@ -12,6 +12,7 @@ from couchgrass.testing.browser import PHONE, check_accessible, check_fits, open
 from couchgrass.testing.call import call
 from couchgrass.testing.server import ServerProcess
 from tests.web.conftest import SignedIn, open_utils
+from tests.web.owner import write
 
 FIRST = "a" * 32
 WINNER, OTHER, THIRD = f"3-{'d' * 32}", f"2-{'c' * 32}", f"2-{'b' * 32}"
@@ -80,6 +81,15 @@ def parent(leaf: dict[str, Any]) -> str:
 @pytest.fixture
 def database(couch_server: ServerProcess, db_name: str) -> Iterator[Database]:
     made = Database(couch_server, db_name)
+    made.bring(with_three_leaves("todo"))
+    yield made
+    made.ask("DELETE", "")
+
+
+@pytest.fixture
+def away(couch_server: ServerProcess, db_name: str) -> Iterator[Database]:
+    """The same in another region."""
+    made = Database(couch_server, f"{db_name}-away")
     made.bring(with_three_leaves("todo"))
     yield made
     made.ask("DELETE", "")
@@ -185,14 +195,13 @@ def test_a_merge_takes_what_one_side_changed_and_asks_for_the_rest(
 
 def test_a_merge_can_be_written_by_hand(utils: SignedIn, database: Database) -> None:
     page = utils(f"{database.href}/todo")
-    editor = page.get_by_role("textbox", name="Merged document")
     save = page.get_by_role("button", name="Save the merge")
-    editor.fill('{"title": "Buy", "_rev": "x"}')
+    write(page, "Merged document", '{"title": "Buy", "_rev": "x"}')
     expect(page.get_by_role("alert")).to_contain_text("Names that begin with _ are CouchDB's own: _rev")
-    editor.fill('{"title": "Buy"')
+    write(page, "Merged document", '{"title": "Buy"')
     expect(page.get_by_role("alert")).to_contain_text("Line 1, column 16")
     expect(save).to_be_disabled()
-    editor.fill('{"title": "Buy", "big": 98765432109876543210}')
+    write(page, "Merged document", '{"title": "Buy", "big": 98765432109876543210}')
     save.click()
     expect(page.get_by_text("No conflict", exact=True)).to_be_visible()
     [left] = database.living()
@@ -232,13 +241,13 @@ def test_what_is_refused_half_way_is_told_and_nothing_is_lost(utils: SignedIn, d
     expect(page.get_by_role("list", name="Revisions in conflict").get_by_role("listitem")).to_have_count(3)
 
 
-def test_regions_agree_whatever_is_decided_in_each(utils: SignedIn, database: Database) -> None:
+def test_regions_agree_whatever_is_decided_in_each(
+    utils: SignedIn, database: Database, away: Database
+) -> None:
     """The same decision makes the same revisions; of different ones nothing that was picked is lost."""
-    away = Database(database.server, f"{database.name}-away")
     for one in (database, away):
         one.bring(with_three_leaves("same"))
         one.bring(with_three_leaves("other"))
-    away.bring(with_three_leaves("todo"))
     page = utils()
     for place, id, rev in (
         (database, "same", THIRD),
@@ -262,7 +271,6 @@ def test_regions_agree_whatever_is_decided_in_each(utils: SignedIn, database: Da
         assert database.leaves(id) == away.leaves(id)
     assert sorted(one["title"] for one in database.living("todo")) == ["Buy oat milk", "Buy soy milk"]
     assert [one["title"] for one in database.living("other")] == ["Buy soy milk"]
-    away.ask("DELETE", "")
 
 
 def test_all_conflicts_are_found_new_ones_appear_and_several_end_by_the_rule(

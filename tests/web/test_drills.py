@@ -6,19 +6,21 @@ import json
 import os
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import expect
 
 from couchgrass.testing.browser import RENEW, check_accessible, shot
-from tests.web.conftest import SignedIn
+from couchgrass.testing.up import UpProcess
+from tests.web.conftest import SignedIn, until_well
 
 ENDS_MS = 150_000
 REGION, LOAD, SECONDS = ("london", "40", "15") if RENEW in os.environ else ("dallas", "5", "4")
 """A picture that is kept shows how another region takes over."""
 
 
-@pytest.mark.timeout(240)
-def test_a_drill_is_started_watched_and_its_report_read(dashboard: SignedIn, tmp_path: Path) -> None:
+def test_a_drill_is_started_watched_and_its_report_read(
+    dashboard: SignedIn, up_site: UpProcess, tmp_path: Path
+) -> None:
+    until_well(up_site)
     page = dashboard("#/drills")
     page.get_by_label("The functions die").check()
     note = page.get_by_role("note")
@@ -52,6 +54,7 @@ def test_a_drill_is_started_watched_and_its_report_read(dashboard: SignedIn, tmp
     shot(page, "drills", tmp_path, height=960)
     row.get_by_role("button", name="Delete the report").click()
     expect(page.get_by_text("No drill so far")).to_be_visible()
+    until_well(up_site)
 
 
 def test_what_a_drill_can_not_do_is_said_before_it_starts(dashboard: SignedIn) -> None:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from couchgrass.testing.browser import opened
+from couchgrass.testing.call import call
 from couchgrass.testing.server import ServerProcess
-from tests.web.conftest import sign_in
+from tests.web.conftest import end_job, sign_in
+from tests.web.owner import write
 
-SLOW_MS = 20_000
-"""For what two servers do between themselves."""
+
+@pytest.fixture
+def name(couch_server: ServerProcess, other_server: ServerProcess, db_name: str) -> Iterator[str]:
+    """Of databases and of a job that the test makes."""
+    yield db_name
+    end_job(couch_server.auth_url, db_name)
+    for server in (couch_server, other_server):
+        call(server.auth_url, "DELETE", f"/{db_name}")
 
 
 def new_database(page: Page, server: ServerProcess, name: str) -> None:
@@ -39,29 +49,29 @@ def generated_key(page: Page) -> tuple[str, str]:
 
 
 def test_from_a_key_to_a_document_that_arrives(
-    browser: Browser, couch_server: ServerProcess, other_server: ServerProcess, db_name: str
+    browser: Browser, couch_server: ServerProcess, other_server: ServerProcess, name: str
 ) -> None:
     with opened(browser) as here, opened(browser) as there:
-        new_database(there.page, other_server, db_name)
+        new_database(there.page, other_server, name)
         key, password = generated_key(there.page)
         page = here.page
-        new_database(page, couch_server, db_name)
+        new_database(page, couch_server, name)
         page.get_by_role("link", name="Replication", exact=True).click()
         page.get_by_role("link", name="New replication").click()
-        page.get_by_label("Source database").fill(db_name)
-        page.get_by_label("Target URL").fill(f"{other_server.url}/{db_name}")
+        page.get_by_label("Source database").fill(name)
+        page.get_by_label("Target URL").fill(f"{other_server.url}/{name}")
         page.get_by_label("Target authentication").select_option("API key")
         page.get_by_label("Target key").fill(key)
         page.get_by_label("Target password").fill(password)
-        page.get_by_label("Id", exact=True).fill(db_name)
+        page.get_by_label("Id", exact=True).fill(name)
         page.get_by_role("button", name="Start replication").click()
-        job = page.get_by_role("region", name=db_name, exact=True)
-        expect(job).to_contain_text("Running", timeout=SLOW_MS)
-        write_document(page, db_name, "milk")
+        job = page.get_by_role("region", name=name, exact=True)
+        expect(job).to_contain_text("Running")
+        write_document(page, name, "milk")
         shown = there.page
         shown.get_by_role("link", name="Changes").click()
-        expect(shown.get_by_role("link", name="milk", exact=True)).to_be_visible(timeout=SLOW_MS)
-        page.goto(f"{couch_server.url}/_utils/#/replication/_replicator/{db_name}")
+        expect(shown.get_by_role("link", name="milk", exact=True)).to_be_visible()
+        page.goto(f"{couch_server.url}/_utils/#/replication/_replicator/{name}")
         expect(page.get_by_role("region", name="Status")).to_contain_text("Running")
         assert password not in page.content()
         page.get_by_role("button", name="Delete").click()
@@ -71,8 +81,6 @@ def test_from_a_key_to_a_document_that_arrives(
 
 def write_document(page: Page, database: str, doc_id: str) -> None:
     page.goto(page.url.partition("#")[0] + f"#/databases/{database}/new")
-    page.get_by_role("textbox", name="Document").click()
-    page.keyboard.press("Control+a")
-    page.keyboard.insert_text(json.dumps({"_id": doc_id, "title": "Buy milk"}))
+    write(page, "Document", json.dumps({"_id": doc_id, "title": "Buy milk"}))
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name=doc_id, level=1)).to_be_visible()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
-from couchgrass.testing.browser import PHONE, check_accessible, check_fits, opened
+from couchgrass.testing.browser import PHONE, Held, check_accessible, check_fits, opened
 from couchgrass.testing.call import call
 from couchgrass.testing.server import ServerProcess
 from tests.web.conftest import SignedIn, open_utils, sign_in
@@ -102,10 +102,17 @@ def test_a_change_is_made_to_what_is_stored_now(
     dialog.get_by_label("_replicator").check()
     dialog.get_by_role("button", name="Add", exact=True).click()
     expect(page.get_by_role("checkbox", name="_reader for anna")).to_be_checked()
+    # While one change is on its way, the next one can be asked for.
+    held = Held(page, "**/_security", "PUT")
     page.get_by_role("checkbox", name="_reader for everybody").check()
     expect(page.get_by_text("Partly public")).to_be_visible()
+    held.until_there()
     page.get_by_label("Add member", exact=True).fill("carl")
     page.get_by_label("Add member", exact=True).press("Enter")
+    expect(page.get_by_role("button", name="Remove member carl")).to_be_visible()
+    for _ in range(2):
+        held.until_there()
+        held.let_through()
     expect(page.get_by_role("status").filter(has_text="carl added to members")).to_be_visible()
     stored = security(couch_server, database)
     assert stored["cloudant"] == {

@@ -69,7 +69,7 @@ def test_each_signs_in_first_and_has_todos_of_their_own(site: UpProcess, browser
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
         expect(page.get_by_text(PEOPLE[0])).to_be_visible()
-        assert page.url == f"{site.url}/#/active"
+        expect(page).to_have_url(f"{site.url}/#/active")
         page.get_by_label("New todo").fill("The notes")
         page.get_by_label("New todo").press("Enter")
         expect(page.get_by_text("All is saved")).to_be_visible()

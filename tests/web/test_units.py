@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LIMIT_S = 110
+LIMIT_S = 280
 
 
 @pytest.mark.parametrize("workspace", ["web", "examples/todo/web"])

@@ -5,5 +5,6 @@ export default defineConfig({
   base: "./",
   logLevel: "warn",
   build: { outDir: "dist", emptyOutDir: true, target: "es2022", modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
-  test: { include: ["src/**/*.test.ts"] },
+  // A machine may do much else.
+  test: { include: ["src/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 },
 });

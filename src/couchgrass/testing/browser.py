@@ -19,6 +19,8 @@ from playwright.sync_api import (
     ConsoleMessage,
     FloatRect,
     Page,
+    Request,
+    Route,
     ViewportSize,
     expect,
     sync_playwright,
@@ -34,6 +36,11 @@ tests/web/test_todo.py tests/web/test_drills.py`, which takes five minutes."""
 
 WAIT_MS: Final = 30_000
 """For whatever is waited for. Long for a person: the machine may do much else."""
+
+START_MS: Final = 120_000
+"""For the browser itself, which reads a lot from the disk."""
+
+POLL_MS: Final = 10
 
 BYTES_MIN: Final = 8_000
 """A picture of an empty page is smaller."""
@@ -58,7 +65,9 @@ def running_browser() -> Iterator[Browser]:
     expect.set_options(timeout=WAIT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+            executable_path=found,
+            args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"],
+            timeout=START_MS,
         )
         try:
             yield browser
@@ -67,12 +76,15 @@ def running_browser() -> Iterator[Browser]:
 
 
 class Window:
-    """A browser's window with nothing kept from others. `complaints`: what was wrong in its pages."""
+    """A browser's window with nothing kept from others, in which nothing moves: a colour half way to another
+    one is no colour of the page. `complaints`: what was wrong in its pages."""
 
     def __init__(self, browser: Browser, **how: Any) -> None:
         self.complaints: list[str] = []
         self.asked: set[str] = set()
-        self.context: BrowserContext = browser.new_context(viewport=how.pop("viewport", WIDE), **how)
+        self.context: BrowserContext = browser.new_context(
+            viewport=how.pop("viewport", WIDE), reduced_motion="reduce", **how
+        )
         self.context.set_default_timeout(WAIT_MS)
         self.context.on("page", self._follow)
         self.page: Page = self.context.new_page()
@@ -103,6 +115,34 @@ def opened(browser: Browser, **how: Any) -> Iterator[Window]:
         window.check()
     finally:
         window.close()
+
+
+class Held:
+    """Requests that a page sends wait here until the test lets them through, one after the other."""
+
+    def __init__(self, page: Page, url: str, method: str = "POST") -> None:
+        self._page = page
+        self._method = method
+        self._waiting: list[Route] = []
+        page.route(url, self._came)
+
+    def _came(self, route: Route) -> None:
+        if route.request.method == self._method:
+            self._waiting.append(route)
+        else:
+            route.fallback()
+
+    def until_there(self) -> Request:
+        """Returns when one waits: that one. Raises AssertionError when none comes."""
+        for _ in range(WAIT_MS // POLL_MS):
+            if self._waiting:
+                return self._waiting[0].request
+            self._page.wait_for_timeout(POLL_MS)
+        raise AssertionError(f"the page sent no {self._method}")
+
+    def let_through(self) -> None:
+        """Lets the first one through."""
+        self._waiting.pop(0).continue_()
 
 
 def check_accessible(page: Page) -> None:

@@ -25,7 +25,7 @@ from couchgrass.testing.listening import listening
 OWN = {"x-couchgrass-dashboard": "1"}
 COOKIE = cookie_name("london")
 ACTING = "Bearer only functions may see this"
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 class Echo(Edge):

@@ -95,8 +95,10 @@ def test_an_answer_that_breaks_off_is_seen_to_break_off(framing: bytes) -> None:
         async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.readuntil(b"\r\n\r\n")
             writer.write(b"HTTP/1.1 200 OK\r\n" + framing + b"\r\n\r\n4\r\nhalf\r\n")
-            await seen.wait()
-            writer.close()
+            try:
+                await seen.wait()
+            finally:
+                writer.close()
 
         upstream = await asyncio.start_server(half, "127.0.0.1", 0)
         port = upstream.sockets[0].getsockname()[1]
@@ -144,8 +146,10 @@ def test_a_feed_that_is_silent_has_begun() -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
-        await reader.read()
-        writer.close()
+        try:
+            await reader.read()
+        finally:
+            writer.close()
 
     async def work() -> None:
         upstream = await asyncio.start_server(silent, "127.0.0.1", 0)

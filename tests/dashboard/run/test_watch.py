@@ -21,7 +21,7 @@ from couchgrass.errors import CouchgrassError, ServiceUnavailable
 from couchgrass.topology.run.look import Look
 from couchgrass.topology.status import Place, RegionStatus, Status
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 SILENT_S = 0.6
 WELL = Status("/x", True, None, (RegionStatus("london", "", "", "", None, {}, True, True),), (), None, "")
 LINK = Link("todos", "dallas", "london", "running", lag_s=0.0, pending=0)

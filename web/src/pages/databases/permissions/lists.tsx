@@ -9,7 +9,6 @@ import { type ListName, listOf, type Party } from "./table";
 interface How {
   security: Security;
   readOnly: boolean;
-  busy: boolean;
   set: (party: Party, list: ListName, name: string, has: boolean) => void;
 }
 
@@ -33,7 +32,7 @@ export function Lists(how: How): JSX.Element {
   );
 }
 
-function Listed({ security, readOnly, busy, set, party, list, one }: How & { party: Party; list: ListName; one: string }): JSX.Element {
+function Listed({ security, readOnly, set, party, list, one }: How & { party: Party; list: ListName; one: string }): JSX.Element {
   const typed = useSignal("");
   const names = listOf(security, party, list);
   const add = (event: SubmitEvent) => {
@@ -50,7 +49,7 @@ function Listed({ security, readOnly, busy, set, party, list, one }: How & { par
           {names.map((name) => (
             <li key={name} class="badge">
               {name}
-              {!readOnly && <button type="button" class="plain" disabled={busy} onClick={() => set(party, list, name, false)}><Icon name="close" label={`Remove ${one} ${name}`} /></button>}
+              {!readOnly && <button type="button" class="plain" onClick={() => set(party, list, name, false)}><Icon name="close" label={`Remove ${one} ${name}`} /></button>}
             </li>
           ))}
         </ul>
@@ -58,7 +57,7 @@ function Listed({ security, readOnly, busy, set, party, list, one }: How & { par
       {!readOnly && (
         <form class="row" onSubmit={add}>
           <input aria-label={`Add ${one}`} placeholder={`Add ${one}`} autocomplete="off" autocapitalize="off" spellcheck={false} value={typed.value} onInput={(event) => { typed.value = event.currentTarget.value; }} />
-          <button type="submit" disabled={busy || !typed.value.trim()}>Add</button>
+          <button type="submit" disabled={!typed.value.trim()}>Add</button>
         </form>
       )}
     </div>

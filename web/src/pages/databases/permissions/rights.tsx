@@ -10,12 +10,11 @@ interface How {
   /** What CouchDB's lists give everybody already. */
   open: boolean;
   readOnly: boolean;
-  busy: boolean;
   set: (name: string, right: Right, has: boolean) => void;
   remove: (row: Row) => void;
 }
 
-export function Rights({ rows, open, readOnly, busy, set, remove }: How): JSX.Element {
+export function Rights({ rows, open, readOnly, set, remove }: How): JSX.Element {
   const columns: Column<Row>[] = [
     { name: "name", title: "Name", cell: (row) => <Name row={row} open={open} /> },
     ...RIGHTS.map(([right, means]): Column<Row> => ({
@@ -24,7 +23,7 @@ export function Rights({ rows, open, readOnly, busy, set, remove }: How): JSX.El
       cell: (row) => (
         <label class="inline">
           <input type="checkbox" aria-label={`${right} for ${row.name === NOBODY ? "everybody" : row.name}`} checked={row.rights.includes(right)}
-            disabled={readOnly || busy} onChange={(event) => set(row.name, right, event.currentTarget.checked)} />
+            disabled={readOnly} onChange={(event) => set(row.name, right, event.currentTarget.checked)} />
           <code class="permissions-word">{right}</code>
         </label>
       ),
@@ -34,7 +33,7 @@ export function Rights({ rows, open, readOnly, busy, set, remove }: How): JSX.El
     columns.push({
       name: "remove",
       title: <span class="hidden">Remove</span>,
-      cell: (row) => row.name !== NOBODY && <Button tone="plain" icon="trash" disabled={busy} title={`Remove ${row.name}`} onClick={() => remove(row)}><span class="hidden">Remove {row.name}</span></Button>,
+      cell: (row) => row.name !== NOBODY && <Button tone="plain" icon="trash" title={`Remove ${row.name}`} onClick={() => remove(row)}><span class="hidden">Remove {row.name}</span></Button>,
     });
   }
   return <div class="permissions-rights"><Table label="Rights" rows={rows} columns={columns} id={(row) => row.name} /></div>;

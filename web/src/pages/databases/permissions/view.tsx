@@ -2,6 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { type JSX } from "preact";
+import { useRef } from "preact/hooks";
 import type { Security } from "../../../api/couch";
 import { isAdmin, user } from "../../../api/session";
 import { FormDialog } from "../../../ui/dialog";
@@ -21,23 +22,31 @@ type Asked = { kind: "key" } | { kind: "user" } | { kind: "name" } | { kind: "re
 export function PermissionsView({ db }: { db: string }): JSX.Element {
   const live = useLive<Permissions>((signal) => readPermissions(db, signal), 0, [db]);
   const asked = useSignal<Asked | null>(null);
-  /** What it will be when the server has it. */
+  /** What it will be when the server has all that was asked for. */
   const coming = useSignal<Security | null>(null);
+  /** Changes are made one after the other, each to what is stored then; nobody is kept from asking for the next. */
+  const last = useRef<Promise<unknown>>(Promise.resolve());
+  const waiting = useRef(0);
   const now = live.value.value;
   if (!now) return live.failed.value ? <Failed text={live.failed.value} again={() => void live.again()} /> : <Loading />;
   const { cloudant } = now;
   const security = coming.value ?? now.security;
   const readOnly = !mayEdit(security, user.value);
-  const change = async (how: (security: Security) => Security) => {
-    await changePermissions(db, how);
-    await live.again();
+  const change = (how: (security: Security) => Security): Promise<void> => {
+    const made = last.current.then(() => changePermissions(db, how)).then(live.again);
+    last.current = made.catch(() => {});
+    return made;
   };
   const atOnce = (how: (security: Security) => Security, done: string) => {
-    coming.value = how(now.security);
+    coming.value = how(coming.peek() ?? now.security);
+    waiting.current += 1;
     change(how).then(() => tell(done), async (error: unknown) => {
       tell(error);
       await live.again();
-    }).finally(() => { coming.value = null; });
+    }).finally(() => {
+      waiting.current -= 1;
+      if (!waiting.current) coming.value = null;
+    });
   };
   const open = publicRights(security, cloudant);
   return (
@@ -57,7 +66,7 @@ export function PermissionsView({ db }: { db: string }): JSX.Element {
             )}
           </div>
           {security.couchdb_auth_only === true && <p class="bad-note">These rights do not count: <code>couchdb_auth_only</code> is set.</p>}
-          <Rights rows={rowsOf(security)} open={open === "all"} readOnly={readOnly} busy={coming.value !== null}
+          <Rights rows={rowsOf(security)} open={open === "all"} readOnly={readOnly}
             set={(name, right, has) => atOnce((was) => withRight(was, name, right, has), `${name === NOBODY ? "Everybody" : name}: ${right} ${has ? "given" : "taken away"}`)}
             remove={(row) => { asked.value = { kind: "remove", row }; }} />
           <ul class="permissions-means">{RIGHTS.map(([right, means]) => <li key={right}><code>{right}</code> {means}</li>)}</ul>
@@ -68,7 +77,7 @@ export function PermissionsView({ db }: { db: string }): JSX.Element {
           <h2 id="permissions-lists">Members and admins</h2>
           {!cloudant && !readOnly && isAdmin.value && <Button tone="main" icon="key" onClick={() => { asked.value = { kind: "user" }; }}>Create a user</Button>}
         </div>
-        <Lists security={security} readOnly={readOnly} busy={coming.value !== null}
+        <Lists security={security} readOnly={readOnly}
           set={(party, list, name, has) => atOnce((was) => withListed(was, party, list, name, has), `${name} ${has ? "added to" : "removed from"} ${party}`)} />
       </section>
       {asked.value && <Ask asked={asked.value} closes={open === "all" && !cloudantCounts(security)} change={change} close={() => { asked.value = null; }} />}
