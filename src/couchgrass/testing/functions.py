@@ -45,7 +45,7 @@ from couchgrass.testing.call import Reply
 from couchgrass.testing.cells import InlineRuntimes
 from couchgrass.testing.server import ServerProcess
 
-UNTIL_S: Final = 20.0
+UNTIL_S: Final = 60.0
 MEMORY_MB: Final = 4096
 GATEWAY: Final = "http://gateway.example"
 MOUNTED: Final = b"/api/v1/web/whisk.system/mounted/"

@@ -21,7 +21,7 @@ from couchgrass.testing.call import Reply, call
 from couchgrass.testing.ports import free_ports
 
 START_S = 60.0
-STOP_S = 30.0
+STOP_S = 60.0
 COMMAND_S = 60.0
 POLL_S = 0.01
 STARTS_MAX = 3
@@ -156,7 +156,7 @@ class RegionProcess:
         finally:
             os.kill(pid, signal.SIGCONT)
 
-    def until(self, condition: Callable[[], bool], limit_s: float = 20.0) -> None:
+    def until(self, condition: Callable[[], bool], limit_s: float = 60.0) -> None:
         """Waits until it is so. Raises RegionDied, AssertionError when it takes too long."""
 
         def is_so() -> bool:
@@ -299,12 +299,21 @@ class RegionProcess:
         self.file.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def until(condition: Callable[[], bool], limit_s: float = 20.0, told: Callable[[], str] = lambda: "") -> None:
+def until(condition: Callable[[], bool], limit_s: float = 60.0, told: Callable[[], str] = lambda: "") -> None:
     """Waits until it is so. Raises AssertionError with what is `told` when it takes too long."""
     ends_at = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < ends_at, told()
         time.sleep(POLL_S)
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended; one that nobody has waited for yet has, too."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return stat.rpartition(b")")[2].split()[0] in (b"Z", b"X")
 
 
 @contextmanager

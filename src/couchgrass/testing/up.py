@@ -21,7 +21,7 @@ from couchgrass.region.places import ADMIN
 from couchgrass.region.run.state_file import RegionState, read_state
 from couchgrass.serving.files import replace_file
 from couchgrass.testing.ports import free_ports
-from couchgrass.testing.region import Login, environment, until
+from couchgrass.testing.region import Login, environment, is_gone, until
 from couchgrass.topology.config import Topology
 from couchgrass.topology.generate import FIRST_PORTS, Ports, generated
 from couchgrass.topology.holds import HoldNote, hold_text
@@ -96,9 +96,13 @@ class UpProcess:
             self.process.wait()
 
     def kill_region(self, name: str) -> int:
-        """SIGKILL to a region's supervisor, and with it to all its processes; its former id."""
+        """SIGKILL to a region's supervisor, and with it to all its processes; its former id. They are gone
+        when it returns: on a busy machine a killed process may still answer for a moment."""
         pid = self.pid(name)
+        inner = read_state(Path(self.region(name).data))
+        all_pids = [pid, *(one.pid for one in (inner.processes.values() if inner else ()) if one.pid)]
         os.kill(pid, signal.SIGKILL)
+        self.until(lambda: all(map(is_gone, all_pids)))
         return pid
 
     def kill_process(self, region: str, name: str) -> int:
@@ -123,7 +127,7 @@ class UpProcess:
         named = {name.replace("_", "->", 1): fault for name, fault in faults.items()}
         replace_file(self.folder / WIRES, wires_text(with_faults(self.wires, named)))
 
-    def until(self, condition: Callable[[], bool], limit_s: float = 30.0) -> None:
+    def until(self, condition: Callable[[], bool], limit_s: float = 60.0) -> None:
         """Waits until it is so. Raises UpDied, AssertionError when it takes too long."""
 
         def is_so() -> bool:

@@ -118,7 +118,8 @@ class Drill:
         while self._now() < deadline:
             asked_s = self._now()
             health = await self._site.health(region)
-            if health is None or not health.ready:
+            # Silence says nothing: it may be ready, and the answer late on a busy machine.
+            if health is not None and not health.ready:
                 self._unready_s = asked_s
             if health is not None and health.database and self._returned_s is None:
                 self._returned_s = self._now()
