@@ -15,6 +15,7 @@ import pytest
 from couchgrass.deploy.apply.credentials import read_credentials
 from couchgrass.region.config import Region
 from couchgrass.testing.call import call
+from couchgrass.testing.command import called
 from couchgrass.testing.region import Owner
 from couchgrass.testing.up import UpProcess, running_up
 
@@ -31,11 +32,10 @@ agent.port = 4
 """
 
 
-def said(*arguments: str, folder: Path | None = None, status: int = 0) -> str:
+def said(*arguments: str, status: int = 0) -> str:
     """What the command prints, to both."""
     done = subprocess.run(
         [sys.executable, "-m", "couchgrass", *arguments],
-        cwd=folder,
         env={**os.environ, "COLUMNS": "200", "COUCHGRASS_CONFIG": ""},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -68,7 +68,8 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_written(
 ) -> None:
     if text:
         (tmp_path / "couchgrass.toml").write_text(text)
-    assert words in said(command, *arguments, folder=tmp_path, status=status)
+    found, out, error = called(command, *arguments, cwd=tmp_path, env={"COUCHGRASS_CONFIG": None})
+    assert (found, words in error) == (status, True), (found, out, error)
     assert {path.name for path in tmp_path.iterdir()} <= {"couchgrass.toml"}
 
 
