@@ -19,9 +19,10 @@ from couchgrass.testing.call import call
 from couchgrass.testing.command import called
 from couchgrass.testing.region import Owner
 from couchgrass.testing.up import UpProcess, running_up
+from tests.whole.site import TEST_S
 
 APP = Path(__file__).parents[2] / "examples" / "todo" / "python"
-LIMIT_S = 120.0
+LIMIT_S = 240.0
 NAMES = ("get_todo", "post_todo", "patch_todo", "delete_todo")
 
 ONE_REGION = """
@@ -72,6 +73,9 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_written(
     found, out, error = called(command, *arguments, cwd=tmp_path, env={"COUCHGRASS_CONFIG": None})
     assert (found, words in error) == (status, True), (found, out, error)
     assert {path.name for path in tmp_path.iterdir()} <= {"couchgrass.toml"}
+
+
+pytestmark = pytest.mark.timeout(TEST_S)
 
 
 @pytest.fixture(scope="module")

@@ -19,10 +19,13 @@ from couchgrass.region.run.state_file import is_held
 from couchgrass.testing.call import Reply, call
 from couchgrass.testing.region import is_gone, until
 from couchgrass.testing.up import UpProcess, running_up
-from tests.whole.site import is_well
+from tests.whole.site import TEST_S, is_well
 
 TODOS = "/v1/todo"
 PAGE = "<!doctype html><title>todos</title>"
+
+
+pytestmark = pytest.mark.timeout(TEST_S)
 
 
 @pytest.fixture(scope="module")
