@@ -29,8 +29,11 @@ from couchgrass.topology.places import CONFIG, HOLDS, WIRES
 from couchgrass.topology.run.look import Look
 from couchgrass.topology.status import RegionStatus, Status
 
-START_S = 90.0
-STOP_S = 60.0
+START_S = 180.0
+STOP_S = 120.0
+LOOK_S = 10.0
+"""How long a part may take to say how it is: longer than people would wait, for a busy machine."""
+
 STARTS_MAX = 3
 """Between our choice of a port and its use somebody else may take it."""
 
@@ -137,7 +140,7 @@ class UpProcess:
 
         until(is_so, limit_s, lambda: self.words[-6000:])
 
-    def until_back(self, name: str, former: int, limit_s: float = 60.0) -> None:
+    def until_back(self, name: str, former: int, limit_s: float = 180.0) -> None:
         """Waits until a region whose supervisor was `former` is ready again."""
 
         def is_another() -> bool:
@@ -182,7 +185,7 @@ class UpProcess:
         """What `couchgrass status --dir` shows."""
 
         async def looked() -> Status:
-            async with Look() as asking:
+            async with Look(LOOK_S) as asking:
                 return await look(self.folder, self.topology, asking)
 
         # On a thread of its own: a test that drives a browser has an event loop on this one.
