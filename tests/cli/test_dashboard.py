@@ -14,7 +14,7 @@ from couchgrass.testing.call import call
 from couchgrass.testing.command import called
 from couchgrass.testing.server import ServerProcess
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 OWN = {"x-couchgrass-dashboard": "1"}
 
 

@@ -33,6 +33,7 @@ from couchgrass.region.run.state_file import Hold, RegionState, Seen
 from couchgrass.region.run.state_file import write_state as write_region
 from couchgrass.testing.scripted import answers, scripted
 from couchgrass.topology.config import App, Balancer, Policy, Topology
+from couchgrass.topology.run import look as looking
 from couchgrass.topology.run.look import Look
 
 LONDON = Region(name="london", location="London, GB")
@@ -127,7 +128,9 @@ def test_where_no_balancer_is_one_is_told_what_to_do(tmp_path: Path) -> None:
     assert not (tmp_path / "balancer").exists()
 
 
-def test_only_what_runs_here_is_read(tmp_path: Path) -> None:
+def test_only_what_runs_here_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looking, "METRICS_S", 60.0)
+
     async def whole() -> None:
         async with scripted(answers(200, b"couchgrass_live 1\n")) as peer, Look() as asking:
             here = Region(name="london", data=str(tmp_path / "london"), agent=Agent(port=0))

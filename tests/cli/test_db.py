@@ -18,7 +18,7 @@ import pytest
 from couchgrass.docdb.http.settings_file import read_sections
 from couchgrass.testing.call import call
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 ADMIN = {"COUCHDB_USER": "me", "COUCHDB_PASSWORD": "not to be seen"}
 QUICK = "[chttpd_auth]\niterations = 10\n"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-import time
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from couchgrass.balancer.envoy.folder import Hold, read_drained, write_state
 from couchgrass.balancer.state import BalancerState, Doing, RegionSeen
 from couchgrass.testing.balancer import BalancerProcess
 from couchgrass.testing.command import called
+from couchgrass.testing.region import until
 
 
 def topology(folder: Path) -> str:
@@ -26,25 +27,22 @@ def told(doing: Doing, requests: int) -> BalancerState:
 
 def test_it_waits_until_the_balancer_says_that_nothing_is_under_way(tmp_path: Path) -> None:
     file, data = topology(tmp_path), tmp_path / "balancer"
-
-    def balance() -> None:
-        """As the balancer does: it notices, counts, and says so."""
-        until = time.monotonic() + 10
-        while read_drained(data) != {"london"} and time.monotonic() < until:
-            time.sleep(0.01)
-        for doing, requests in ((Doing.DRAINING, 2), (Doing.DRAINING, 1), (Doing.DRAINED, 0)):
-            write_state(data, told(doing, requests))
-            time.sleep(0.15)
-
     with closing(Hold(data)):
         write_state(data, told(Doing.SERVING, 2))
-        thread = threading.Thread(target=balance)
-        thread.start()
-        status, out, err = called("drain", "london", "-c", file)
-        thread.join()
-    assert (status, out) == (0, "london is drained\n")
-    assert "2 requests under way in london" in err
-    assert "1 requests under way in london" in err
+        with subprocess.Popen(
+            [sys.executable, "-m", "couchgrass", "drain", "london", "-c", file, "--timeout", "600"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as command:
+            assert command.stderr is not None and command.stdout is not None
+            # As the balancer does: it notices, counts, and says so.
+            until(lambda: read_drained(data) == {"london"})
+            for requests in (2, 1):
+                write_state(data, told(Doing.DRAINING, requests))
+                assert command.stderr.readline() == f"{requests} requests under way in london\n"
+            write_state(data, told(Doing.DRAINED, 0))
+            assert (command.stdout.read(), command.wait(60)) == ("london is drained\n", 0)
 
 
 def test_it_gives_up_in_time_and_the_region_stays_drained(tmp_path: Path) -> None:

@@ -17,13 +17,22 @@ from couchgrass.region.restart import Phase
 from couchgrass.region.run.state_file import Hold, RegionState, Seen, write_state
 from couchgrass.testing.scripted import Exchange, scripted
 from couchgrass.topology.config import Balancer, Topology
+from couchgrass.topology.run import look as looking
 from couchgrass.topology.run.look import Look
 from couchgrass.topology.status import Status
+
+PATIENT_S = 60.0
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers come, however busy the machine is."""
+    monkeypatch.setattr(looking, "ANSWER_S", PATIENT_S)
 
 
 def seen(folder: Path, *regions: Region, balancer: Balancer | None = None, needs_up: bool = False) -> Status:
     async def whole() -> Status:
-        async with Look() as asking:
+        async with Look(PATIENT_S) as asking:
             return await look(folder, Topology(regions, balancer=balancer), asking, needs_up=needs_up)
 
     return asyncio.run(whole())
@@ -105,7 +114,7 @@ def test_actions_are_counted_in_the_namespaces_whose_keys_are_known(tmp_path: Pa
                 gateway=Gateway(url=host.url),
             )
             gone = msgspec.structs.replace(here, functions=Functions(url="http://127.0.0.1:1"))
-            async with Look() as asking:
+            async with Look(PATIENT_S) as asking:
                 status = await look(tmp_path, Topology((here, gone)), asking, needs_up=False)
             return [one.actions for one in (await count_actions(status)).regions]
 
@@ -124,7 +133,7 @@ def test_a_state_that_can_not_be_read_does_not_end_who_follows(
 
     async def until_said(words: str) -> None:
         nonlocal said
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while words not in said:
                 await asyncio.sleep(0.01)
                 said += capsys.readouterr().out

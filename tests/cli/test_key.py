@@ -28,36 +28,38 @@ def region(couch_server: ServerProcess, tmp_path: Path) -> str:
     return str(tmp_path / "region.toml")
 
 
-def test_a_key_is_made_listed_and_deleted(region: str, couch_server: ServerProcess, tmp_path: Path) -> None:
-    status, out, error = called("create", "todos", "--region", region)
+def test_a_key_is_made_listed_and_deleted(
+    region: str, couch_server: ServerProcess, tmp_path: Path, db_name: str
+) -> None:
+    status, out, error = called("create", db_name, "--region", region)
     assert (status, error) == (0, "")
-    file = tmp_path / "d" / "keys" / "todos.json"
-    assert out.splitlines()[0] == f"The key of the namespace todos is in {file}"
+    file = tmp_path / "d" / "keys" / f"{db_name}.json"
+    assert out.splitlines()[0] == f"The key of the namespace {db_name} is in {file}"
     assert file.stat().st_mode & 0o777 == 0o600
     key = json.loads(file.read_bytes())
     assert list(key) == ["name", "description", "apikey", "createdAt", "uuid"]
     assert key["apikey"].startswith(key["uuid"] + ":")
     secret = key["apikey"].partition(":")[2]
     assert secret not in out
-    assert secret.encode() not in call(couch_server.auth_url, "GET", "/whisk_subjects/todos").body
+    assert secret.encode() not in call(couch_server.auth_url, "GET", f"/whisk_subjects/{db_name}").body
 
-    status, _, error = called("create", "todos", "--region", region, "--file", str(tmp_path / "again.json"))
-    assert (status, error) == (1, "couchgrass key create: The namespace todos has a key already.\n")
+    status, _, error = called("create", db_name, "--region", region, "--file", str(tmp_path / "again.json"))
+    assert (status, error) == (1, f"couchgrass key create: The namespace {db_name} has a key already.\n")
     assert not (tmp_path / "again.json").exists()
 
     status, out, _ = called("list", "--region", region)
     rows = [row.split()[:2] for row in out.splitlines()[1:]]
-    assert status == 0 and ["todos", key["uuid"]] in rows
+    assert status == 0 and [db_name, key["uuid"]] in rows
 
-    assert called("delete", "todos", "--region", region)[0] == 0
+    assert called("delete", db_name, "--region", region)[0] == 0
     assert not file.exists()
-    status, _, error = called("delete", "todos", "--region", region)
-    assert (status, error) == (1, "couchgrass key delete: There is no namespace todos.\n")
+    status, _, error = called("delete", db_name, "--region", region)
+    assert (status, error) == (1, f"couchgrass key delete: There is no namespace {db_name}.\n")
     assert key["uuid"] not in called("list", "--region", region)[1]
 
 
-def test_the_lines_for_wsk_make_its_file(region: str, tmp_path: Path) -> None:
-    status, out, _ = called("create", "shell", "--region", region, "--file", str(tmp_path / "it's.json"))
+def test_the_lines_for_wsk_make_its_file(region: str, tmp_path: Path, db_name: str) -> None:
+    status, out, _ = called("create", db_name, "--region", region, "--file", str(tmp_path / "it's.json"))
     assert status == 0
     shell = subprocess.run(
         ["sh", "-c", out.splitlines()[-1]], env={**os.environ, "HOME": str(tmp_path)}, capture_output=True
@@ -66,34 +68,34 @@ def test_the_lines_for_wsk_make_its_file(region: str, tmp_path: Path) -> None:
     key = json.loads((tmp_path / "it's.json").read_bytes())["apikey"]
     lines = (tmp_path / ".wskprops").read_text().splitlines()
     assert lines == ["APIHOST=http://127.0.0.1:3233", f"AUTH={key}"]
-    assert called("delete", "shell", "--region", region)[0] == 0
+    assert called("delete", db_name, "--region", region)[0] == 0
 
 
-def test_a_file_for_wsk_is_written_when_asked_for(region: str, tmp_path: Path) -> None:
+def test_a_file_for_wsk_is_written_when_asked_for(region: str, tmp_path: Path, db_name: str) -> None:
     props = tmp_path / "props"
-    status, out, _ = called("create", "props", "--region", region, "--wskprops", str(props))
+    status, out, _ = called("create", db_name, "--region", region, "--wskprops", str(props))
     assert status == 0
-    key = json.loads((tmp_path / "d" / "keys" / "props.json").read_bytes())["apikey"]
+    key = json.loads((tmp_path / "d" / "keys" / f"{db_name}.json").read_bytes())["apikey"]
     assert props.read_text() == f"APIHOST=http://127.0.0.1:3233\nAUTH={key}\nNAMESPACE=_\n"
     assert props.stat().st_mode & 0o777 == 0o600
     assert key not in out
-    assert called("delete", "props", "--region", region)[0] == 0
+    assert called("delete", db_name, "--region", region)[0] == 0
 
 
-def test_a_key_whose_file_can_not_be_written_is_not_made(region: str, tmp_path: Path) -> None:
+def test_a_key_whose_file_can_not_be_written_is_not_made(region: str, tmp_path: Path, db_name: str) -> None:
     (tmp_path / "file").write_text("mine")
     for place, said in (("file", "is there already"), ("file/below.json", "can't be written")):
-        status, out, error = called("create", "lost", "--region", region, "--file", str(tmp_path / place))
+        status, out, error = called("create", db_name, "--region", region, "--file", str(tmp_path / place))
         assert (status, out) == (1, "")
         assert said in error
     assert (tmp_path / "file").read_text() == "mine"
-    assert "lost" not in called("list", "--region", region)[1]
+    assert db_name not in called("list", "--region", region)[1]
 
 
-def test_a_key_is_shown_when_asked_for(region: str, tmp_path: Path) -> None:
-    _, out, _ = called("create", "shown", "--show", "--region", region)
-    assert json.loads((tmp_path / "d" / "keys" / "shown.json").read_bytes())["apikey"] in out
-    assert called("delete", "shown", "--region", region)[0] == 0
+def test_a_key_is_shown_when_asked_for(region: str, tmp_path: Path, db_name: str) -> None:
+    _, out, _ = called("create", db_name, "--show", "--region", region)
+    assert json.loads((tmp_path / "d" / "keys" / f"{db_name}.json").read_bytes())["apikey"] in out
+    assert called("delete", db_name, "--region", region)[0] == 0
 
 
 @pytest.mark.parametrize("name", ["_", "a/b", "../x", "", " a"])

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from couchgrass.testing.call import call
+from couchgrass.testing.command import called
 from couchgrass.testing.server import ServerProcess, running
 from tests.linking.apache import ADMIN, Apache, apaches
 
@@ -25,7 +26,8 @@ SECURITY = {"members": {"roles": ["_admin"]}, "admins": {"roles": ["_admin"]}}
 
 
 def ran(*arguments: str, **environment: str) -> tuple[int, str, str]:
-    """(exit status, stdout, stderr) of the command line."""
+    """(exit status, stdout, stderr) of the command line, as a process of its own: those who play a server
+    need this one's loop."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("COUCHGRASS_")}
     ended = subprocess.run(
         [sys.executable, "-m", "couchgrass", *arguments],
@@ -38,9 +40,9 @@ def ran(*arguments: str, **environment: str) -> tuple[int, str, str]:
     return ended.returncode, ended.stdout, ended.stderr
 
 
-def well(*arguments: str, **environment: str) -> Any:
+def well(*arguments: str) -> Any:
     """The JSON of a command that ends well."""
-    status, out, error = ran(*arguments, "--json", **environment)
+    status, out, error = called(*arguments, "--json")
     assert status == 0, (out, error)
     return json.loads(out)
 
@@ -129,7 +131,7 @@ def test_what_a_dead_server_had_of_a_link_goes_when_it_is_back(tmp_path: Path, m
         before = [made_by_links(server, "todos") for server in (a, b)]
         well("link", *urls, "--db", "todos", mode)
         b.kill()
-        status, _, error = ran("unlink", *urls, "--all")
+        status, _, error = called("unlink", *urls, "--all")
         assert status == 1 and "run it again when it answers" in error
         at_a = made_by_links(a, "todos")
         (note,) = at_a.pop("_replicator/_local_docs")
@@ -150,7 +152,7 @@ def test_of_a_server_that_never_comes_back_nothing_is_left_on_the_other_one(tmp_
         well("link", *urls, "--db", "todos")
         assert made_by_links(b, "todos") != before
         a.kill()
-        assert ran("unlink", *urls, "--db", "todos")[0] == 1
+        assert called("unlink", *urls, "--db", "todos")[0] == 1
         left = made_by_links(b, "todos")
         assert left.pop("_replicator/_local_docs") != before.pop("_replicator/_local_docs") == []
         assert left == before
@@ -176,14 +178,14 @@ def test_many_databases_are_told_in_numbers(pair: tuple[ServerProcess, ServerPro
     for name in names:
         call(a.auth_url, "PUT", f"/{name}")
     dbs = [argument for name in names for argument in ("--db", name)]
-    status, out, _ = ran("link", *urls, *dbs)
+    status, out, _ = called("link", *urls, *dbs)
     assert status == 0 and out.splitlines()[:3] == [
         "5 databases: 5 databases created, 10 keys made, 10 jobs written.",
         "--verbose shows each.",
         "10 of 10 jobs run.",
     ]
     assert re.search(r"In 5 databases a document went there and back, in \d+ ms at the most;", out)
-    status, out, _ = ran("unlink", *urls, *dbs, "--verbose")
+    status, out, _ = called("unlink", *urls, *dbs, "--verbose")
     assert status == 0 and all(out.count(f"{name} ") >= 6 for name in names)
     assert "rights taken from apikey-" in out and "--verbose" not in out
 
@@ -360,13 +362,13 @@ def test_failures_say_what_to_do_and_hide_the_password() -> None:
 def test_what_makes_no_sense_is_refused_before_anyone_is_asked(
     arguments: tuple[str, ...], complaint: str
 ) -> None:
-    status, out, error = ran(*arguments)
+    status, out, error = called(*arguments)
     assert status == 2 and out == ""
     assert complaint in error and "sec/ret" not in error and "Traceback" not in error
 
 
 @pytest.mark.parametrize("command", ["link", "links", "unlink"])
 def test_the_help_teaches_with_examples(command: str) -> None:
-    status, out, _ = ran(command, "--help")
+    status, out, _ = called(command, "--help")
     assert status == 0 and out.count(f"couchgrass {command} ") >= 2
     assert "COUCHGRASS_A_PASSWORD" in out

@@ -25,22 +25,15 @@ from couchgrass.errors import CouchgrassError
 from couchgrass.region.restart import Phase
 from couchgrass.region.run.account import Account, read_account
 from couchgrass.region.run.state_file import Hold, Seen, read_state
+from couchgrass.testing import command
 from couchgrass.testing.call import call
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 
 def called(*arguments: str, cwd: Path | None = None, **environment: str) -> tuple[int, str, str]:
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("COUCHDB_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "couchgrass", "region", *arguments],
-        env={**inherited, "COLUMNS": "200", **environment},
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=WAIT_S,
-    )
-    return done.returncode, done.stdout, done.stderr
+    env = {"COUCHDB_USER": None, "COUCHDB_PASSWORD": None, "COUCHGRASS_CONFIG": None, **environment}
+    return command.called("region", *arguments, cwd=cwd, env=env)
 
 
 def test_the_example_is_a_file_that_can_be_used(tmp_path: Path) -> None:

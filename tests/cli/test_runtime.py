@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from couchgrass.functions.runtimes.packages import put
+from couchgrass.testing import command
 
 
 def called(*arguments: str, **environment: str) -> tuple[int, str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "couchgrass", "runtime", *arguments],
-        env={**os.environ, "COLUMNS": "200", **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    return done.returncode, done.stdout, done.stderr
+    return command.called("runtime", *arguments, env=environment)
 
 
 def install(place: Path, packages: Sequence[str]) -> None:

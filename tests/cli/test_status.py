@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 from couchgrass.region.restart import Phase
 from couchgrass.region.run.state_file import Hold, RegionState, Seen, write_state
+from couchgrass.testing import command
 
 
 def called(*arguments: str, cwd: Path | None = None, **environment: str) -> tuple[int, str, str]:
-    inherited = {key: value for key, value in os.environ.items() if key != "COUCHGRASS_CONFIG"}
-    done = subprocess.run(
-        [sys.executable, "-m", "couchgrass", "status", *arguments],
-        env={**inherited, "COLUMNS": "200", **environment},
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
-    return done.returncode, done.stdout, done.stderr
+    return command.called("status", *arguments, cwd=cwd, env={"COUCHGRASS_CONFIG": None, **environment})
 
 
 def test_it_says_what_runs_and_fails_when_something_is_wrong(tmp_path: Path) -> None:

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 from couchgrass.cli.region import read_topology
+from couchgrass.testing import command
+from couchgrass.testing.command import COLUMNS
 from couchgrass.topology.schema import schema
 
 
-def called(*arguments: str, cwd: Path, **environment: str) -> tuple[int, str, str]:
-    inherited = {key: value for key, value in os.environ.items() if key != "COUCHGRASS_CONFIG"}
-    done = subprocess.run(
-        [sys.executable, "-m", "couchgrass", "topology", *arguments],
-        env={**inherited, "COLUMNS": "200", **environment},
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
-    return done.returncode, done.stdout, done.stderr
+def called(*arguments: str, cwd: Path, columns: int = COLUMNS, **environment: str) -> tuple[int, str, str]:
+    env = {"COUCHGRASS_CONFIG": None, **environment}
+    return command.called("topology", *arguments, cwd=cwd, env=env, columns=columns)
 
 
 def test_the_example_is_a_file_that_passes_the_check(tmp_path: Path) -> None:
@@ -41,7 +32,7 @@ def test_the_example_is_a_file_that_passes_the_check(tmp_path: Path) -> None:
 def test_what_it_says_is_whole_in_a_narrow_window(tmp_path: Path) -> None:
     url = "https://couch.a-name-of-a-host-that-is-long.dallas.internal.example.org"
     (tmp_path / "couchgrass.toml").write_text(f"[regions.dallas]\ndatabase.public_url = '{url}'\n")
-    assert f"  {url}\n" in called("check", cwd=tmp_path, COLUMNS="40")[1]
+    assert f"  {url}\n" in called("check", cwd=tmp_path, columns=40)[1]
 
 
 def test_the_schema_is_printed(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_what_can_not_start_in_the_background_is_told_before_it_returns(tmp_path
         env={**os.environ, "COLUMNS": "200"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=110,
     )
     assert done.returncode == 1
     assert f"{tmp_path / 'a'} can't be used" in done.stdout
@@ -117,7 +117,7 @@ def test_down_ends_what_left_a_state_that_can_not_be_read(tmp_path: Path) -> Non
         assert holder.stdout.readline() == "held\n"
     (tmp_path / "up.json").write_text('{"pid": ')
     status, out, _ = called("down", "--dir", str(tmp_path))
-    assert (status, holder.wait(10)) == (0, -15)
+    assert (status, holder.wait(60)) == (0, -15)
     assert "is stopped" in out
 
 

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,12 +17,15 @@ from couchgrass.cli.up import example_app
 from couchgrass.drill.wires import Fault
 from couchgrass.region.run.state_file import is_held
 from couchgrass.testing.call import Reply, call
+from couchgrass.testing.region import is_gone, until
 from couchgrass.testing.up import UpProcess, running_up
+from tests.whole.site import TEST_S, is_well
 
 TODOS = "/v1/todo"
 PAGE = "<!doctype html><title>todos</title>"
-STOP_S = 15.0
-"""Regions that do nothing stop within a second or two; the bound is for a busy machine."""
+
+
+pytestmark = pytest.mark.timeout(TEST_S)
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +38,11 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpProcess]:
 
 @pytest.fixture
 def up(ran: UpProcess) -> UpProcess:
-    """It, started again when the test before ended it, and well."""
+    """It, started again when the test before ended it, and well, with both regions let in by the balancer."""
     assert ran.process is not None
     if ran.process.poll() is not None:
         ran.start()
-    ran.until(lambda: ran.status().well)
+    ran.until(lambda: is_well(ran))
     return ran
 
 
@@ -90,7 +92,7 @@ def test_the_app_is_at_the_balancers_address_and_each_regions(up: UpProcess) -> 
 
 def test_a_region_that_is_killed_is_back_when_nobody_holds_it_any_more(up: UpProcess) -> None:
     assert page(up.url) == (200, PAGE, "london")
-    hold = up.hold("london", time.time() + 60)
+    hold = up.hold("london", time.time() + 600)
     former = up.kill_region("london")
     assert page(up.url) == (200, PAGE, "dallas"), "the very first request after it"
     up.until(lambda: up.state.processes["london"].phase.value == "resting")
@@ -103,7 +105,11 @@ def test_a_region_that_is_killed_is_back_when_nobody_holds_it_any_more(up: UpPro
 
 def test_a_wire_that_is_cut_holds_changes_up_until_it_is_healed(up: UpProcess) -> None:
     up.set_faults(london_dallas=Fault(cut=True))
-    up.until(lambda: any(not one.peer_reachable or one.error for one in up.status().links))
+    up.until(
+        lambda: any(
+            one.source == "london" and (one.error or not one.peer_reachable) for one in up.status().links
+        )
+    )
     assert post(gateway(up, "london"), "not seen yet").status == 201
     assert "not seen yet" not in titles(gateway(up, "dallas"))
     up.set_faults()
@@ -113,10 +119,8 @@ def test_a_wire_that_is_cut_holds_changes_up_until_it_is_healed(up: UpProcess) -
 def test_all_stop_in_order_and_go_on_with_their_data(up: UpProcess) -> None:
     assert post(up.url, "kept").status == 201
     pids = [pid for one in up.status().regions for pid in one.pids.values()]
-    began = time.monotonic()
     assert up.stop() == 0
-    assert time.monotonic() - began < STOP_S
-    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    assert all(map(is_gone, pids))
     said = up.said.read_text()
     order = [said.index(f"{name}: stopped") for name in ("balancer", "london", "wires")]
     assert order == sorted(order)
@@ -128,7 +132,8 @@ def test_all_stop_in_order_and_go_on_with_their_data(up: UpProcess) -> None:
     )  # fmt: skip
     assert started.returncode == 0, started.stdout + started.stderr
     assert "Nothing changes" in started.stdout
-    assert "kept" in titles(up.url)
+    # The balancer may begin with the region that gets it by replication.
+    until(lambda: "kept" in titles(up.url))
     ended = subprocess.run(
         [*command, "down", "--dir", str(up.folder)], env=environment, capture_output=True, timeout=120
     )
@@ -141,8 +146,5 @@ def test_nothing_is_left_of_one_that_is_killed(up: UpProcess) -> None:
     pids = [up.process.pid, *(pid for one in up.status().regions for pid in one.pids.values())]
     up.process.send_signal(signal.SIGKILL)
     up.process.wait()
-    deadline = time.monotonic() + STOP_S
-    while any(Path(f"/proc/{pid}").exists() for pid in pids):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: all(map(is_gone, pids)))
     assert not is_held(up.folder, up_kept())

@@ -73,8 +73,14 @@ def test_the_first_requests_that_failed_are_told_one_by_one() -> None:
     )
 
 
-def test_traffic_to_a_region_is_counted_by_when_it_began() -> None:
-    outcomes = [went(1, 2.5), went(2.1, 2.2), went(2.1, 2.2, region="dallas"), went(3.5, 3.6)]
+def test_traffic_to_a_region_is_counted_where_it_began_and_ended_in_a_time() -> None:
+    outcomes = [
+        went(1, 2.5),
+        went(2.1, 2.2),
+        went(2.1, 2.2, region="dallas"),
+        went(2.9, 3.1),
+        went(3.5, 3.6),
+    ]
     assert served_between(outcomes, "london", 2.0, 3.0) == 1
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,11 +14,14 @@ from couchgrass.region.run.account import gateway_url, peer_access
 from couchgrass.testing.call import Reply, call
 from couchgrass.testing.command import called
 from couchgrass.testing.up import UpProcess
+from couchgrass.topology.status import Status
 
 TODOS = "/v1/todo"
 REGION = "x-couchgrass-region"
-LIMIT_S = 60.0
+LIMIT_S = 180.0
 """For what takes a second or two where nothing else runs."""
+TEST_S = 600
+"""For a test of whole sites, which starts and kills many processes, on a machine that is very busy."""
 
 
 def gateway(up: UpProcess, region: str) -> str:
@@ -36,8 +42,8 @@ def post(url: str, title: str, key: str = "") -> Reply:
 
 
 def titles(answer: Reply) -> list[str]:
-    """Of a list of todos."""
-    return sorted(todo["title"] for todo in answer.json())
+    """Of a list of todos; none of an answer that is not one."""
+    return sorted(todo["title"] for todo in answer.json()) if answer.status == 200 else []
 
 
 def fill(up: UpProcess, count: int) -> frozenset[str]:
@@ -66,8 +72,36 @@ def serving(up: UpProcess) -> dict[str, str]:
 def is_well(up: UpProcess) -> bool:
     """All is well, and the balancer lets all regions in: one that is ready has to be so for a moment."""
     status = up.status()
+    return status.well and lets_all_in(status)
+
+
+def lets_all_in(status: Status) -> bool:
     states = {} if status.balancer is None else status.balancer.regions
-    return status.well and all(one.state in ("serving", "standby") for one in states.values())
+    return all(one.state in ("serving", "standby") for one in states.values())
+
+
+def become_well(up: UpProcess) -> None:
+    """Returns when all is well again after a test that broke something. A region that fell again and again
+    has to be ready for longer each time until the balancer lets it in: a new balancer knows of no falls."""
+    seen: list[Status] = []
+
+    def is_so() -> bool:
+        seen[:] = [up.status()]
+        return seen[0].well
+
+    up.until(is_so, LIMIT_S)
+    if not lets_all_in(seen[0]):
+        former = up.pid("balancer")
+        os.kill(former, signal.SIGTERM)
+        up.until(lambda: up.state.processes["balancer"].pid not in (None, former), LIMIT_S)
+        up.until(lambda: is_well(up), LIMIT_S)
+
+
+def in_step(up: UpProcess, name: str) -> bool:
+    """Whether all regions have the same documents in a database, in the same revisions."""
+    found = [call(database(up, one), "GET", f"/{name}/_all_docs").body for one in up.topology.names]
+    rows = [{(row["id"], row["value"]["rev"]) for row in json.loads(body).get("rows", ())} for body in found]
+    return all(one == rows[0] for one in rows)
 
 
 class Reader:

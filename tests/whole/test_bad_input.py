@@ -18,6 +18,7 @@ from couchgrass.testing.call import call
 from couchgrass.testing.command import called
 from couchgrass.testing.ports import free_ports
 from couchgrass.testing.server import ServerProcess, running
+from couchgrass.topology.generate import FIRST_PORTS
 from tests.whole.site import LIMIT_S
 
 CUT_OFF = '{"na'
@@ -30,14 +31,10 @@ LOCKS = {"up.lock", "balancer/drained.lock", "london/region.lock", "balancer/bal
 
 @pytest.fixture(scope="module")
 def text() -> str:
-    """Two regions on ports that nobody has."""
-    names = ("database", "functions", "gateway", "agent")
-    ports = iter(free_ports(2 * len(names) + 2))
-    tables = "".join(
-        f"[regions.{region}]\n" + "".join(f"{name}.port = {next(ports)}\n" for name in names)
-        for region in ("london", "dallas")
-    )
-    balancer = f"[balancer]\nport = {next(ports)}\nmetrics_port = {next(ports)}\n"
+    """Two regions on any free ports: a number could be taken by others meanwhile."""
+    ports = "".join(f"{name}.port = 0\n" for name in FIRST_PORTS)
+    tables = "".join(f"[regions.{region}]\n{ports}" for region in ("london", "dallas"))
+    balancer = "[balancer]\nport = 0\nmetrics_port = 0\n"
     return f'[[databases]]\nmatch = "todos*"\n[[apps]]\nfolder = "app"\n{tables}{balancer}'
 
 

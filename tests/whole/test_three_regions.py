@@ -11,6 +11,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,20 @@ import pytest
 from couchgrass.region.config import Region
 from couchgrass.region.run.account import served_at
 from couchgrass.region.run.state_file import read_state
+from couchgrass.serving.files import replace_file
 from couchgrass.testing.call import call
+from couchgrass.testing.command import called
 from couchgrass.testing.ports import free_ports
 from couchgrass.testing.up import UpProcess, running_up
 from couchgrass.topology.generate import FIRST_PORTS
-from tests.whole.site import LIMIT_S, command, database, documents, is_well, serving
+from tests.whole.site import LIMIT_S, TEST_S, command, database, documents, is_well, serving
 
 COUNT = 300
 NAMES = ("london", "dallas", "sydney")
 ALL_WAYS = frozenset(itertools.permutations(NAMES, 2))
+
+
+pytestmark = pytest.mark.timeout(TEST_S)
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +69,9 @@ def without_sydney(up: UpProcess) -> str:
 
 
 def start_again(up: UpProcess, text: str) -> None:
-    """With another file."""
+    """With another file, which is whole whenever somebody reads it."""
     assert up.stop() == 0
-    up.file.write_text(text, encoding="utf-8")
+    replace_file(up.file, text.encode())
     up.start()
 
 
@@ -75,10 +81,19 @@ def ways(up: UpProcess, name: str) -> set[tuple[str, str]]:
     return {(one.source, one.target) for one in links if one.database == name and one.state == "running"}
 
 
+NOTHING: dict[str, Any] = {"drift": [], "unreached": {}}
+
+
 def topology(up: UpProcess, action: str, status: int) -> dict[str, Any]:
     found = json.loads(command(up, "topology", action, "-c", str(up.file), "--json", status=status))
     assert isinstance(found, dict)
     return found
+
+
+def is_as_planned(up: UpProcess) -> bool:
+    """Whether the agents have come to the end of what they have to do."""
+    _, out, _ = called("topology", "plan", "-c", str(up.file), "--json")
+    return bool(out) and json.loads(out) == NOTHING
 
 
 class Claims:
@@ -95,7 +110,7 @@ class Claims:
                 url = served_at(self._up.region("sydney"), "agent")
                 if call(url, "GET", "/_couchgrass/ready").status == 200:
                     self.ready.append(len(documents(self._up, "sydney", "todos")))
-            except (OSError, KeyError):
+            except (OSError, KeyError, HTTPException):
                 continue
 
     @classmethod
@@ -167,8 +182,9 @@ def test_drift_is_shown_and_mended(three: UpProcess) -> None:
     jobs = [one.job for one in three.status().links if (one.source, one.target) == ("london", "dallas")]
     job = next(id for id in jobs if "-todos-" in id and "-of-" not in id)
     assert call(london, "PUT", "/private").status in (201, 202, 412)
+    three.until(lambda: is_as_planned(three), LIMIT_S)
     with frozen_agents(three):
-        assert topology(three, "plan", 0) == {"drift": [], "unreached": {}}
+        assert topology(three, "plan", 0) == NOTHING
         rev = call(dallas, "GET", f"/_replicator/{job}").json()["_rev"]
         assert call(dallas, "DELETE", f"/_replicator/{job}?rev={rev}").status == 200
         more = {**security, "admins": {"names": ["couchgrass-link-dallas"], "roles": ["_admin"]}}
@@ -186,7 +202,7 @@ def test_drift_is_shown_and_mended(three: UpProcess) -> None:
         assert (applied["failed"], applied["drift"], applied["unreached"]) == ([], [], {})
         done = {(one["region"], one["database"], one["what"]) for one in applied["done"]}
         assert done == drift
-        assert topology(three, "plan", 0) == {"drift": [], "unreached": {}}
+        assert topology(three, "plan", 0) == NOTHING
         assert call(dallas, "GET", f"/_replicator/{job}").status == 200
         held = call(london, "GET", "/todos/_security").json()
         assert "couchgrass-link-dallas" not in held["admins"].get("names", [])
@@ -196,7 +212,7 @@ def test_drift_is_shown_and_mended(three: UpProcess) -> None:
 
 def test_a_region_less_is_drained_first_and_leaves_no_key_behind(three: UpProcess) -> None:
     command(three, "drain", "sydney", "--dir", str(three.folder))
-    assert serving(three)["sydney"] == "drained"
+    three.until(lambda: serving(three).get("sydney") == "drained", LIMIT_S)
     start_again(three, without_sydney(three))
     three.until(lambda: is_well(three), LIMIT_S)
     assert set(serving(three)) == {"london", "dallas"}
@@ -204,7 +220,7 @@ def test_a_region_less_is_drained_first_and_leaves_no_key_behind(three: UpProces
     left = {(one["region"], one["what"]) for one in drift if one["what"].startswith("delete")}
     assert left == {(name, "delete key couchgrass-link-sydney") for name in ("london", "dallas")}
     topology(three, "apply", 0)
-    assert topology(three, "plan", 0) == {"drift": [], "unreached": {}}
+    assert topology(three, "plan", 0) == NOTHING
     for name in ("london", "dallas"):
         users = documents(three, name, "_users")
         assert "org.couchdb.user:couchgrass-link-sydney" not in users

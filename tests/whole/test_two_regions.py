@@ -27,19 +27,23 @@ from couchgrass.testing.todo_backend import RULES, Api
 from couchgrass.testing.up import UpProcess, running_up
 from tests.whole.site import (
     LIMIT_S,
+    TEST_S,
     TODOS,
+    become_well,
     command,
     database,
     documents,
     fill,
     gateway,
     has_all,
-    is_well,
+    in_step,
     post,
     reading,
     serving,
     titles,
 )
+
+pytestmark = pytest.mark.timeout(TEST_S)
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +55,19 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpProcess]:
 @pytest.fixture
 def two(ran: UpProcess) -> UpProcess:
     """It, well: whatever a test broke is mended, and the balancer lets all regions in."""
-    ran.until(lambda: is_well(ran), LIMIT_S)
+    become_well(ran)
     return ran
 
 
 # --- The contract of a Todo-Backend, behind the balancer and with each request to the other region -------
 Rule = Callable[[Api], Awaitable[None]]
+
+
+@pytest.fixture
+def same(two: UpProcess) -> UpProcess:
+    """It, with the same todos in both regions: what a test before wrote to one is not still on its way."""
+    two.until(lambda: in_step(two, "todos"), LIMIT_S)
+    return two
 
 
 class Alternating(Api):
@@ -89,10 +100,10 @@ class Alternating(Api):
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
-def test_it_is_kept_behind_the_balancer(rule: Rule, two: UpProcess) -> None:
+def test_it_is_kept_behind_the_balancer(rule: Rule, same: UpProcess) -> None:
     async def work() -> None:
         async with aiohttp.ClientSession() as session:
-            await rule(Api(two.url + TODOS, session))
+            await rule(Api(same.url + TODOS, session))
 
     asyncio.run(work())
 
@@ -110,7 +121,7 @@ def test_it_is_kept_by_two_regions_in_turn(rule: Rule, two: UpProcess) -> None:
 
 
 # --- Drills: what must hold however slow the machine is. How soon service is back `couchgrass drill` measures
-SECONDS, RATE = "5", "30"
+SECONDS, RATE = "4", "30"
 DRAINED_RATE = 40.0
 
 WAITING = "requests under way in a region that is out have to wait for it"
@@ -192,8 +203,9 @@ def test_a_drill_outlives_the_region_whose_dashboard_started_it(two: UpProcess) 
     def states() -> dict[str, str]:
         return {each["name"]: each["state"] for each in dashboard(two, "dallas", "overview")["regions"]}
 
-    two.until(lambda: states() == {"london": "down", "dallas": "ready"}, LIMIT_S)
-    assert dashboard(two, "dallas", one)["ended"] is None
+    two.until(
+        lambda: states()["london"] == "down" and dashboard(two, "dallas", one)["ended"] is None, LIMIT_S
+    )
     two.until(lambda: dashboard(two, "dallas", one)["ended"] is not None, LIMIT_S)
     (report,) = dashboard(two, "dallas", one)["reports"]
     nothing_is_lost(report)
@@ -211,7 +223,9 @@ def test_a_drill_outlives_the_region_whose_dashboard_started_it(two: UpProcess) 
 
 def test_a_region_is_drained_and_taken_back_from_the_dashboard(two: UpProcess) -> None:
     def state() -> str:
-        return str(dashboard(two, "london", "overview")["balancer"]["regions"]["london"]["state"])
+        # One that does not answer in time tells of no region.
+        regions = dashboard(two, "london", "overview")["balancer"]["regions"]
+        return str(regions["london"]["state"]) if "london" in regions else ""
 
     for is_drained, expected in ((True, "drained"), (False, "serving")):
         dashboard(two, "dallas", "balancer/drained", "POST", {"region": "london", "drained": is_drained})
@@ -284,8 +298,8 @@ def test_it_is_answered_as_before_and_runs_once_where_its_key_has_arrived(two: U
     assert again.headers.get("idempotency-replayed") == "true"
     assert again.headers["x-couchgrass-region"] == "dallas"
     assert post(gateway(two, "dallas"), "another", key).status == 422
+    two.until(lambda: in_step(two, "todos"), LIMIT_S)
     for region in ("london", "dallas"):
-        two.until(lambda region=region: title in titles(call(gateway(two, region), "GET", TODOS)), LIMIT_S)  # type: ignore[misc]
         assert titles(call(gateway(two, region), "GET", TODOS)).count(title) == 1
 
 
@@ -298,6 +312,9 @@ def test_it_gets_no_request_before_it_has_its_data_and_its_app_again(two: UpProc
         former = two.kill_region("london")
         two.until(lambda: two.state.processes["london"].phase.value == "resting", LIMIT_S)
         shutil.rmtree(Path(two.region("london").data))
+        # What the reader began before has come to its end when it has read again twice.
+        read = sum(reader.regions.values())
+        two.until(lambda: sum(reader.regions.values()) >= read + 2, LIMIT_S)
         served = reader.regions["london"]
         hold.unlink()
         two.until_back("london", former)
@@ -306,7 +323,7 @@ def test_it_gets_no_request_before_it_has_its_data_and_its_app_again(two: UpProc
         wanted = documents(two, "dallas", "todos")
         two.until(lambda: documents(two, "london", "todos") >= wanted, LIMIT_S)
         assert not two.region_status("london").ready, "it has its data, but nothing that would serve it"
-        assert serving(two)["london"] != "serving"
+        assert serving(two).get("london") != "serving"
         assert reader.regions["london"] == served
 
         command(two, "deploy", "--dir", str(two.folder), "--yes")

@@ -38,7 +38,7 @@ It ends with 0 when all promises were kept: no GET failed, service within a seco
 WELL_S = 90.0
 """How long a drill waits before it begins, and between two, for all regions to be ready."""
 
-LINKED_S = 30.0
+LINKED_S = 120.0
 """How long a database that the API has just made may take to be in all regions."""
 
 

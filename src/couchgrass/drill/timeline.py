@@ -130,9 +130,12 @@ def rto_s(outcomes: Iterable[Outcome], broke_s: float) -> float | None:
 
 
 def served_between(outcomes: Iterable[Outcome], region: str, from_s: float, to_s: float) -> int:
-    """Requests that began in this time and were answered by that region."""
+    """Requests that began and ended in this time and were answered by that region. One that ended later may
+    have waited for it."""
     return sum(
-        1 for one in outcomes if one.region == region and from_s < one.began_s < to_s and not one.failed
+        1
+        for one in outcomes
+        if one.region == region and from_s < one.began_s and one.ended_s < to_s and not one.failed
     )
 
 

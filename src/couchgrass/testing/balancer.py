@@ -18,7 +18,7 @@ from couchgrass.balancer.envoy.folder import read_state
 from couchgrass.balancer.state import BalancerState
 from couchgrass.testing.ports import free_ports
 
-START_S = 30.0
+START_S = 60.0
 POLL_S = 0.01
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 from typer.testing import CliRunner
 
@@ -13,17 +16,25 @@ from couchgrass.cli.main import application
 COLUMNS = 250
 
 
-def called(*arguments: str, stdin: bytes = b"") -> tuple[int, str, str]:
-    """(exit status, stdout, stderr) of ``couchgrass ARGUMENTS``. Not for commands that serve."""
+def called(
+    *arguments: str,
+    stdin: bytes = b"",
+    cwd: Path | None = None,
+    env: Mapping[str, str | None] = {},
+    columns: int = COLUMNS,
+) -> tuple[int, str, str]:
+    """(exit status, stdout, stderr) of ``couchgrass ARGUMENTS``. Not for commands that serve. In `env` None
+    is for what is not set."""
     for console in (paper.out, paper.errors):
-        console.width = COLUMNS
+        console.width = columns
     # A command that would serve, but is refused, has set these for the whole process by then.
     umask, switch_s = os.umask(0o077), sys.getswitchinterval()
     os.umask(umask)
     try:
-        done = CliRunner(env={"COLUMNS": str(COLUMNS)}).invoke(
-            application(arguments[0] if arguments else ""), list(arguments), input=stdin
-        )
+        with contextlib.chdir(cwd or Path.cwd()):
+            done = CliRunner(env={"COLUMNS": str(columns), **env}).invoke(
+                application(arguments[0] if arguments else ""), list(arguments), input=stdin
+            )
     finally:
         os.umask(umask)
         sys.setswitchinterval(switch_s)

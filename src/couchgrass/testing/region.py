@@ -307,6 +307,15 @@ def until(condition: Callable[[], bool], limit_s: float = 60.0, told: Callable[[
         time.sleep(POLL_S)
 
 
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended; one that nobody has waited for yet has, too."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return stat.rpartition(b")")[2].split()[0] in (b"Z", b"X")
+
+
 @contextmanager
 def running_region(folder: Path, **tables: Mapping[str, Any]) -> Iterator[RegionProcess]:
     """A region for the length of a block. `tables` as in its file: ``identity={"enabled": True}``, and a

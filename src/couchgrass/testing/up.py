@@ -21,7 +21,7 @@ from couchgrass.region.places import ADMIN
 from couchgrass.region.run.state_file import RegionState, read_state
 from couchgrass.serving.files import replace_file
 from couchgrass.testing.ports import free_ports
-from couchgrass.testing.region import Login, environment, until
+from couchgrass.testing.region import Login, environment, is_gone, until
 from couchgrass.topology.config import Topology
 from couchgrass.topology.generate import FIRST_PORTS, Ports, generated
 from couchgrass.topology.holds import HoldNote, hold_text
@@ -29,8 +29,11 @@ from couchgrass.topology.places import CONFIG, HOLDS, WIRES
 from couchgrass.topology.run.look import Look
 from couchgrass.topology.status import RegionStatus, Status
 
-START_S = 90.0
-STOP_S = 60.0
+START_S = 180.0
+STOP_S = 120.0
+LOOK_S = 10.0
+"""How long a part may take to say how it is: longer than people would wait, for a busy machine."""
+
 STARTS_MAX = 3
 """Between our choice of a port and its use somebody else may take it."""
 
@@ -96,9 +99,13 @@ class UpProcess:
             self.process.wait()
 
     def kill_region(self, name: str) -> int:
-        """SIGKILL to a region's supervisor, and with it to all its processes; its former id."""
+        """SIGKILL to a region's supervisor, and with it to all its processes; its former id. They are gone
+        when it returns: on a busy machine a killed process may still answer for a moment."""
         pid = self.pid(name)
+        inner = read_state(Path(self.region(name).data))
+        all_pids = [pid, *(one.pid for one in (inner.processes.values() if inner else ()) if one.pid)]
         os.kill(pid, signal.SIGKILL)
+        self.until(lambda: all(map(is_gone, all_pids)))
         return pid
 
     def kill_process(self, region: str, name: str) -> int:
@@ -133,7 +140,7 @@ class UpProcess:
 
         until(is_so, limit_s, lambda: self.words[-6000:])
 
-    def until_back(self, name: str, former: int, limit_s: float = 60.0) -> None:
+    def until_back(self, name: str, former: int, limit_s: float = 180.0) -> None:
         """Waits until a region whose supervisor was `former` is ready again."""
 
         def is_another() -> bool:
@@ -178,7 +185,7 @@ class UpProcess:
         """What `couchgrass status --dir` shows."""
 
         async def looked() -> Status:
-            async with Look() as asking:
+            async with Look(LOOK_S) as asking:
                 return await look(self.folder, self.topology, asking)
 
         # On a thread of its own: a test that drives a browser has an event loop on this one.

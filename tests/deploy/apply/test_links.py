@@ -34,7 +34,7 @@ def link(state: str, error: str = "") -> Link:
     return Link("todos", "london", "dallas", state, error=error)
 
 
-def waited(agent: Agent, limit_s: float = 20.0) -> list[str]:
+def waited(agent: Agent, limit_s: float = 60.0) -> list[str]:
     async def run() -> list[str]:
         async with listening(agent) as url:
             return await wait_linked({"dallas": url}, WAYS, limit_s=limit_s)

@@ -10,8 +10,18 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
+from couchgrass.topology.run import look as looking
 from couchgrass.topology.run.look import ANSWER_BYTES_MAX, Look
 from couchgrass.topology.status import Place
+
+PATIENT_S = 60.0
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers come, however busy the machine is."""
+    monkeypatch.setattr(looking, "METRICS_S", PATIENT_S)
+
 
 HEALTH = {"region": "london", "live": True, "ready": True, "lag_s": 0.1, "reasons": []}
 LINK = {"database": "todos", "source": "dallas", "target": "london", "state": "running"}
@@ -50,7 +60,7 @@ async def _well() -> None:
     balancer = json.dumps(
         {"pid": 7, "url": "http://b", "regions": {"london": ADMITTED}, "x": 1, "policy": "geo"}
     )
-    async with serving(status=told, balancer=balancer, metrics=METRICS) as url, Look() as look:
+    async with serving(status=told, balancer=balancer, metrics=METRICS) as url, Look(PATIENT_S) as look:
         here = Place("london", {"agent": url}, {}, running=True)
         (london, dallas), links = await look.regions([here, Place("dallas")])
         assert (london.ready, london.healthy, london.lag_s) == (True, True, 0.1)
@@ -68,7 +78,7 @@ def test_what_they_say_is_shown() -> None:
 
 
 async def _badly(text: str) -> None:
-    async with serving(status=text, balancer=text, metrics=text) as url, Look() as look:
+    async with serving(status=text, balancer=text, metrics=text) as url, Look(PATIENT_S) as look:
         (london,), links = await look.regions([Place("london", {"agent": url}, {}, running=True)])
         assert not london.ready
         assert links == ()

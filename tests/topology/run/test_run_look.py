@@ -7,13 +7,24 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import msgspec
+import pytest
 from aiohttp import web
 
 from couchgrass.agent.seen import Health, Link, Report
+from couchgrass.topology.run import look as looking
 from couchgrass.topology.run.look import Look
 from couchgrass.topology.status import Place, RegionStatus
 
 T = TypeVar("T")
+
+PATIENT_S = 60.0
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers come, however busy the machine is."""
+    monkeypatch.setattr(looking, "METRICS_S", PATIENT_S)
+
 
 HEALTH = Health("london", True, False, "1", True, True, False, 7.0, ("catching up",))
 REPORT = Report(HEALTH, (Link("todos", "dallas", "london", "running", lag_s=7.0),))
@@ -36,7 +47,7 @@ def answered(work: Callable[[Look, str], Awaitable[T]], **answers: tuple[int, An
         await site.start()
         url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         try:
-            async with Look() as look:
+            async with Look(PATIENT_S) as look:
                 return await work(look, url)
         finally:
             await runner.cleanup()
