@@ -93,10 +93,13 @@ class BalancerProcess:
             time.sleep(POLL_S)
 
     def until_regions(self, **states: str) -> BalancerState:
-        """Waits until the regions are so."""
-        return self.until(
-            lambda state: all(state.regions[name].state == wanted for name, wanted in states.items())
-        )
+        """Waits until the regions are so; one that the balancer does not know of yet is not."""
+
+        def are_so(state: BalancerState) -> bool:
+            seen = {name: one.state.value for name, one in state.regions.items()}
+            return states.items() <= seen.items()
+
+        return self.until(are_so)
 
 
 @contextmanager

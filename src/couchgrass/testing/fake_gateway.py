@@ -9,6 +9,7 @@ A process of its own, so that it can be frozen or killed. What it is asked for i
     half=1       a part of an answer, then the connection is reset
     status=503   this status; not_run=1 with the header that says that nothing was run
     wait_s=0.5   the answer takes this long
+    hold=NAME    the answer waits for `PUT /_fake/go/NAME`
 
 Any other answer is JSON: the region, and the request as it arrived. `PUT /_fake` sets the health (a JSON
 object), `GET /_fake` tells the health and the requests so far, by method and path.
@@ -23,14 +24,15 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from aiohttp import web
 
-START_S = 20.0
+START_S = 60.0
+ANSWER_S = 60.0
 BODY_BYTES_MAX = 64 * 1024 * 1024
 
 
@@ -48,6 +50,7 @@ class FakeGateway:
             "reasons": [],
         }
         self.requests: Counter[str] = Counter()
+        self.going: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
     def app(self) -> web.Application:
         """To be served."""
@@ -55,6 +58,7 @@ class FakeGateway:
         app.router.add_get("/_couchgrass/{kind:live|ready}", self._tell_health)
         app.router.add_get("/_fake", self._tell)
         app.router.add_put("/_fake", self._set)
+        app.router.add_put("/_fake/go/{name}", self._let_go)
         app.router.add_route("*", "/{path:.*}", self._answer)
         return app
 
@@ -69,6 +73,10 @@ class FakeGateway:
         self.health |= await request.json()
         return web.json_response({})
 
+    async def _let_go(self, request: web.Request) -> web.Response:
+        self.going[request.match_info["name"]].set()
+        return web.json_response({})
+
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         query = request.query
         body = await request.read()
@@ -77,6 +85,8 @@ class FakeGateway:
         status = 200
         if query.get("in", self.region) == self.region:
             await asyncio.sleep(float(query.get("wait_s", 0)))
+            if "hold" in query:
+                await self.going[query["hold"]].wait()
             status = int(query.get("status", 200))
             if "not_run" in query:
                 headers["x-couchgrass-not-run"] = "1"
@@ -133,7 +143,7 @@ class GatewayProcess:
 
     def told(self) -> dict[str, Any]:
         """Its health and its requests."""
-        with urllib.request.urlopen(f"{self.url}/_fake", timeout=5) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"{self.url}/_fake", timeout=ANSWER_S) as answer:  # noqa: S310
             told: dict[str, Any] = json.load(answer)
             return told
 
@@ -144,10 +154,15 @@ class GatewayProcess:
 
     def be(self, **health: Any) -> None:
         """Changes its health."""
-        request = urllib.request.Request(  # noqa: S310
-            f"{self.url}/_fake", json.dumps(health).encode(), method="PUT"
-        )
-        urllib.request.urlopen(request, timeout=5).close()  # noqa: S310
+        self._put("/_fake", json.dumps(health).encode())
+
+    def let_go(self, name: str) -> None:
+        """Requests that are held by this name are answered."""
+        self._put(f"/_fake/go/{name}", b"")
+
+    def _put(self, path: str, body: bytes) -> None:
+        request = urllib.request.Request(self.url + path, body, method="PUT")  # noqa: S310
+        urllib.request.urlopen(request, timeout=ANSWER_S).close()  # noqa: S310
 
 
 @contextmanager

@@ -53,7 +53,7 @@ async def site() -> AsyncIterator[Site]:
 
 def with_site(work: Callable[[Site], Awaitable[None]]) -> None:
     async def run() -> None:
-        async with asyncio.timeout(20), site() as made:
+        async with asyncio.timeout(60), site() as made:
             await work(made)
 
     asyncio.run(run())

@@ -13,7 +13,7 @@ from couchgrass.testing.listening import listening
 from couchgrass.testing.ports import free_ports
 from tests.agent.run.peer import Peer
 
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 
 
 async def echo(request: Request) -> Answer:

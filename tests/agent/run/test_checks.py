@@ -29,8 +29,8 @@ from tests.agent.run.peer import Peer
 RESET = struct.pack("ii", 1, 0)
 """SO_LINGER: on, for 0 s; closing then resets."""
 
-OFTEN = Pace(up_every_s=0.01, work_every_s=0.01, up_limit_s=5.0, work_limit_s=5.0)
-SELDOM = Pace(up_every_s=60.0, work_every_s=60.0, up_limit_s=5.0, work_limit_s=5.0)
+OFTEN = Pace(up_every_s=0.01, work_every_s=0.01, up_limit_s=60.0, work_limit_s=60.0)
+SELDOM = Pace(up_every_s=600.0, work_every_s=600.0, up_limit_s=60.0, work_limit_s=60.0)
 
 
 class Ear:
@@ -53,7 +53,7 @@ async def looking(part: Part, pace: Pace) -> AsyncIterator[Ear]:
     ear = Ear()
     task = asyncio.create_task(look_after(part, pace, ear.told.append))
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             yield ear
     finally:
         task.cancel()

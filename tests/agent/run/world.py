@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from couchgrass.region.config import Identity, Region
 from couchgrass.testing.server import ServerProcess
 from couchgrass.topology.config import Synced, Topology
 
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 
 
 class World:
@@ -109,8 +110,8 @@ def world(folder: Path, *names: str) -> Iterator[World]:
     """Running servers for the length of a block."""
     servers = {name: ServerProcess(folder / name) for name in names}
     try:
-        for server in servers.values():
-            server.start()
+        with ThreadPoolExecutor(len(names)) as pool:
+            list(pool.map(ServerProcess.start, servers.values()))
         yield World(servers)
     finally:
         for server in servers.values():

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -13,9 +13,11 @@ from couchgrass.testing.call import Reply, call
 from couchgrass.testing.fake_gateway import GatewayProcess, gateways
 from couchgrass.testing.ports import free_ports
 
-SETTINGS = {"probe_ms": 50, "probe_timeout_ms": 1000}
+LIMIT_S = 60.0
+
+SETTINGS = {"probe_ms": 50, "probe_timeout_ms": 3000}
 """Asked more often than by default, since a region that fell several times has to be ready for longer; and
-with more patience, since tests share their machine."""
+with more patience: on a machine that is busy, a process may not run for a second or two."""
 
 
 class Running(NamedTuple):
@@ -24,27 +26,51 @@ class Running(NamedTuple):
     balancer: BalancerProcess
     london: GatewayProcess
     dallas: GatewayProcess
+    settings: dict[str, Any]
 
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Reply:
         """Through the balancer."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         return call(self.balancer.url, method, path, body, headers=sent)
 
+    def serves(self, region: str, path: str = "/") -> bool:
+        """Whether the region answers a GET."""
+        answer = self.ask("GET", path)
+        return (answer.status, answer.headers.get("x-couchgrass-region")) == (200, region)
+
+    def make_well(self) -> None:
+        """Undoes what a test changed."""
+        for region in (self.london, self.dallas):
+            assert region.process is not None
+            if region.process.poll() is not None:
+                region.start()
+            region.be(live=True, ready=True, lag_s=0.1, reasons=[])
+        if self.balancer.settings != self.settings:
+            self.balancer.settings = dict(self.settings)
+            self.balancer.write()
+
+
+def until(holds: Callable[[], object]) -> None:
+    """Waits until it is so."""
+    deadline = time.monotonic() + LIMIT_S
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
 
 @pytest.fixture(scope="package")
 def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     ports = dict(zip(("london", "dallas"), free_ports(2), strict=True))
     with gateways(ports) as regions, balancing(tmp_path_factory.mktemp("balancer"), ports, **SETTINGS) as one:
-        yield Running(one, regions["london"], regions["dallas"])
+        yield Running(one, regions["london"], regions["dallas"], dict(one.settings))
 
 
 @pytest.fixture
-def site(_running: Running) -> Running:
-    """All is well, and London serves."""
+def site(_running: Running) -> Iterator[Running]:
+    """All is well, London serves, and Dallas would."""
     _running.balancer.until_regions(london="serving", dallas="standby")
-    until = time.monotonic() + 30
-    while _running.ask("GET", "/").headers.get("x-couchgrass-region") != "london":
-        # Envoy takes it over a moment after it was decided.
-        assert time.monotonic() < until
-        time.sleep(0.01)
-    return _running
+    # Envoy takes it over a moment after it was decided, and first asks a region that is new to it itself.
+    until(lambda: _running.serves("london"))
+    until(lambda: _running.serves("dallas", "/?in=london&status=500"))
+    yield _running
+    _running.make_well()

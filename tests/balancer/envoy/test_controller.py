@@ -22,7 +22,7 @@ from couchgrass.testing.balancer import BalancerProcess
 from couchgrass.testing.call import Reply
 from couchgrass.testing.fake_gateway import GatewayProcess
 
-from .conftest import SETTINGS, Running
+from .conftest import LIMIT_S, SETTINGS, Running, until
 
 SILENCE_S = (SETTINGS["probe_ms"] + SETTINGS["probe_timeout_ms"]) / 1000
 IDEMPOTENT = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")
@@ -34,22 +34,55 @@ def served_by(answer: Reply) -> str:
     return answer.headers["x-couchgrass-region"]
 
 
+class Held:
+    """A request that is in a region and is not answered there before it is let go."""
+
+    def __init__(self, asked: Future[Reply], region: GatewayProcess, name: str) -> None:
+        self._asked = asked
+        self._region = region
+        self._name = name
+
+    @property
+    def is_answered(self) -> bool:
+        return self._asked.done()
+
+    def let_go(self) -> None:
+        self._region.let_go(self._name)
+
+    def answer(self) -> Reply:
+        return self._asked.result(LIMIT_S)
+
+
 @contextmanager
-def under_way(site: Running, region: GatewayProcess, method: str, wait_s: float) -> Iterator[Future[Reply]]:
-    """A request that takes so long in the region, and is there by now."""
-    path = f"/slow/{time.monotonic_ns()}"
+def under_way(site: Running, region: GatewayProcess, method: str) -> Iterator[Held]:
+    """A request that has arrived in the region."""
+    name = f"held-{time.monotonic_ns()}"
     with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(site.ask, method, f"{path}?in={region.region}&wait_s={wait_s}", b"body")
-        until(lambda: region.requests(path) != {})
-        yield asked
+        asked = pool.submit(site.ask, method, f"/{name}?in={region.region}&hold={name}", b"body")
+        held = Held(asked, region, name)
+        try:
+            until(lambda: region.requests(f"/{name}") != {})
+            yield held
+        finally:
+            held.let_go()
 
 
-def until(holds: object, seconds: float = 10.0) -> None:
-    assert callable(holds)
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+@contextmanager
+def frozen(*regions: GatewayProcess) -> Iterator[None]:
+    """They say nothing for the length of a block."""
+    stopped = [region.process for region in regions if region.process is not None]
+    for process in stopped:
+        process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in stopped:
+            process.send_signal(signal.SIGCONT)
+
+
+def lose_patience(site: Running) -> None:
+    """Not before a region is frozen: from then on the other one has no witness against it."""
+    site.balancer.write(probe_timeout_ms=450)
 
 
 # --- what a request looks like ---------------------------------------------------------------------------
@@ -174,7 +207,11 @@ class Load:
     def __enter__(self) -> Load:
         for thread in self._threads:
             thread.start()
-        until(lambda: self.served.total() > 10)
+        try:
+            until(lambda: self.served.total() > 10)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -187,7 +224,7 @@ class Load:
         until(lambda: self.served[region] >= before + times)
 
     def _run(self) -> None:
-        connection = http.client.HTTPConnection(self._parts.hostname or "", self._parts.port, timeout=20)
+        connection = http.client.HTTPConnection(self._parts.hostname or "", self._parts.port, timeout=LIMIT_S)
         number = 0
         while not self._stop.is_set():
             number += 1
@@ -223,8 +260,12 @@ def test_the_death_of_a_region_fails_no_get_and_it_comes_back_when_it_is_ready(s
 
 def test_a_region_that_lives_but_is_not_ready_stays_out_after_it_was_lost(site: Running) -> None:
     site.london.be(live=False, ready=False, reasons=["the database takes no write"])
-    state = site.balancer.until_regions(london="out")
-    assert state.regions["london"].reason == "the database takes no write"
+    site.balancer.until(
+        lambda state: (
+            (state.regions["london"].state, state.regions["london"].reason)
+            == ("out", "the database takes no write")
+        )
+    )
     site.london.be(live=True, reasons=["behind dallas"])
     site.balancer.until(lambda state: state.regions["london"].live)
     until(lambda: served_by(site.ask("GET", "/todos")) == "dallas")
@@ -234,85 +275,66 @@ def test_a_region_that_lives_but_is_not_ready_stays_out_after_it_was_lost(site: 
 
 
 def test_a_get_under_way_in_a_region_that_freezes_is_answered_by_another_one(site: Running) -> None:
-    with under_way(site, site.london, "GET", 0.2) as asked:
-        assert site.london.process is not None
-        site.london.process.send_signal(signal.SIGSTOP)
-        try:
-            assert served_by(asked.result(10)) == "dallas"
-            state = site.balancer.until_regions(london="out", dallas="serving")
-            assert state.regions["london"].reason == "its gateway does not answer in time"
-        finally:
-            site.london.process.send_signal(signal.SIGCONT)
+    with under_way(site, site.london, "GET") as held, frozen(site.london):
+        lose_patience(site)
+        assert served_by(held.answer()) == "dallas"
+        state = site.balancer.until_regions(london="out", dallas="serving")
+        assert state.regions["london"].reason == "its gateway does not answer in time"
 
 
 def test_regions_that_are_silent_together_stay_and_end_what_they_have(site: Running) -> None:
     """As on a machine that is overloaded: the balancer hears nobody, and nobody is to blame."""
-    with under_way(site, site.london, "POST", 0.2) as asked:
-        both = [region.process for region in (site.london, site.dallas) if region.process is not None]
-        for process in both:
-            process.send_signal(signal.SIGSTOP)
-        try:
-            until_s = time.monotonic() + 2 * SILENCE_S
-            site.balancer.until(
-                lambda state: state.regions["london"].state == "serving" and time.monotonic() > until_s
-            )
-            assert not asked.done()
-        finally:
-            for process in both:
-                process.send_signal(signal.SIGCONT)
-        assert (asked.result(10).status, served_by(asked.result())) == (200, "london")
+    since = site.balancer.until_regions(london="serving").regions["london"].since
+    with under_way(site, site.london, "POST") as held:
+        with frozen(site.london, site.dallas):
+            until_s = time.monotonic() + 1.2 * SILENCE_S
+            site.balancer.until(lambda state: time.monotonic() > until_s)
+            assert site.balancer.until_regions(london="serving").regions["london"].since == since
+            assert not held.is_answered
+        held.let_go()
+        assert (held.answer().status, served_by(held.answer())) == (200, "london")
     assert site.ask("GET", "/todos").status == 200
 
 
 def test_a_post_under_way_there_is_told_at_once_that_it_failed(site: Running) -> None:
-    with under_way(site, site.london, "POST", 0.2) as asked:
-        assert site.london.process is not None
-        site.london.process.send_signal(signal.SIGSTOP)
-        try:
-            assert asked.result(10).status == 503
-        finally:
-            site.london.process.send_signal(signal.SIGCONT)
+    with under_way(site, site.london, "POST") as held, frozen(site.london):
+        lose_patience(site)
+        assert held.answer().status == 503
 
 
 def test_what_is_under_way_in_a_region_that_cant_serve_any_more_has_a_moment_to_end(site: Running) -> None:
-    with under_way(site, site.london, "POST", 0.3) as short, under_way(site, site.london, "GET", 30) as long:
+    with under_way(site, site.london, "POST") as short, under_way(site, site.london, "GET") as long:
         site.london.be(live=False, ready=False)
-        assert (short.result(10).status, served_by(short.result())) == (200, "london")
-        assert served_by(long.result(10)) == "dallas"
-    site.london.be(live=True, ready=True)
+        site.balancer.until_regions(london="out")
+        short.let_go()
+        assert (short.answer().status, served_by(short.answer())) == (200, "london")
+        assert served_by(long.answer()) == "dallas"
 
 
 def test_when_no_region_is_ready_the_least_stale_one_serves(site: Running) -> None:
-    try:
-        site.london.be(live=False, ready=False, lag_s=5.0)
-        site.dallas.be(live=False, ready=False, lag_s=1.0)
-        site.balancer.until_regions(london="out", dallas="out")
-        until(lambda: site.ask("GET", "/todos").status == 503)
-        assert site.ask("GET", "/todos").json()["status"] == 503
-        site.dallas.be(live=True)
-        assert "no region is ready" in site.balancer.until_regions(dallas="serving").regions["dallas"].reason
-        until(lambda: site.ask("GET", "/todos").status == 200)
-    finally:
-        for region in (site.london, site.dallas):
-            region.be(live=True, ready=True, lag_s=0.1)
+    site.london.be(live=False, ready=False, lag_s=5.0)
+    site.dallas.be(live=False, ready=False, lag_s=1.0)
+    site.balancer.until_regions(london="out", dallas="out")
+    until(lambda: site.ask("GET", "/todos").status == 503)
+    assert site.ask("GET", "/todos").json()["status"] == 503
+    site.dallas.be(live=True)
+    assert "no region is ready" in site.balancer.until_regions(dallas="serving").regions["dallas"].reason
+    until(lambda: site.ask("GET", "/todos").status == 200)
 
 
 # --- what people do --------------------------------------------------------------------------------------
 
 
 def test_a_drained_region_ends_what_it_has_and_gets_nothing_new(site: Running) -> None:
-    with under_way(site, site.london, "POST", 0.5) as asked:
+    with under_way(site, site.london, "POST") as held:
         change_drained(site.balancer.data, "london", is_drained=True)
         try:
-            state = site.balancer.until(
-                lambda state: (
-                    state.regions["london"].state == "draining" and state.regions["dallas"].state == "serving"
-                )
-            )
+            state = site.balancer.until_regions(london="draining", dallas="serving")
             assert state.regions["london"].reason == "drained by hand"
             until(lambda: served_by(site.ask("GET", "/todos")) == "dallas")
-            assert not asked.done()
-            assert (asked.result(10).status, served_by(asked.result())) == (200, "london")
+            assert not held.is_answered
+            held.let_go()
+            assert (held.answer().status, served_by(held.answer())) == (200, "london")
             assert site.balancer.until_regions(london="drained").regions["london"].requests == 0
         finally:
             change_drained(site.balancer.data, "london", is_drained=False)
@@ -321,19 +343,22 @@ def test_a_drained_region_ends_what_it_has_and_gets_nothing_new(site: Running) -
 def test_a_drained_region_that_leaves_the_file_comes_back_as_another_one(site: Running) -> None:
     gateways = dict(site.balancer.gateways)
     change_drained(site.balancer.data, "dallas", is_drained=True)
-    site.balancer.until_regions(dallas="drained")
-    del site.balancer.gateways["dallas"]
-    site.balancer.write()
-    until(lambda: not read_drained(site.balancer.data))
-    site.balancer.gateways = gateways
-    site.balancer.write()
+    try:
+        site.balancer.until_regions(dallas="drained")
+        del site.balancer.gateways["dallas"]
+        site.balancer.write()
+        until(lambda: not read_drained(site.balancer.data))
+    finally:
+        change_drained(site.balancer.data, "dallas", is_drained=False)
+        site.balancer.gateways = gateways
+        site.balancer.write()
     site.balancer.until_regions(london="serving", dallas="standby")
 
 
 def test_the_files_change_without_a_dropped_connection(site: Running) -> None:
     with Load(site.balancer.url) as load:
         for changes in (
-            {"hostname": "api.example.org", "request_timeout_s": 5.0},
+            {"hostname": "api.example.org", "request_timeout_s": 50.0},
             {"policy": "least-request"},
             {"policy": "weighted", "weights": {"london": 1, "dallas": 3}},
         ):
@@ -352,9 +377,11 @@ def test_the_files_change_without_a_dropped_connection(site: Running) -> None:
 def test_a_file_that_went_wrong_changes_nothing(site: Running) -> None:
     good = site.balancer.file.read_text()
     site.balancer.file.write_text(good.replace("[balancer]", "[balancer]\npolicy = 'fastest'"))
-    until(lambda: "can't be used, all stays as it is" in site.balancer.log.read_text())
-    assert site.ask("GET", "/todos").status == 200
-    site.balancer.file.write_text(good)
+    try:
+        until(lambda: "can't be used, all stays as it is" in site.balancer.log.read_text())
+        assert site.ask("GET", "/todos").status == 200
+    finally:
+        site.balancer.file.write_text(good)
 
 
 def test_other_hosts_are_refused_when_there_is_a_hostname(site: Running) -> None:

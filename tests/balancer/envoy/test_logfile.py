@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 
 from couchgrass.balancer.envoy.admin import Admin
 from couchgrass.balancer.envoy.logfile import rotate
 
-from .conftest import Running
+from .conftest import Running, until
 
 
 def test_a_full_log_is_set_aside_and_envoy_writes_a_new_one(site: Running) -> None:
@@ -20,12 +19,12 @@ def test_a_full_log_is_set_aside_and_envoy_writes_a_new_one(site: Running) -> No
             return await rotate(file, admin, bytes_max)
 
     site.ask("GET", "/before")
-    wait(lambda: "/before" in file.read_text())
+    until(lambda: "/before" in file.read_text())
     assert not asyncio.run(work(10_000_000))
     assert asyncio.run(work(1))
     assert "/before" in file.with_name("access.log.1").read_text()
     site.ask("GET", "/after")
-    wait(lambda: file.is_file() and "/after" in file.read_text())
+    until(lambda: file.is_file() and "/after" in file.read_text())
     assert "/before" not in file.read_text()
 
 
@@ -35,11 +34,3 @@ def test_without_a_log_there_is_nothing_to_do(tmp_path: Path) -> None:
             return await rotate(tmp_path / "access.log", admin)
 
     assert not asyncio.run(work())
-
-
-def wait(holds: object) -> None:
-    assert callable(holds)
-    until = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < until
-        time.sleep(0.02)

@@ -17,7 +17,7 @@ from couchgrass.drill.report import Fault
 from couchgrass.drill.run.faults import SLOW, Faults
 from couchgrass.errors import BadRequest
 
-WAIT_S = 10
+WAIT_S = 60
 
 
 class Place:

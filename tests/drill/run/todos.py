@@ -14,11 +14,12 @@ BODY_BYTES_MAX = 10_000
 
 class Todos(Edge):
     """Serves `/todo` from a database, as `region`. While it is `broken` it answers 503; `wait` holds answers
-    back until it is set."""
+    back until it is set. What it `owes` are refusals that it has to give before it is whole again."""
 
     def __init__(self, server: CouchServer, database: str, region: str) -> None:
         super().__init__()
         self.broken = False
+        self.owes = 0
         self.wait: asyncio.Event | None = None
         self._server = server
         self._database = database
@@ -28,7 +29,8 @@ class Todos(Edge):
         """The answer of the app."""
         if self.wait is not None:
             await self.wait.wait()
-        if self.broken:
+        if self.broken or self.owes:
+            self.owes = max(0, self.owes - 1)
             raise ServiceUnavailable("broken")
         if not request.raw_path.startswith(b"/todo"):
             raise NotFound("Not found.")

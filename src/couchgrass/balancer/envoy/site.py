@@ -111,9 +111,10 @@ class Sites:
         return upstream
 
 
-def _mark(file: Path) -> tuple[int, int]:
+def _mark(file: Path) -> tuple[int, int, int]:
     try:
         stat = file.stat()
     except OSError:
-        return (0, 0)
-    return (stat.st_mtime_ns, stat.st_ino)
+        return (0, 0, 0)
+    # The size too: a file that was half written when it was read may be whole within the same tick.
+    return (stat.st_mtime_ns, stat.st_ino, stat.st_size)

@@ -28,6 +28,9 @@ EQUAL_S_MAX: Final = 120.0
 """How long a region may take to come back, and all regions to be equal, before the drill gives up on it. What
 takes seconds takes a busy machine a minute."""
 
+FIRST_S_MAX: Final = 30.0
+"""How long the fault waits for the first acknowledged write: without one there is nothing to lose."""
+
 BEFORE, DURING = 0.25, 0.35
 """The shares of the time before the fault and while it lasts."""
 
@@ -73,6 +76,7 @@ class Drill:
         try:
             self._tell(f"load of {rate:.0f} requests a second")
             await asyncio.sleep(seconds * BEFORE)
+            await self._first_write()
             broke_s = self._now()
             self._tell(f"fault: {fault.kind}, {fault.how}, {fault.region}")
             self._faults.break_it(fault, seconds * DURING)
@@ -92,6 +96,11 @@ class Drill:
             lateness.cancel()
         lost = await self._equal()
         return self._report(fault, rate, broke_s, healed_s, rpo, lost, await self._digests())
+
+    async def _first_write(self) -> None:
+        deadline = self._now() + FIRST_S_MAX
+        while self._now() < deadline and not any(one.acknowledged for one in self._driver.outcomes):
+            await asyncio.sleep(POLL_S)
 
     async def _measure_lateness(self) -> None:
         async for late_s in ticks(POLL_S):

@@ -15,6 +15,7 @@ import asyncio
 import logging
 import socket
 import struct
+from asyncio.trsock import TransportSocket
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
@@ -101,7 +102,6 @@ class Wire:
             await asyncio.wait(self._connections)
 
     async def _accept(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             if self._fault.freeze:
                 await self._changed.wait()
@@ -110,7 +110,10 @@ class Wire:
                 await asyncio.wait(self._connections, return_when=asyncio.FIRST_COMPLETED)
                 continue
             try:
-                taken, _ = await loop.sock_accept(listener)
+                taken, _ = listener.accept()
+            except BlockingIOError:
+                await _readable(listener)
+                continue
             except OSError as refused:
                 # No file descriptor is left, say: what waits is taken when there is one.
                 log.warning("wire %s takes no connection: %s", self.name, refused)
@@ -122,8 +125,14 @@ class Wire:
 
     async def _carry(self, taken: socket.socket) -> None:
         """One connection, to its end."""
+        taken.setblocking(False)
         taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        reader, writer = await asyncio.open_connection(sock=taken, limit=PIECE_BYTES_MAX)
+        try:
+            reader, writer = await asyncio.open_connection(sock=taken, limit=PIECE_BYTES_MAX)
+        except asyncio.CancelledError:
+            # Cut in its first moment; it is being closed, and is to end as all others do.
+            _reset_when_closed(taken)
+            raise
         far: asyncio.StreamWriter | None = None
         whole = False
         try:
@@ -190,12 +199,28 @@ def _close(writer: asyncio.StreamWriter, *, whole: bool) -> None:
     if whole:
         writer.close()
         return
-    # A socket that the other side has reset may take no option any more.
+    _reset_when_closed(writer.get_extra_info("socket"))
+    writer.transport.abort()
+
+
+def _reset_when_closed(end: socket.socket | TransportSocket) -> None:
+    # One that the other side has reset may take no option any more.
     try:
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     except OSError:
         pass
-    writer.transport.abort()
+
+
+async def _readable(listener: socket.socket) -> None:
+    """Waits until somebody comes. What asyncio itself accepts is lost, unclosed, when the wait for it is
+    cancelled in the same turn of the loop."""
+    loop = asyncio.get_running_loop()
+    came = asyncio.Event()
+    loop.add_reader(listener, came.set)
+    try:
+        await came.wait()
+    finally:
+        loop.remove_reader(listener)
 
 
 class Relays:
