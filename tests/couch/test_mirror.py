@@ -40,7 +40,7 @@ async def write(couch: CouchServer, db: str, *docs: Mapping[str, Any]) -> Any:
     return await couch.ask("POST", path(db, "_bulk_docs"), {"docs": docs})
 
 
-async def opened(couch: CouchServer, db: str, folder: Path, start_s: float = 10.0) -> tuple[Mirror, Docs]:
+async def opened(couch: CouchServer, db: str, folder: Path, start_s: float = 60.0) -> tuple[Mirror, Docs]:
     docs = Docs()
     mirror = Mirror(couch, db, docs, snapshot=folder / "snapshot", start_s=start_s)
     await mirror.open()
@@ -185,7 +185,7 @@ def test_what_is_wrong_between_us_and_the_database_is_no_callers_fault(
         stranger = Mirror(couch, f"{db_name}x", Docs(), snapshot=tmp_path / "s")
         with pytest.raises(ServiceUnavailable):
             await stranger.ask("PUT", "a", body={})
-        async with CouchServer(couch.base, "admin", "wrong") as refused:
+        async with CouchServer(couch.base, db_name, "wrong") as refused:
             with pytest.raises(ServiceUnavailable):
                 await Mirror(refused, db_name, Docs(), snapshot=tmp_path / "s").ask("GET", "a")
 
