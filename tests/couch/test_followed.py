@@ -25,9 +25,7 @@ def test_what_is_written_here_is_known_at_once_and_heard_once(
         def changed(news: Mapping[str, Doc | None]) -> None:
             heard.extend((doc_id, doc is not None) for doc_id, doc in news.items())
 
-        known = await Followed.open(
-            couch, db_name, cache=tmp_path / "known", changed=changed, wait_s=60.0
-        )
+        known = await Followed.open(couch, db_name, cache=tmp_path / "known", changed=changed, wait_s=60.0)
         first = await known.put({"_id": "one", "a": 1})
         assert known.docs["one"] == first == {"_id": "one", "_rev": first["_rev"], "a": 1}
         with pytest.raises(Conflict):
