@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
 
 import aiohttp
@@ -17,6 +18,8 @@ from couchgrass.couch.transport import HttpTransport, Transport, whole
 from couchgrass.testing.scripted import Play, Scripted, scripted
 
 BYTES_MAX = 64 * 1024 * 1024
+ENOUGH_S = 60.0
+"""Longer than a busy machine takes for anything; what is waited for in vain is skipped to."""
 
 
 @asynccontextmanager
@@ -24,6 +27,7 @@ async def transport_to(url: str, **options: Any) -> AsyncIterator[HttpTransport]
     """A transport with a connection pool of its own."""
     options.setdefault("auth", Auth())
     options.setdefault("pace", Pace())
+    options.setdefault("proceed_s", ENOUGH_S)
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
     ) as session:
@@ -37,18 +41,31 @@ def with_plays(
 
     async def run() -> None:
         async with scripted(*plays) as peer, transport_to(peer.url, **options) as transport:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(2 * ENOUGH_S):
                 await work(peer, transport)
 
     asyncio.run(run())
 
 
+def skip(seconds: float) -> None:
+    """Has the running loop's clock go ahead, so that what waits for so long has waited for it."""
+    loop = asyncio.get_running_loop()
+    time = loop.time
+    loop.time = lambda: time() + seconds  # type: ignore[method-assign]
+
+
+@cache
+def _bound() -> socket.socket:
+    """Never listens. It is kept until the tests end, so that nobody else gets its port."""
+    probe = socket.socket()
+    probe.bind(("127.0.0.1", 0))
+    return probe
+
+
 def closed_port() -> int:
     """A port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    port: int = _bound().getsockname()[1]
+    return port
 
 
 def database(transport: Transport, name: str = "db", **options: Any) -> CouchDatabase:

@@ -25,7 +25,7 @@ def test_what_is_written_here_is_known_at_once_and_heard_once(
         def changed(news: Mapping[str, Doc | None]) -> None:
             heard.extend((doc_id, doc is not None) for doc_id, doc in news.items())
 
-        known = await Followed.open(couch, db_name, cache=tmp_path / "known", changed=changed)
+        known = await Followed.open(couch, db_name, cache=tmp_path / "known", changed=changed, wait_s=60.0)
         first = await known.put({"_id": "one", "a": 1})
         assert known.docs["one"] == first == {"_id": "one", "_rev": first["_rev"], "a": 1}
         with pytest.raises(Conflict):
@@ -50,10 +50,10 @@ def test_a_start_without_the_database_goes_on_with_the_file(
     couch_server: ServerProcess, db_name: str, tmp_path: Path
 ) -> None:
     async def work(couch: CouchServer) -> None:
-        known = await Followed.open(couch, db_name, cache=tmp_path / "known")
+        known = await Followed.open(couch, db_name, cache=tmp_path / "known", wait_s=60.0)
         await known.put({"_id": "one"})
         await known.close()
-        async with CouchServer(couch.base, "nobody", "wrong") as refused:
+        async with CouchServer(couch.base, db_name, "wrong") as refused:
             again = await Followed.open(refused, db_name, cache=tmp_path / "known", wait_s=0.05)
             assert set(again.docs) == {"one"} and not again.is_current
             with pytest.raises(ServiceUnavailable):

@@ -33,7 +33,7 @@ def into(app: Application, work: Callable[[AsgiTransport], Awaitable[None]]) -> 
 
     async def run() -> None:
         before = asyncio.all_tasks()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await work(AsgiTransport(app, USER))
         assert asyncio.all_tasks() == before
 

@@ -14,6 +14,7 @@ from couchgrass.couch import server as couch_module
 from couchgrass.couch.mirror import Mirror, generation
 from couchgrass.couch.server import CouchServer, path
 from couchgrass.errors import Conflict, FileExists, NotFound, ServiceUnavailable
+from couchgrass.testing.call import call
 from couchgrass.testing.server import ServerProcess, running
 from tests.functions.store.shelf import asked, until
 
@@ -40,8 +41,10 @@ async def write(couch: CouchServer, db: str, *docs: Mapping[str, Any]) -> Any:
     return await couch.ask("POST", path(db, "_bulk_docs"), {"docs": docs})
 
 
-async def opened(couch: CouchServer, db: str, folder: Path, start_s: float = 10.0) -> tuple[Mirror, Docs]:
-    docs = Docs()
+async def opened(
+    couch: CouchServer, db: str, folder: Path, start_s: float = 60.0, docs: Docs | None = None
+) -> tuple[Mirror, Docs]:
+    docs = docs or Docs()
     mirror = Mirror(couch, db, docs, snapshot=folder / "snapshot", start_s=start_s)
     await mirror.open()
     return mirror, docs
@@ -110,6 +113,33 @@ def test_another_database_of_this_name_takes_the_place_of_what_was_known(
         await until(lambda: not docs.all)
         await write(couch, db_name, {"_id": "both"})
         await until(lambda: set(docs.all) == {"both"} and mirror.is_live)
+        await mirror.close()
+
+    asked(couch_server, work)
+
+
+def test_a_database_that_is_made_anew_while_nobody_asks_is_noticed(
+    couch_server: ServerProcess, db_name: str, tmp_path: Path
+) -> None:
+    class Meanwhile(Docs):
+        """Between two questions another database takes the place of the one that has `last`."""
+
+        is_replaced = False
+
+        def take(self, doc: Mapping[str, Any]) -> None:
+            super().take(doc)
+            if doc["_id"] == "last":
+                for method in ("DELETE", "PUT"):
+                    assert call(couch_server.auth_url, method, path(db_name)).status < 300
+                self.is_replaced = True
+
+    async def work(couch: CouchServer) -> None:
+        docs = Meanwhile()
+        mirror, _ = await opened(couch, db_name, tmp_path, docs=docs)
+        await write(couch, db_name, {"_id": "old"}, {"_id": "last"})
+        await until(lambda: docs.is_replaced and not docs.all)
+        await write(couch, db_name, {"_id": "new"})
+        await until(lambda: set(docs.all) == {"new"})
         await mirror.close()
 
     asked(couch_server, work)
@@ -185,7 +215,7 @@ def test_what_is_wrong_between_us_and_the_database_is_no_callers_fault(
         stranger = Mirror(couch, f"{db_name}x", Docs(), snapshot=tmp_path / "s")
         with pytest.raises(ServiceUnavailable):
             await stranger.ask("PUT", "a", body={})
-        async with CouchServer(couch.base, "admin", "wrong") as refused:
+        async with CouchServer(couch.base, db_name, "wrong") as refused:
             with pytest.raises(ServiceUnavailable):
                 await Mirror(refused, db_name, Docs(), snapshot=tmp_path / "s").ask("GET", "a")
 

@@ -18,9 +18,11 @@ from couchgrass.testing.server import ServerProcess
 Work = Callable[[CouchServer], Awaitable[Any]]
 
 
-def asked(server: ServerProcess, work: Work, password: str | None = None) -> Any:
+def asked(server: ServerProcess, work: Work, stranger: tuple[str, str] | None = None) -> Any:
+    """Runs `work` as the admin, or as who is named."""
+
     async def main() -> Any:
-        async with CouchServer(server.url, server.user, password or server.password) as couch:
+        async with CouchServer(server.url, *(stranger or (server.user, server.password))) as couch:
             return await work(couch)
 
     return asyncio.run(main())
@@ -49,7 +51,7 @@ def http(status: str, body: bytes) -> bytes:
 
 def told(*answers: bytes) -> Any:
     async def main() -> Any:
-        async with scripted(*answers) as url, CouchServer(url, "admin", "secret", timeout_s=5) as couch:
+        async with scripted(*answers) as url, CouchServer(url, "admin", "secret", timeout_s=60) as couch:
             return await couch.ask("GET", "/")
 
     return asyncio.run(main())
@@ -94,24 +96,24 @@ def test_refusals_are_the_server_s_own_and_name_it(couch_server: ServerProcess, 
     asked(couch_server, work)
 
 
-def test_another_user_can_be_tried(couch_server: ServerProcess) -> None:
+def test_another_user_can_be_tried(couch_server: ServerProcess, db_name: str) -> None:
     async def work(couch: CouchServer) -> None:
         session = await couch.ask("GET", "/_session")
         assert session["userCtx"]["name"] == couch_server.user
         with pytest.raises(Unauthorized):
-            await couch.ask("GET", "/_session", user=("nobody", "nothing"))
+            await couch.ask("GET", "/_session", user=(f"nobody-{db_name}", "nothing"))
 
     asked(couch_server, work)
 
 
-def test_no_secret_is_in_what_is_shown(couch_server: ServerProcess) -> None:
+def test_no_secret_is_in_what_is_shown(couch_server: ServerProcess, db_name: str) -> None:
     async def work(couch: CouchServer) -> None:
         assert "secret" not in repr(couch)
         with pytest.raises(Unauthorized) as refused:
             await couch.ask("GET", "/_all_dbs")
         assert "secret" not in str(refused.value) + repr(refused.value.__notes__)
 
-    asked(couch_server, work, password="secret")
+    asked(couch_server, work, (f"nobody-{db_name}", "secret"))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from couchgrass.cli.replicator import Attached, attach
 from couchgrass.docdb.http.app import App
 from couchgrass.testing.in_process import ADMIN, Served, served
 
-UNTIL_S = 30.0
+UNTIL_S = 60.0
 PAUSE_S = 0.01
 
 
@@ -69,6 +69,11 @@ class Side:
     async def state(self, doc_id: str, database: str = "_replicator") -> str | None:
         """The state in which a document is."""
         return (await self.row(doc_id, database)).get("state")
+
+    async def complains(self, doc_id: str, words: str) -> bool:
+        """Does it say that this is wrong? Not while it tries again."""
+        info = (await self.row(doc_id)).get("info") or {}
+        return words in (info.get("error") or "")
 
     async def setting(self, section: str, key: str, value: str) -> None:
         """Changes a setting."""

@@ -55,6 +55,7 @@ async def behind_tls(url: str, certificate: Path, key: Path) -> AsyncIterator[st
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     at = urlsplit(url)
+    tasks: set[asyncio.Task[None]] = set()
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -67,14 +68,28 @@ async def behind_tls(url: str, certificate: Path, key: Path) -> AsyncIterator[st
             writer.close()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
         there = await asyncio.open_connection(at.hostname, at.port)
-        await asyncio.gather(carry(reader, there[1]), carry(there[0], writer))
+        try:
+            await asyncio.gather(carry(reader, there[1]), carry(there[0], writer))
+        finally:
+            # Not only closed, for that waits for the other side's word.
+            for end in (writer, there[1]):
+                end.transport.abort()
+            tasks.discard(task)
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
     try:
         yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
+        left = set(tasks)
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left)
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:

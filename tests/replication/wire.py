@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
+from couchgrass.testing.ports import free_ports
+
 PIECE_BYTES = 64 * 1024
 
 
@@ -34,14 +36,23 @@ class Wire:
         return f"http://{user[0]}:{user[1]}@127.0.0.1:{self.port}/{database}"
 
     async def open(self) -> None:
-        """Takes connections, on the port that it had before if it had one."""
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        """Takes connections, on the port that it had before if it had one. It is none that an outgoing
+        connection could get while the wire is cut."""
+        while self._server is None:
+            port = self.port or free_ports(1)[0]
+            try:
+                self._server = await asyncio.start_server(self._connected, "127.0.0.1", port)
+            except OSError:
+                if self.port:
+                    raise  # else somebody was faster
+            self.port = port
 
     async def cut(self) -> None:
         """Closes everything and refuses connections."""
-        assert self._server is not None
+        if self._server is None:
+            return
         self._server.close()
+        self._server = None
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -57,6 +68,9 @@ class Wire:
         self._flows.set()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._server is None:
+            writer.transport.abort()  # taken while the wire was cut
+            return
         self.connections += 1
         task = asyncio.ensure_future(self._both_ways(reader, writer))
         self._tasks.add(task)
@@ -65,9 +79,11 @@ class Wire:
     async def _both_ways(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             there, back = await asyncio.open_connection(self._host, self._port)
-        except OSError:
-            writer.close()
-            return
+        except BaseException as failed:
+            writer.transport.abort()
+            if isinstance(failed, OSError):
+                return
+            raise
         one = asyncio.ensure_future(self._forward(reader, back))
         other = asyncio.ensure_future(self._forward(there, writer))
         try:

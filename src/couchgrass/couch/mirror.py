@@ -2,8 +2,9 @@
 
 One request at a time waits for changes (``feed=longpoll`` with the documents in it), so what another writer
 or a replication does is here within moments. While the server is away what is in memory stays, and the server
-is asked again and again, soon and then every two seconds. After a return to another database all is read
-anew, and what is not there any more goes.
+is asked again and again, soon and then every two seconds. When it is another database than before, all is
+read anew, and what is not there any more goes; that is looked at before each wait, for a feed does not tell
+it: asked with a sequence of the old database, it begins the new one.
 
 A snapshot file lets a start go on while the server is away. It is written a moment after a change.
 """
@@ -208,8 +209,9 @@ class Mirror:
         failures = 0
         while True:
             try:
-                if not self.is_live:
-                    await self._load()
+                was_live = self.is_live
+                await self._load()
+                if not was_live:
                     log.info("the database %s can be read", self._database)
                 query = {"since": _text(self._since), "feed": "longpoll", "timeout": str(POLL_MS)}
                 rows, self._since = await self._page(query)

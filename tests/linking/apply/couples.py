@@ -12,7 +12,7 @@ from couchgrass.linking.apply.unlink import Unlinked, unlink
 from couchgrass.linking.steps import Done
 from tests.linking.apache import Apache, apaches
 
-TODOS = Asked(("todos",), timeout_s=5.0)
+TODOS = Asked(("todos",), timeout_s=60.0)
 
 
 class Pair:

@@ -46,7 +46,7 @@ def test_a_document_that_does_not_come_is_an_error_and_is_removed_again() -> Non
 def test_what_an_interrupted_run_has_left_is_used_and_removed() -> None:
     async def work(apache: Apache, server: CouchServer) -> None:
         apache.put("here", "proof", {"left": True})
-        proof = await prove(server, server, "here", DOC, both_ways=True, timeout_s=5)
+        proof = await prove(server, server, "here", DOC, both_ways=True, timeout_s=60)
         assert proof.there_s is not None and proof.back_s is not None
         assert apache.dbs["here"]["proof"]["_deleted"] is True
 
@@ -62,7 +62,7 @@ def test_a_database_that_refuses_the_document_is_no_failure(
 
     async def main() -> Any:
         async with CouchServer(couch_server.url, couch_server.user, couch_server.password) as server:
-            return await prove(server, server, db_name, DOC, both_ways=False, timeout_s=5)
+            return await prove(server, server, db_name, DOC, both_ways=False, timeout_s=60)
 
     proof = asyncio.run(main())
     assert proof.refused == f"{couch_server.url}: type is missing" and proof.there_s is None
@@ -85,7 +85,7 @@ def test_where_there_is_no_scheduler_the_document_says_whether_it_runs() -> None
     async def work(apache: Apache, server: CouchServer) -> None:
         apache.put("_replicator", "job", job(apache) | {"_replication_state": "triggered"})
         apache.has_scheduler = False
-        assert await until_running([(server, "job")], 5, lambda count, state: None) == []
+        assert await until_running([(server, "job")], 60, lambda count, state: None) == []
 
     alone(work)
 

@@ -13,8 +13,10 @@ import pytest
 from couchgrass.errors import BadRequest
 from couchgrass.replication.http import api
 from couchgrass.replication.http.api import _document
+from couchgrass.replication.run import peers
 
 from ..pair import Side, become, pair, until
+from ..wire import wire
 
 RULE = "function(doc, req) { return doc.n % 2 == (req.query.odd ? 1 : 0); }"
 
@@ -197,16 +199,24 @@ def test_a_target_is_made_as_is_asked(tmp_path: Path) -> None:
     pair(tmp_path, work)
 
 
-def test_a_replication_goes_on_when_its_client_hangs_up_and_is_then_over(tmp_path: Path) -> None:
+def test_a_replication_goes_on_when_its_client_hangs_up_and_is_then_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "WATCH_S", 3600.0)
+
     async def work(a: Side, b: Side) -> None:
-        await a.held.put_docs("db", 300)
-        body = {"source": "db", "target": b.at("db"), "worker_batch_size": 1, "worker_processes": 1}
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.15):
-                await replicate(a, body)
-        await become(lambda: count(b), 300)
-        await become(lambda: jobs(a), {})
-        assert (await replicate(a, body))[1]["no_changes"] is True
+        await a.held.put_docs("db", 30)
+        async with wire(b.url) as line:
+            line.mute()  # it is not over before
+            body = {"source": "db", "target": line.at("db")}
+            client = asyncio.create_task(replicate(a, body))
+            await until(lambda: waits(a, 1))
+            client.cancel()
+            await until(lambda: waits(a, 0))
+            line.unmute()
+            await become(lambda: count(b), 30)
+            await become(lambda: jobs(a), {})
+            assert (await replicate(a, body))[1]["no_changes"] is True
 
     async def count(b: Side) -> int:
         return len(await b.ids("db"))
@@ -217,24 +227,39 @@ def test_a_replication_goes_on_when_its_client_hangs_up_and_is_then_over(tmp_pat
     pair(tmp_path, work)
 
 
-def test_two_who_ask_for_the_same_get_the_same_answer_and_a_cancelled_one_says_so(tmp_path: Path) -> None:
-    async def work(a: Side, b: Side) -> None:
-        await a.held.put_docs("db", 400)
-        body = {"source": "db", "target": b.at("db"), "worker_batch_size": 1, "worker_processes": 1}
-        one, two = asyncio.create_task(replicate(a, body)), asyncio.create_task(replicate(a, body))
-        await until(lambda: has_job(a))
-        assert len(a.jobs) == 1
-        assert (await replicate(a, {**body, "cancel": True}))[0] == 200
-        assert await one == (500, {"error": "cancelled", "reason": "The replication was cancelled"})
-        assert await two == await one
-        one, two = asyncio.create_task(replicate(a, body)), asyncio.create_task(replicate(a, body))
-        assert await one == await two
-        assert (await one)[0] == 200
+def test_two_who_ask_for_the_same_get_the_same_answer_and_a_cancelled_one_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "WATCH_S", 3600.0)
 
-    async def has_job(a: Side) -> bool:
-        return bool(a.jobs)
+    async def work(a: Side, b: Side) -> None:
+        await a.held.put_docs("db", 40)
+        async with wire(b.url) as line:
+            body = {"source": "db", "target": line.at("db")}
+
+            async def twice() -> tuple[asyncio.Task[Any], asyncio.Task[Any]]:
+                line.mute()  # it is not over before both have asked for it
+                both = asyncio.create_task(replicate(a, body)), asyncio.create_task(replicate(a, body))
+                await until(lambda: waits(a, 2))
+                assert len(a.jobs) == 1
+                return both
+
+            one, two = await twice()
+            assert (await replicate(a, {**body, "cancel": True}))[0] == 200
+            assert await one == (500, {"error": "cancelled", "reason": "The replication was cancelled"})
+            assert await two == await one
+            one, two = await twice()
+            line.unmute()
+            assert await one == await two
+            assert (await one)[0] == 200
 
     pair(tmp_path, work)
+
+
+async def waits(a: Side, clients: int) -> bool:
+    """Is there one job, for whose end so many wait, beside the replicator itself?"""
+    jobs = list(a.jobs.values())
+    return len(jobs) == 1 and len(jobs[0].ended._callbacks or ()) == clients + 1
 
 
 def test_the_scheduler_lists_jobs_and_documents(tmp_path: Path) -> None:
@@ -364,11 +389,12 @@ def test_a_server_that_is_away_is_what_a_job_says_is_wrong(tmp_path: Path) -> No
             await a.put("/_replicator/job", {"source": f"{url}/db", "target": "db", "continuous": True})
 
             async def told() -> bool:
-                info = (await a.row("job")).get("info") or {}
-                return info.get("error") == f"peer_lost: {url} is not there: connection refused"
+                row = await a.row("job")
+                error = (row.get("info") or {}).get("error")
+                wanted = f"peer_lost: {url} is not there: connection refused"
+                return error == wanted and row["next_try"] is not None
 
             await until(told)
-            assert (await a.row("job"))["next_try"] is not None
 
     pair(tmp_path, work)
 

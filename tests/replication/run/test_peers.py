@@ -103,14 +103,14 @@ def test_who_still_holds_a_connection_pool_that_was_given_up_has_lost_the_peer(
     async def work() -> None:
         server = Server(couch_server.url, Tls(), None)
         address = parse_address(f"{couch_server.url}/{db_name}", None)
-        database = CouchDatabase(server.transport(address, 5.0), db_name)
+        database = CouchDatabase(server.transport(address, 60.0), db_name)
         with pytest.raises(CouchgrassError):
             await database.info()  # an answer
         await server.lost()
         with pytest.raises(PeerLost) as lost:
             await database.info()
         assert lost.value.is_down
-        again = CouchDatabase(server.transport(address, 5.0), db_name)
+        again = CouchDatabase(server.transport(address, 60.0), db_name)
         with pytest.raises(CouchgrassError) as refused:
             await again.info()
         assert not isinstance(refused.value, PeerLost)

@@ -34,6 +34,7 @@ def test_a_job_that_runs_is_a_task_with_couchdbs_members(tmp_path: Path) -> None
         await a.put("/_replicator/on", body)
         await until(lambda: b.has("/db/doc-4"))
         await become(lambda: checkpointed(a), (await a.json("GET", "/db"))["update_seq"])
+        await until(lambda: idle(a))
         [task] = [one for one in await a.json("GET", "/_active_tasks") if one["type"] == "replication"]
         assert {
             *("type", "user", "replication_id", "database", "doc_id", "source", "target", "continuous"),
@@ -63,11 +64,7 @@ def test_prometheus_reads_what_it_is_told(tmp_path: Path) -> None:
         await become(lambda: a.state("on"), "running")
         await become(lambda: a.state("off"), "crashing")
         await until(lambda: idle(a))
-        async with a.held.session.get(a.url + "/_node/_local/_prometheus") as answer:
-            text = await answer.text()
-        found = {family.name: family for family in text_string_to_metric_families(text)}
-        jobs = {one.labels["state"]: one.value for one in found["couchgrass_replication_jobs"].samples}
-        assert (jobs["running"], jobs["crashing"], jobs["completed"]) == (1, 1, 0)
+        found = await until(lambda: metrics(a, running=1, crashing=1, completed=0))
         [crashes] = found["couchgrass_replication_crashes"].samples
         assert crashes.value >= 1
         by_doc = {
@@ -78,8 +75,17 @@ def test_prometheus_reads_what_it_is_told(tmp_path: Path) -> None:
         assert by_doc["pending_changes"] == {"on": 0}
         assert by_doc["dead_letters"] == {"on": 0, "off": 0}
 
-    async def idle(a: Side) -> bool:
-        row = await a.row("on")
-        return bool(row["lag_s"] == 0.0)
+    async def metrics(a: Side, **wanted: int) -> Any:
+        """The families by name, at a moment at which so many jobs are in these states."""
+        async with a.held.session.get(a.url + "/_node/_local/_prometheus") as answer:
+            text = await answer.text()
+        found = {family.name: family for family in text_string_to_metric_families(text)}
+        jobs = {one.labels["state"]: one.value for one in found["couchgrass_replication_jobs"].samples}
+        return found if wanted.items() <= jobs.items() else None
 
     pair(tmp_path, work)
+
+
+async def idle(a: Side) -> bool:
+    row = await a.row("on")
+    return bool(row["lag_s"] == 0.0)
