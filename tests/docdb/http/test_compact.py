@@ -87,7 +87,8 @@ def test_one_database_has_one_compaction_which_is_an_active_task(tmp_path: Path)
         db = await server.store.create("db", {})
         assert start_compaction(server, db)
         assert db.compacting and not start_compaction(server, db)
-        kinds, members = set(), set()
+        kinds: set[tuple[str, str]] = set()
+        members: set[str] = set()
         while db.compacting:
             for task in server.tasks.values():
                 kinds.add((task["type"], task["database"]))

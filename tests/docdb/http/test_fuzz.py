@@ -21,6 +21,8 @@ from hypothesis import strategies as st
 
 from couchgrass.testing.server import ServerProcess
 
+pytestmark = pytest.mark.timeout(600)
+
 NOT_IMPLEMENTED = 501
 TIMEOUT_S = 60
 
