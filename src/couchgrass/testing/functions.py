@@ -169,12 +169,11 @@ async def region(
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         couch = await stack.enter_async_context(CouchServer(server.url, server.user, server.password))
-        entities = await Entities.open(couch, cache=folder / "cache", clock=clock, start_s=UNTIL_S)
+        cache = folder / "cache"
+        entities = await Entities.open(couch, cache=cache, clock=clock, start_s=UNTIL_S)
         stack.push_async_callback(entities.close)
         secret = folder / "secret"
-        subjects = await Subjects.open(
-            couch, cache=folder / "cache", secret_file=secret, clock=clock, start_s=UNTIL_S
-        )
+        subjects = await Subjects.open(couch, cache=cache, secret_file=secret, clock=clock, start_s=UNTIL_S)
         stack.push_async_callback(subjects.close)
         records = await Records.open(folder / "activations", clock=clock)
         stack.push_async_callback(records.close)
@@ -184,13 +183,8 @@ async def region(
         invoker = Invoker(runtimes, directory.code, records, clock, memory_mb=MEMORY_MB)
         stack.push_async_callback(invoker.close)
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        feeds = Feeds(
-            FeedDocuments(couch),
-            directory,
-            identify=subjects.identify,
-            latest=Sources(server.url, session),
-            clock=clock,
-        )
+        latest = Sources(server.url, session)
+        feeds = Feeds(FeedDocuments(couch), directory, identify=subjects.identify, latest=latest, clock=clock)
         controller = Controller(
             directory,
             invoker,

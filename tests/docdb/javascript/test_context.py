@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -267,6 +272,37 @@ def test_time_and_memory_are_bounded(body: str, reason: str) -> None:
     with pytest.raises(ContextBroken) as broken:
         made.call("filter", "f", "[{}]", "{}")
     assert (broken.value.error, broken.value.reason) == ("os_process_error", reason)
+
+
+@contextmanager
+def busy_threads(count: int) -> Iterator[None]:
+    """Threads of this process that use all processor time they get, and do not hold the interpreter."""
+    ends = threading.Event()
+
+    def work() -> None:
+        while not ends.is_set():
+            hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 20_000)
+
+    threads = [threading.Thread(target=work) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        ends.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_what_other_threads_work_is_not_counted_as_the_functions() -> None:
+    busy = "function () { for (var i = 0; i < 3e6; i++); return true; }"
+    alone = context(filters={"f": busy})
+    began_s = time.thread_time()
+    assert alone.call("filter", "f", "[{}]", "{}") == b"[true]"
+    own_s = time.thread_time() - began_s
+    made = context(call_s=1.5 * own_s, filters={"f": busy})
+    with busy_threads(3):
+        assert made.call("filter", "f", "[{}]", "{}") == b"[true]"
 
 
 def test_endless_recursion_is_an_error_of_the_function() -> None:

@@ -177,7 +177,7 @@ def test_a_broken_context_is_let_go_with_its_memory_although_its_error_lives_on(
 
     def is_its_context(kept: object) -> bool:
         # Not isinstance: that fails over a weak reference of somebody else's that leads nowhere.
-        return type(kept) is Context and kept._key == hoarding.key
+        return type(kept) is Context and kept.program == hoarding
 
     async def work(engine: Engine) -> None:
         gc.collect()

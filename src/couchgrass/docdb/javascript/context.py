@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,9 @@ MEMORY_BYTES_MAX: Final = 64 * 1024 * 1024
 
 STACK_BYTES_MAX: Final = 1024 * 1024
 """Well inside of what threads have. A document at the limit of its depth takes less."""
+
+OTHERS_MAX: Final = 6
+"""How much more than a call's own processor time the whole process may take meanwhile."""
 
 SLICE_MS: Final = 25
 """A call on many documents comes back after about so long, for the others that wait for the thread."""
@@ -42,6 +46,10 @@ class FunctionFailed(CouchgrassError):
 
 class ContextBroken(CouchgrassError):
     """The context is of no more use: its function took too long or too much memory."""
+
+
+class _TimedOut(ContextBroken):
+    """The engine stopped a function at its limit."""
 
 
 class Program(msgspec.Struct, frozen=True):
@@ -65,24 +73,45 @@ _decode_reply: Final = msgspec.json.Decoder(_Reply).decode
 class Context:
     """The functions of `program`. `call_s` is the processor time that one call may take.
 
+    The engine can only measure that of the whole process. So a call that it stopped before the thread itself
+    had worked so long runs once more, in a new context, with what the others took added to its limit.
     `held_bytes` is what it held after its last call.
     """
 
     def __init__(self, program: Program, *, call_s: float, memory_bytes_max: int = MEMORY_BYTES_MAX) -> None:
-        self._key = program.key
+        self.program = program
+        self._call_s = call_s
+        self._memory_bytes_max = memory_bytes_max
         self.held_bytes = 0
+        self._load(call_s)
+
+    def _load(self, limit_s: float) -> None:
         self._context = quickjs.Context()
-        self._context.set_memory_limit(memory_bytes_max)
+        self._context.set_memory_limit(self._memory_bytes_max)
         self._context.set_max_stack_size(STACK_BYTES_MAX)
-        self._context.set_time_limit(call_s)
+        self._context.set_time_limit(limit_s)
         self._dispatch = self._context.eval(_START)
-        self.call("load", "", program.source)
+        self.call("load", "", self.program.source)
 
     def call(self, operation: str, name: str = "", text: str = "", extra: str = "") -> bytes:
         """Runs one of the operations in ``runtime.js``; its answer as JSON text.
 
         Raises ContextBroken, or what `error_of` makes of the function's own error.
         """
+        own_s, all_s = time.thread_time(), time.process_time()
+        try:
+            return self._call(operation, name, text, extra)
+        except _TimedOut:
+            own_s, all_s = time.thread_time() - own_s, time.process_time() - all_s
+            if operation == "load" or own_s >= self._call_s:
+                raise
+        self._load(self._call_s * min(OTHERS_MAX, 1.5 * all_s / max(own_s, 0.001)))
+        try:
+            return self._call(operation, name, text, extra)
+        finally:
+            self._context.set_time_limit(self._call_s)
+
+    def _call(self, operation: str, name: str, text: str, extra: str) -> bytes:
         try:
             answered = self._dispatch(operation, name, text, extra)
         except quickjs.JSException as failed:
@@ -94,7 +123,7 @@ class Context:
         reply = _decoded(answered)
         for line in reply.log:
             # As one line: else a function could make up lines of ours.
-            log.info("%r: %r", "/".join(self._key), line)
+            log.info("%r: %r", "/".join(self.program.key), line)
         if reply.error is not None:
             raise error_of(*reply.error)
         return bytes(reply.ok)
@@ -129,7 +158,7 @@ def _decoded(answered: Any) -> _Reply:
 def _broken(message: str) -> ContextBroken:
     first = message.partition("\n")[0]
     if first == "InternalError: interrupted":
-        return ContextBroken("OS process timed out.", error="os_process_error")
+        return _TimedOut("OS process timed out.", error="os_process_error")
     if first in ("null", "InternalError: out of memory"):
         return ContextBroken("out of memory", error="os_process_error")
     return ContextBroken(first, error="os_process_error")
