@@ -20,7 +20,7 @@ from couchgrass.region.run.state_file import Seen, read_state
 from couchgrass.testing.call import Reply, call
 from couchgrass.testing.ports import free_ports
 
-START_S = 60.0
+START_S = 120.0
 STOP_S = 60.0
 COMMAND_S = 60.0
 POLL_S = 0.01
