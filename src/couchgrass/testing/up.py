@@ -29,7 +29,7 @@ from couchgrass.topology.places import CONFIG, HOLDS, WIRES
 from couchgrass.topology.run.look import Look
 from couchgrass.topology.status import RegionStatus, Status
 
-START_S = 90.0
+START_S = 240.0
 STOP_S = 60.0
 STARTS_MAX = 3
 """Between our choice of a port and its use somebody else may take it."""
