@@ -27,6 +27,6 @@ export default defineConfig({
     reportCompressedSize: true,
     rolldownOptions: { output: { codeSplitting: { groups: SHARED } } },
   },
-  // A machine may do much else.
-  test: { include: ["src/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 },
+  // What is tested is pure and keeps nothing, so all files can share a process. A machine may do much else.
+  test: { include: ["src/**/*.test.ts"], isolate: false, testTimeout: 60_000, hookTimeout: 60_000 },
 });

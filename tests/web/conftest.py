@@ -16,7 +16,7 @@ from couchgrass.testing.server import ServerProcess, running
 from couchgrass.testing.up import UpProcess, running_up
 
 WELL_S = 120.0
-TIMEOUT_S = 300
+TIMEOUT_S = 600
 """The first test that needs two regions waits for their start, and the last one for their end."""
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LIMIT_S = 280
+LIMIT_S = 500
 
 
 @pytest.mark.parametrize("workspace", ["web", "examples/todo/web"])

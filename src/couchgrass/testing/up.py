@@ -29,7 +29,7 @@ from couchgrass.topology.places import CONFIG, HOLDS, WIRES
 from couchgrass.topology.run.look import Look
 from couchgrass.topology.status import RegionStatus, Status
 
-START_S = 180.0
+START_S = 240.0
 STOP_S = 120.0
 LOOK_S = 10.0
 """How long a part may take to say how it is: longer than people would wait, for a busy machine."""
