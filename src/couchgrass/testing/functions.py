@@ -169,12 +169,7 @@ async def region(
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         couch = await stack.enter_async_context(CouchServer(server.url, server.user, server.password))
-        cache = folder / "cache"
-        entities = await Entities.open(couch, cache=cache, clock=clock, start_s=UNTIL_S)
-        stack.push_async_callback(entities.close)
-        secret = folder / "secret"
-        subjects = await Subjects.open(couch, cache=cache, secret_file=secret, clock=clock, start_s=UNTIL_S)
-        stack.push_async_callback(subjects.close)
+        entities, subjects, apis = await _kept(stack, couch, folder, clock)
         records = await Records.open(folder / "activations", clock=clock)
         stack.push_async_callback(records.close)
         directory = Directory(entities, installed())
@@ -183,8 +178,13 @@ async def region(
         invoker = Invoker(runtimes, directory.code, records, clock, memory_mb=MEMORY_MB)
         stack.push_async_callback(invoker.close)
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        latest = Sources(server.url, session)
-        feeds = Feeds(FeedDocuments(couch), directory, identify=subjects.identify, latest=latest, clock=clock)
+        feeds = Feeds(
+            FeedDocuments(couch),
+            directory,
+            identify=subjects.identify,
+            latest=Sources(server.url, session),
+            clock=clock,
+        )
         controller = Controller(
             directory,
             invoker,
@@ -197,8 +197,6 @@ async def region(
         stack.push_async_callback(controller.close, 0)
         kinds, limits = Kinds(), SYSTEM_LIMITS
         about = About(kinds, limits)
-        apis = await Apis.open(couch, cache=folder / "apis.json", wait_s=UNTIL_S)
-        stack.push_async_callback(apis.close)
         management = Management(apis, clock, gateway_url=lambda: GATEWAY, api_url=GATEWAY)
 
         async def manage(request: Request, transaction_id: str) -> Answer:
@@ -214,6 +212,20 @@ async def region(
             mounts={MOUNTED: _mounted, PREFIX: manage},
         )
         yield Region(app, directory, subjects, await new_subject(subjects))
+
+
+async def _kept(
+    stack: AsyncExitStack, couch: CouchServer, folder: Path, clock: Clock
+) -> tuple[Entities, Subjects, Apis]:
+    """What the databases hold, until the stack is left. A slow server is waited for."""
+    cache, secret = folder / "cache", folder / "secret"
+    entities = await Entities.open(couch, cache=cache, clock=clock, start_s=UNTIL_S)
+    stack.push_async_callback(entities.close)
+    subjects = await Subjects.open(couch, cache=cache, secret_file=secret, clock=clock, start_s=UNTIL_S)
+    stack.push_async_callback(subjects.close)
+    apis = await Apis.open(couch, cache=folder / "apis.json", wait_s=UNTIL_S)
+    stack.push_async_callback(apis.close)
+    return entities, subjects, apis
 
 
 async def _mounted(request: Request, transaction_id: str) -> Answer:
