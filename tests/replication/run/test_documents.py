@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 
 from couchgrass.docdb.replicator_doc import is_replicator_db
-from couchgrass.replication.run import documents, replicate, replicator
+from couchgrass.replication.run import documents, peers, replicate, replicator
 from couchgrass.replication.run.documents import asked_of, epoch, generation
 from couchgrass.replication.status import iso8601
 from couchgrass.testing.call import call
 from couchgrass.testing.server import running
 
 from ..pair import Side, become, pair, side, until
+from ..wire import wire
 
 STATE = "_replication_state"
 
@@ -62,6 +63,36 @@ def test_a_document_is_a_job_until_it_is_deleted_and_its_checkpoint_stays(tmp_pa
         await until(lambda: b.has("/db/second"))
         info = (await a.row("again"))["info"]
         assert info["docs_read"] == 1, "it went on from the checkpoint"
+
+    pair(tmp_path, work)
+
+
+def test_a_deleted_document_is_shown_until_its_job_has_written_its_last_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that who takes a job away knows when nothing more comes from it."""
+    monkeypatch.setattr(peers, "WATCH_S", 3600.0)
+    monkeypatch.setattr(replicate, "LAST_CHECKPOINT_S", 60.0)
+
+    async def work(a: Side, b: Side) -> None:
+        async with wire(b.url) as line:
+            body = {
+                "source": "db",
+                "target": line.at("db"),
+                "continuous": True,
+                "checkpoint_interval": 3600000,
+            }
+            await a.put("/_replicator/one", body)
+            await a.put("/db/first", {})
+            await until(lambda: b.has("/db/first"))
+            rev = (await a.json("GET", "/_replicator/one"))["_rev"]
+            line.mute()
+            await a.json("DELETE", f"/_replicator/one?rev={rev}")
+            await become(lambda: jobs(a), [])
+            assert await a.row("one")
+            line.unmute()
+            await become(lambda: a.row("one"), {})
+            assert (await checkpoints(a), await checkpoints(b)) == (1, 1)
 
     pair(tmp_path, work)
 

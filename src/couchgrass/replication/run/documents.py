@@ -228,13 +228,15 @@ class Documents:
         return entry
 
     async def _drop(self, key: tuple[str, str]) -> None:
-        """The document asks for nothing any more."""
-        entry = self.entries.pop(key, None)
-        if entry is not None and entry.task is not None:
-            entry.task.cancel()
-        job = self._replicator.by_document(*key)
-        if job is not None:
-            await self._replicator.remove(job)
+        """The document asks for nothing any more. It is shown until its job wrote its last checkpoint."""
+        while (entry := self.entries.get(key)) is not None:
+            if entry.task is not None:
+                entry.task.cancel()
+            job = self._replicator.by_document(*key)
+            if job is not None:
+                await self._replicator.remove(job)
+            if self.entries.get(key) is entry:
+                del self.entries[key]
 
     async def _begin(self, entry: Entry, doc: Mapping[str, Any]) -> None:
         """Makes the job; and another one when its filter's code changes, which then passes other documents.

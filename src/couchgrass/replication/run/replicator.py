@@ -171,22 +171,30 @@ class Replicator:
         return box.letters()
 
     async def remove(self, job: Job) -> None:
-        """Stops it and forgets it; who waits for its end is told that it was cancelled."""
-        self._forget(job)
+        """Stops it and forgets it; who waits for its end is told that it was cancelled.
+
+        The same replication may be a job again at once; the document that asked for it is answered until it
+        has stopped.
+        """
+        self._forget_id(job)
         try:
             await job.stop()
         finally:
+            self._forget(job)
             if not job.ended.done():
                 job.ended.cancel()
             self._due.set()
 
     def _forget(self, job: Job) -> None:
-        if self.jobs.get(job.key) is job:
-            del self.jobs[job.key]
-            self._running.discard(job.key)
+        self._forget_id(job)
         origin = (job.origin.database or "", job.origin.doc_id or "")
         if self._by_document.get(origin) is job:
             del self._by_document[origin]
+
+    def _forget_id(self, job: Job) -> None:
+        if self.jobs.get(job.key) is job:
+            del self.jobs[job.key]
+            self._running.discard(job.key)
 
     def _over(self, job: Job) -> None:
         """It ended by itself. What a document asked for is removed by who watches the document."""
