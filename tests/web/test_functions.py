@@ -13,6 +13,8 @@ from tests.web.conftest import SignedIn, open_dashboard
 from tests.web.owner import HELLO, NAMESPACE, owner_of, write
 
 HOME = f"#/functions/{NAMESPACE}"
+EVERY_MS = 5_000
+"""The list of activations has been asked for anew by then."""
 SHOUT = 'def main(params):\n    print("louder")\n    return {"greeting": "HELLO"}\n'
 
 
@@ -99,17 +101,22 @@ def test_the_live_tail_shows_what_others_run_with_its_log(
 
 
 def test_an_activation_is_found_by_name_and_a_sequence_leads_to_its_parts(
-    dashboard: SignedIn, owner: Owner, name: str
+    page: Page, dashboard: SignedIn, owner: Owner, name: str
 ) -> None:
     owner.put(name, "python:3", HELLO)
     sequence = {"exec": {"kind": "sequence", "components": [f"/{NAMESPACE}/{name}"] * 2}}
     assert owner.ask("PUT", f"actions/{name}s", sequence).status == 200
     assert owner.invoke(f"{name}s", {"name": "Ada"}).status == 200
-    page = dashboard(f"{HOME}/activations")
+    page.clock.install()
+    dashboard(f"{HOME}/activations")
     wanted = page.get_by_role("textbox", name="Action")
-    wanted.fill(f"{name}s")
-    wanted.press("Enter")
     rows = page.get_by_role("region", name="Activations").locator("tbody tr")
+    expect(rows.first).to_be_visible()
+    wanted.fill(f"{name}s")
+    # However long somebody types, the list comes anew meanwhile.
+    with page.expect_response("**/activations?**"):
+        page.clock.run_for(EVERY_MS)
+    wanted.press("Enter")
     expect(rows).to_have_count(1)
     rows.get_by_role("link").last.click()
     parts = page.get_by_role("main").get_by_role("listitem")

@@ -44,12 +44,13 @@ export function Activations({ access, of }: { access: Access; of?: Place }): JSX
     skip.value += PAGE_ROWS;
   };
   const shown = rows?.filter((row) => !outcome.value || statusOf(row)[0] === outcome.value) ?? [];
+  // Fields keep what is typed in them until it counts, also when the list comes anew meanwhile.
   return (
     <div class="stack functions-wide">
       <form class="functions-filter" onSubmit={(event) => event.preventDefault()}>
-        {!of && <label>Action<input value={name.value} placeholder="name or package/name" autocapitalize="off" spellcheck={false} onChange={(event) => change(name, event.currentTarget.value)} /></label>}
-        <label>From<input type="datetime-local" value={from.value} onChange={(event) => change(from, event.currentTarget.value)} /></label>
-        <label>Until<input type="datetime-local" value={until.value} onChange={(event) => change(until, event.currentTarget.value)} /></label>
+        {!of && <label>Action<input defaultValue={name.value} placeholder="name or package/name" autocapitalize="off" spellcheck={false} onChange={(event) => change(name, event.currentTarget.value)} /></label>}
+        <label>From<input type="datetime-local" defaultValue={from.value} onChange={(event) => change(from, event.currentTarget.value)} /></label>
+        <label>Until<input type="datetime-local" defaultValue={until.value} onChange={(event) => change(until, event.currentTarget.value)} /></label>
         <label>Outcome
           <select value={outcome.value} onChange={(event) => { outcome.value = event.currentTarget.value; }}>
             <option value="">all</option>
