@@ -30,7 +30,7 @@ BODY_PACE_BYTES_S: Final = 1024
 not hold a place either."""
 
 DRAINED_BYTES_MAX: Final = 16 * 1024 * 1024
-DRAIN_S: Final = 2.0
+DRAIN_S: Final = 10.0
 """How much of an unwanted body is read (and dropped) before a refusal, and for how long at most: a client
 that is cut off while it sends sees a broken pipe, not the answer. It is well above what any of the servers
 takes, so whoever is a little over a limit gets to read which."""
