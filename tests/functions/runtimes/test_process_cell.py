@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from couchgrass.functions.entity import Limits
-from couchgrass.functions.runtimes.cell import End
+from couchgrass.functions.runtimes.cell import Code, End
 from couchgrass.functions.runtimes.confine import descendants
 from couchgrass.functions.runtimes.process_cell import ProcessCell
 from tests.functions.runtimes.driver import KINDS, TIMEOUT_S, Driver, Logs
@@ -154,3 +154,17 @@ def test_a_larger_action_has_more_of_the_processor(driver: Driver, kind: str) ->
         ran = driver.do(kind, OF_MEMORY[kind], limits=Limits(memory=memory))
         assert json.loads(ran.outcome.body) == {"nice": min(os.nice(0) + nice, 19)}
         driver.end(ran)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_there_is_a_last_step(driver: Driver, kind: str) -> None:
+    cell = driver.run(driver.runtimes.cell(kind, Limits(memory=128), name="ns/act"))
+    assert isinstance(cell, ProcessCell)
+    driver.given.append(cell)
+    for pid in descendants(cell.process.pid):
+        os.setpriority(os.PRIO_PROCESS, pid, 18)  # as if we had been started with 16
+    code = Code("act", "", OF_MEMORY[kind].encode(), False, "digest")
+    loaded = driver.run(cell.init(code, {}, timeout_s=TIMEOUT_S, logs=Logs()))
+    assert (loaded.end, loaded.status) == (End.DONE, 200)
+    ran = driver.run(cell.run(b'{"value":{}}', timeout_s=TIMEOUT_S, logs=Logs()))
+    assert json.loads(ran.body) == {"nice": 19}

@@ -244,7 +244,8 @@ async function init(spec) {
   }
   if (!spec.code) return refuse(403, NO_CODE);
   Object.assign(process.env, spec.env);
-  os.setPriority(os.getPriority() + spec.nice);
+  // As nice() does it, it stays at the last one: the platform may have been started with a high one.
+  os.setPriority(Math.min(os.getPriority() + spec.nice, os.constants.priority.PRIORITY_LOW));
   if (spec.kind_version <= LAST_KIND_THAT_WARNS) {
     process.noDeprecation = true;
     warnOfRejections();
