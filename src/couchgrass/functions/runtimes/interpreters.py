@@ -17,7 +17,7 @@ PYTHON: Final = "python"
 NODEJS: Final = "nodejs"
 
 NODE_MAJOR_MIN: Final = 20
-_ASK_TIMEOUT_S: Final = 20.0
+_ASK_TIMEOUT_S: Final = 60.0
 _HERE: Final = Path(__file__).parent
 
 

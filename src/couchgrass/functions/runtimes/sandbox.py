@@ -43,7 +43,7 @@ UID_INSIDE: Final = 61_000
 OURS: Final = "/couchgrass"
 """The folder in the sandbox with our script and the preload."""
 
-_PROBE_TIMEOUT_S: Final = 20.0
+_PROBE_TIMEOUT_S: Final = 60.0
 _CONFINE: Final = Path(confine.__file__)
 
 _NAMESPACES: Final = (
