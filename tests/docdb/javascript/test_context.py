@@ -305,6 +305,26 @@ def test_what_other_threads_work_is_not_counted_as_the_functions() -> None:
         assert made.call("filter", "f", "[{}]", "{}") == b"[true]"
 
 
+def test_what_never_ends_is_not_run_again_for_the_little_that_other_threads_do() -> None:
+    ends = threading.Event()
+
+    def tick() -> None:
+        while not ends.wait(0.01):
+            pass
+
+    made = context(call_s=0.3, filters={"f": "function () { while (true); }"})
+    stopped = made._context
+    ticking = threading.Thread(target=tick)
+    ticking.start()
+    try:
+        with pytest.raises(ContextBroken):
+            made.call("filter", "f", "[{}]", "{}")
+    finally:
+        ends.set()
+        ticking.join()
+    assert made._context is stopped
+
+
 def test_endless_recursion_is_an_error_of_the_function() -> None:
     with pytest.raises(FunctionFailed) as refused:
         filtered("function f(doc) { return f(doc) + 1; }", {})
