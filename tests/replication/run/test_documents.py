@@ -97,6 +97,44 @@ def test_a_deleted_document_is_shown_until_its_job_has_written_its_last_checkpoi
     pair(tmp_path, work)
 
 
+def test_a_deleted_document_is_shown_for_as_long_when_its_database_is_deleted_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "WATCH_S", 3600.0)
+    monkeypatch.setattr(replicate, "LAST_CHECKPOINT_S", 60.0)
+
+    async def work(a: Side, b: Side) -> None:
+        name, path = "x/_replicator", "/x%2F_replicator"
+        async with wire(b.url) as line:
+            await a.json("PUT", path)
+            body = {
+                "source": "db",
+                "target": line.at("db"),
+                "continuous": True,
+                "checkpoint_interval": 3600000,
+            }
+            await a.put(f"{path}/one", body)
+            await a.put("/db/first", {})
+            await until(lambda: b.has("/db/first"))
+            rev = (await a.json("GET", f"{path}/one"))["_rev"]
+            line.mute()
+            await a.json("DELETE", f"{path}/one?rev={rev}")
+            await become(lambda: jobs(a), [])
+            await a.json("DELETE", path)
+            await until(lambda: is_not_watched(a, name))
+            for _ in range(20):
+                assert await a.row("one", name)
+            line.unmute()
+            await become(lambda: a.row("one", name), {})
+            assert (await checkpoints(a), await checkpoints(b)) == (1, 1)
+
+    pair(tmp_path, work)
+
+
+async def is_not_watched(a: Side, database: str) -> bool:
+    return database not in a.attached.documents._watches
+
+
 async def checkpoints(a: Side) -> int:
     return len((await a.json("GET", "/db/_local_docs"))["rows"])
 

@@ -179,8 +179,9 @@ class Replicator:
         self._forget_id(job)
         try:
             await job.stop()
-        finally:
+            # Not when nobody waits for that any longer: who comes next is to find it still.
             self._forget(job)
+        finally:
             if not job.ended.done():
                 job.ended.cancel()
             self._due.set()
