@@ -130,7 +130,7 @@ async def serve_until_told(app: Application, listener: socket.socket, ready: Cal
         await asyncio.wait({serving, hurried}, timeout=STOP_S, return_when=asyncio.FIRST_COMPLETED)
         hurried.cancel()
         if not serving.done():
-            log.warning("stopping with %d requests under way", app.inflight)
+            log.warning("stopping with connections open, %d requests under way", app.inflight)
     finally:
         stopped.cancel()
         await asyncio.wait_for(app.close(), CLOSE_S)

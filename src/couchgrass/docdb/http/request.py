@@ -247,6 +247,8 @@ class Request:
         declared = self._declared()
         if self._whole or (declared is None and b"transfer-encoding" not in self.headers):
             return
+        if self.trusted is not None:
+            return  # who asks in this process needs no socket to be empty
         if declared == 0 or (declared or 0) - self._came_bytes > DRAINED_MAX:
             return
         if b"expect" in self.headers and not self._came_bytes:

@@ -146,7 +146,7 @@ async def _stop(
     await asyncio.wait({serving, hurried}, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
     hurried.cancel()
     if not serving.done():
-        log.warning("stopping with %d requests under way", app.inflight)
+        log.warning("stopping with connections open, %d requests under way", app.inflight)
     await app.server.close()
 
 

@@ -30,7 +30,7 @@ KEPT_BYTES_MAX: Final = 64 * 1024 * 1024
 CALL_S: Final = 5.0
 """Processor time that one call may take; CouchDB's `os_process_timeout`."""
 
-STUCK_S: Final = 60.0
+STUCK_S: Final = 120.0
 """A call that lasts longer on the clock than this is one that the engine can't stop."""
 
 LOST_MAX: Final = 4
