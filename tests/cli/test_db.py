@@ -17,10 +17,10 @@ import pytest
 
 from couchgrass.docdb.http.settings_file import read_sections
 from couchgrass.testing.call import call
+from couchgrass.testing.server import QUICK
 
 WAIT_S = 60.0
 ADMIN = {"COUCHDB_USER": "me", "COUCHDB_PASSWORD": "not to be seen"}
-QUICK = "[chttpd_auth]\niterations = 10\n"
 
 
 def started(data: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:

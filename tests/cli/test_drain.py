@@ -36,13 +36,16 @@ def test_it_waits_until_the_balancer_says_that_nothing_is_under_way(tmp_path: Pa
             text=True,
         ) as command:
             assert command.stderr is not None and command.stdout is not None
-            # As the balancer does: it notices, counts, and says so.
-            until(lambda: read_drained(data) == {"london"})
-            for requests in (2, 1):
-                write_state(data, told(Doing.DRAINING, requests))
-                assert command.stderr.readline() == f"{requests} requests under way in london\n"
-            write_state(data, told(Doing.DRAINED, 0))
-            assert (command.stdout.read(), command.wait(60)) == ("london is drained\n", 0)
+            try:
+                # As the balancer does: it notices, counts, and says so.
+                until(lambda: read_drained(data) == {"london"})
+                for requests in (2, 1):
+                    write_state(data, told(Doing.DRAINING, requests))
+                    assert command.stderr.readline() == f"{requests} requests under way in london\n"
+                write_state(data, told(Doing.DRAINED, 0))
+                assert (command.stdout.read(), command.wait(60)) == ("london is drained\n", 0)
+            finally:
+                command.kill()  # else it would be waited for, as long as it is told to wait itself
 
 
 def test_it_gives_up_in_time_and_the_region_stays_drained(tmp_path: Path) -> None:

@@ -25,13 +25,19 @@ POLL_S = 0.02
 SECURITY = {"members": {"roles": ["_admin"]}, "admins": {"roles": ["_admin"]}}
 
 
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that whoever runs the tests has set for the command is taken."""
+    for name in [name for name in os.environ if name.startswith("COUCHGRASS_")]:
+        monkeypatch.delenv(name)
+
+
 def ran(*arguments: str, **environment: str) -> tuple[int, str, str]:
     """(exit status, stdout, stderr) of the command line, as a process of its own: those who play a server
     need this one's loop."""
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("COUCHGRASS_")}
     ended = subprocess.run(
         [sys.executable, "-m", "couchgrass", *arguments],
-        env={**inherited, "COLUMNS": "200", **environment},
+        env={**os.environ, "COLUMNS": "200", **environment},
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,

@@ -17,6 +17,9 @@ from couchgrass.couch.auth import basic
 from couchgrass.testing.call import Reply, call
 from couchgrass.testing.region import Login, RegionProcess, running_region
 
+pytestmark = pytest.mark.timeout(300)
+"""A start of the whole region counts for the first test."""
+
 OWN = {"x-couchgrass-dashboard": "1"}
 COOKIE = "couchgrass-local"
 GUEST = {"x-couchgrass-namespace": "guest"}
@@ -164,7 +167,7 @@ def test_a_change_comes_through_the_feed_as_it_is_made(admin: Browser) -> None:
     name = f"t{secrets.token_hex(4)}"
     assert admin.ask("PUT", f"/couch/{name}").status == 201
     path = f"/couch/{name}/_changes?feed=continuous&heartbeat=60000"
-    with closing(http.client.HTTPConnection(urlsplit(admin.url).netloc, timeout=30)) as connection:
+    with closing(http.client.HTTPConnection(urlsplit(admin.url).netloc, timeout=60)) as connection:
         connection.request("GET", path, headers={**OWN, "cookie": f"{COOKIE}={admin.session}"})
         with connection.getresponse() as answer:
             for doc in ("one", "two"):

@@ -30,7 +30,7 @@ FAILED = "There was an error processing your request."
 DIED = "The action did not produce a valid response and exited unexpectedly."
 MEMORY = "The action exhausted its memory and was aborted."
 SLOW_MS = 1500
-"""Also in this time an action that is told to behave starts, beside what is left of a fork bomb."""
+"""An action that is told to behave has to start within it too, beside what is left of a fork bomb."""
 SLOW = f"The action exceeded its time limits of {SLOW_MS} milliseconds."
 MISSING = "The action did not initialize or run as expected. Log data might be missing."
 DEVELOPER, APPLICATION, SUCCESS = "action developer error", "application error", "success"

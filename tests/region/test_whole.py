@@ -17,7 +17,7 @@ import pytest
 from couchgrass.functions.runtimes.confine import descendants
 from couchgrass.testing.call import Reply, call
 from couchgrass.testing.gate import Waiting, gate
-from couchgrass.testing.region import Owner, RegionProcess, running_region, until
+from couchgrass.testing.region import Owner, RegionProcess, is_gone, running_region, until
 from couchgrass.testing.server import ServerProcess
 
 ECHO = {"python": "def main(args): return args", "nodejs": "function main(args) { return args }"}
@@ -266,16 +266,8 @@ def test_the_processes_of_actions_end_with_the_functions_that_are_killed(region:
     below = descendants(pid)
     assert below
     region.until_again("functions", region.kill("functions"))
-    until(lambda: not any(map(lives, below)))
+    until(lambda: all(map(is_gone, below)))
     goes_on(region, owner)
-
-
-def lives(pid: int) -> bool:
-    """A process that ended and that nobody asked for yet is dead."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 # --- the gateway, the supervisor -----------------------------------------------------------------------
@@ -318,7 +310,7 @@ def test_a_supervisor_that_is_killed_leaves_no_process_behind(region: RegionProc
     assert len(below) > 3
     region.supervisor.kill()
     region.supervisor.wait()
-    until(lambda: not any(map(lives, below)))
+    until(lambda: all(map(is_gone, below)))
     assert status(region, 1)["running"] is False
     region.start()
     assert region.owner("guest").invoke("warm-python").status == 200
@@ -353,7 +345,7 @@ def test_a_region_that_does_nothing_stops_at_once(region: RegionProcess) -> None
     below = descendants(region.supervisor.pid)
     before = len(region.log.read_text())
     assert region.stop() == 0
-    until(lambda: not any(map(lives, below)))
+    until(lambda: all(map(is_gone, below)))
     said = region.log.read_text()[before:].splitlines()
     assert not [line for line in said if any(words in line for words in LATE)]
 

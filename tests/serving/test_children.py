@@ -6,10 +6,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
+
+from couchgrass.testing.region import is_gone, until
 
 PARENT = """
 import subprocess, sys
@@ -31,14 +31,4 @@ def test_the_child_of_a_killed_parent_ends_and_has_a_group_of_its_own() -> None:
         assert os.getsid(child) == os.getsid(0)
         parent.send_signal(signal.SIGKILL)
         parent.wait()
-        until = time.monotonic() + 60
-        while _lives(child):
-            assert time.monotonic() < until
-            time.sleep(0.01)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+        until(lambda: is_gone(child))

@@ -106,7 +106,7 @@ def dashboard(window: Window, up_site: UpProcess) -> SignedIn:
 
 
 def end_job(url: str, name: str) -> None:
-    """Deletes the document of a replication, into which the replicator may write; the test may have."""
+    """Deletes the document of a replication, if the test has not. The replicator may write into it, too."""
     path = f"/_replicator/{name}"
     while (found := call(url, "GET", path)).status == 200:
         call(url, "DELETE", f"{path}?rev={found.json()['_rev']}")

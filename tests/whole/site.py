@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import threading
@@ -99,8 +98,10 @@ def become_well(up: UpProcess) -> None:
 
 def in_step(up: UpProcess, name: str) -> bool:
     """Whether all regions have the same documents in a database, in the same revisions."""
-    found = [call(database(up, one), "GET", f"/{name}/_all_docs").body for one in up.topology.names]
-    rows = [{(row["id"], row["value"]["rev"]) for row in json.loads(body).get("rows", ())} for body in found]
+    found = [call(database(up, one), "GET", f"/{name}/_all_docs") for one in up.topology.names]
+    if any(answer.status != 200 for answer in found):
+        return False
+    rows = [{(row["id"], row["value"]["rev"]) for row in answer.json()["rows"]} for answer in found]
     return all(one == rows[0] for one in rows)
 
 

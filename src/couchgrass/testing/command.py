@@ -23,8 +23,8 @@ def called(
     env: Mapping[str, str | None] = {},
     columns: int = COLUMNS,
 ) -> tuple[int, str, str]:
-    """(exit status, stdout, stderr) of ``couchgrass ARGUMENTS``. Not for commands that serve. In `env` None
-    is for what is not set."""
+    """(exit status, stdout, stderr) of ``couchgrass ARGUMENTS``. Not for commands that serve. A
+    variable that is None in `env` is not set."""
     for console in (paper.out, paper.errors):
         console.width = columns
     # A command that would serve, but is refused, has set these for the whole process by then.

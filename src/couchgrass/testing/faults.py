@@ -93,7 +93,7 @@ def unsynced() -> Iterator[None]:
 
 @cache
 def _never_waited_for() -> _FailingDisk:
-    """One for the process, for who closes a file only after the block needs it still."""
+    """One for the whole process: a file may be closed only after the block."""
     return _FailingDisk(f"{_OURS}never", Disk())
 
 

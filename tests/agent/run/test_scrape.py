@@ -36,9 +36,10 @@ async def respond(request: Request) -> Answer:
 
 
 class Patient(Asked):
-    """Waits only for the silent one no longer than a moment, however slow the machine is."""
+    """Only the silent one has no more than a moment: the machine may be slow."""
 
     async def ask(self, method: str, url: str, **how: Any) -> Told:
+        assert how["limit_s"] == scrape_module.SCRAPE_S
         how["limit_s"] = 0.1 if url.endswith("/silent") else 60.0
         return await super().ask(method, url, **how)
 

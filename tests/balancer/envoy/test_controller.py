@@ -81,7 +81,7 @@ def frozen(*regions: GatewayProcess) -> Iterator[None]:
 
 
 def lose_patience(site: Running) -> None:
-    """Not before a region is frozen: from then on the other one has no witness against it."""
+    """Only where a region is frozen: a silence of the other one, on a busy machine, then has no witness."""
     site.balancer.write(probe_timeout_ms=450)
 
 

@@ -25,7 +25,7 @@ from couchgrass.docdb.password import admin_credentials, verify_password
 from couchgrass.docdb.settings import ChttpdAuth, snapshot
 from couchgrass.serving.listen import StartRefused
 from couchgrass.testing.call import call
-from couchgrass.testing.server import ServerProcess
+from couchgrass.testing.server import QUICK, ServerProcess
 
 FEEDS = 200
 STOP_MAX_S = 5.0
@@ -211,7 +211,7 @@ def test_a_restart_goes_on_with_the_data_and_the_sequence(server: ServerProcess)
 
 def settings_of(folder: Path) -> SettingsFile:
     quick = folder / "quick.ini"
-    quick.write_text("[chttpd_auth]\niterations = 10\n")
+    quick.write_text(QUICK)
     return SettingsFile(operators=quick, own=folder / "settings.ini")
 
 

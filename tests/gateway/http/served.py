@@ -192,7 +192,7 @@ async def served(
                 yield world
         finally:
             server.stop()
-            await asyncio.wait_for(serving, 10)
+            await asyncio.wait_for(serving, 60)
             await gateway.close()
             await apis.close()
 

@@ -449,7 +449,7 @@ def test_a_body_of_http_2_needs_no_length(couch_server: ServerProcess, db_name: 
         try:
             writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"") + frame(1, 4, 1, head))
             writer.write(frame(0, 0, 1, b"one") + frame(0, 1, 1, b"two"))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while not bodies:
                     assert await reader.read(65536)
         finally:

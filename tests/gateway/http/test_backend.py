@@ -30,7 +30,7 @@ def with_backend(work: Work, *plays: Play, **options: Any) -> None:
             url = urlsplit(peer.url)
             backend = Backend(url.hostname or "", url.port or 0, **{"answer_s": 20.0, **options})
             try:
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(60):
                     await work(backend, peer)
                 assert backend.open == 0
             finally:

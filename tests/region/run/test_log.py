@@ -33,7 +33,7 @@ def test_lines_have_the_name_of_who_said_them_and_a_stalled_reader_stops_nobody(
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "all said\n"
-    _, error = process.communicate("\n", timeout=30)
+    _, error = process.communicate("\n", timeout=60)
     assert process.returncode == 0
     lines = error.splitlines()
     assert lines[:2] == ["database  | line 0", "database  | line 1"]

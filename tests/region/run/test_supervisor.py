@@ -16,8 +16,9 @@ import pytest
 from couchgrass.region.places import STATE
 from couchgrass.region.restart import Phase
 from couchgrass.region.run.state_file import RegionState, read_state
+from couchgrass.testing.region import is_gone
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 CHILD = """
 import os, signal, sys, time
@@ -106,13 +107,6 @@ def region(folder: Path, *names: str, child: str = CHILD) -> Iterator[Region]:
             started.process.communicate()
 
 
-def gone(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
-
-
 def test_all_start_at_once_and_stop_in_the_other_order(tmp_path: Path) -> None:
     with region(tmp_path, "database", "functions", "gateway") as running:
         for name in ("database", "functions", "gateway"):
@@ -154,7 +148,7 @@ def test_all_die_with_a_killed_supervisor(tmp_path: Path) -> None:
     with region(tmp_path, "database", "functions") as running:
         pids = [running.until_ready("database"), running.until_ready("functions")]
         running.end(signal.SIGKILL)
-        until(lambda: all(gone(pid) for pid in pids), "the processes are gone")
+        until(lambda: all(map(is_gone, pids)), "the processes are gone")
         assert read_state(tmp_path) is None
 
 
