@@ -18,7 +18,7 @@ from couchgrass.testing.call import call
 from couchgrass.testing.server import running
 
 from ..pair import Side, become, pair, side, until
-from ..wire import wire
+from ..wire import Wire, wire
 
 STATE = "_replication_state"
 
@@ -76,25 +76,26 @@ def test_a_deleted_document_is_shown_until_its_job_has_written_its_last_checkpoi
 
     async def work(a: Side, b: Side) -> None:
         async with wire(b.url) as line:
-            body = {
-                "source": "db",
-                "target": line.at("db"),
-                "continuous": True,
-                "checkpoint_interval": 3600000,
-            }
-            await a.put("/_replicator/one", body)
-            await a.put("/db/first", {})
-            await until(lambda: b.has("/db/first"))
-            rev = (await a.json("GET", "/_replicator/one"))["_rev"]
-            line.mute()
-            await a.json("DELETE", f"/_replicator/one?rev={rev}")
-            await become(lambda: jobs(a), [])
+            await delete_on_a_mute_wire(a, b, line, "/_replicator")
             assert await a.row("one")
             line.unmute()
             await become(lambda: a.row("one"), {})
             assert (await checkpoints(a), await checkpoints(b)) == (1, 1)
 
     pair(tmp_path, work)
+
+
+async def delete_on_a_mute_wire(a: Side, b: Side, line: Wire, path: str) -> None:
+    """Makes the job of a document `one` in the database at `path`, and deletes the document: the job can't
+    end before the wire is unmuted."""
+    seldom = {"continuous": True, "checkpoint_interval": 3_600_000}
+    await a.put(f"{path}/one", {"source": "db", "target": line.at("db"), **seldom})
+    await a.put("/db/first", {})
+    await until(lambda: b.has("/db/first"))
+    rev = (await a.json("GET", f"{path}/one"))["_rev"]
+    line.mute()
+    await a.json("DELETE", f"{path}/one?rev={rev}")
+    await become(lambda: jobs(a), [])
 
 
 def test_a_deleted_document_is_shown_for_as_long_when_its_database_is_deleted_meanwhile(
@@ -107,19 +108,7 @@ def test_a_deleted_document_is_shown_for_as_long_when_its_database_is_deleted_me
         name, path = "x/_replicator", "/x%2F_replicator"
         async with wire(b.url) as line:
             await a.json("PUT", path)
-            body = {
-                "source": "db",
-                "target": line.at("db"),
-                "continuous": True,
-                "checkpoint_interval": 3600000,
-            }
-            await a.put(f"{path}/one", body)
-            await a.put("/db/first", {})
-            await until(lambda: b.has("/db/first"))
-            rev = (await a.json("GET", f"{path}/one"))["_rev"]
-            line.mute()
-            await a.json("DELETE", f"{path}/one?rev={rev}")
-            await become(lambda: jobs(a), [])
+            await delete_on_a_mute_wire(a, b, line, path)
             await a.json("DELETE", path)
             await until(lambda: is_not_watched(a, name))
             for _ in range(20):
